@@ -1,0 +1,1 @@
+//! Cursor reader and writer for the binary formats.

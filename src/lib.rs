@@ -1,0 +1,19 @@
+//! warp: versioned, deduplicated, compressed, encrypted backups.
+
+pub mod cas;
+pub mod chonkers;
+pub mod chunk;
+pub mod compress;
+pub mod crypto;
+pub mod format;
+pub mod id;
+pub mod limits;
+pub mod merkle;
+pub mod observe;
+pub mod ops;
+pub mod repo;
+pub mod store;
+pub mod worktree;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

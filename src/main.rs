@@ -1,0 +1,3 @@
+//! The `warp` command: parse, run, exit code.
+
+fn main() {}

@@ -1,1 +1,21 @@
-//! store.
+//! Where a repository's bytes lie: opaque blobs under names, written once, never changed.
+//!
+//! [`StorageBackend`] is what the rooms above see. [`LocalStore`] keeps blobs as files through a [`Vfs`], the
+//! only place that writes a repository's disk; [`MemoryStore`] keeps them in memory. A store holds no keys and
+//! knows no formats.
+
+mod backend;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
+mod error;
+mod local;
+mod memory;
+mod os_vfs;
+mod vfs;
+
+pub use backend::{BlobInfo, BlobName, Put, StorageBackend};
+pub use error::StoreError;
+pub use local::LocalStore;
+pub use memory::MemoryStore;
+pub use os_vfs::OsVfs;
+pub use vfs::{FileInfo, ReadFile, TempFile, Vfs};

@@ -1,0 +1,168 @@
+//! What every store promises, and the names of blobs.
+
+use std::fmt;
+
+use super::StoreError;
+
+/// Most bytes of one component of a blob's name.
+const COMPONENT_LEN_MAX: usize = 120;
+
+/// Folder in which stores keep unfinished blobs: no blob can be named into it.
+pub(super) const TEMP_FOLDER: &str = "tmp";
+
+/// The name of a blob: `folder/name` or `name`, such as `packs/<hex>.warp` or `log/0000000001`.
+///
+/// Components are made of `a-z 0-9 . _ -` and never begin with a dot, so a name is a safe relative path on every
+/// file system (case twins and `..` cannot occur) and a safe key of every object store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobName(String);
+
+impl BlobName {
+    /// Checks and wraps a name.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`] if a component is empty, too long, begins with a dot or has another character, if
+    /// there are more than two, or if the folder is `tmp`.
+    pub fn new(name: &str) -> Result<Self, StoreError> {
+        let refuse = |reason| Err(StoreError::BadName { name: name.to_owned(), reason });
+        if name.split('/').count() > 2 {
+            return refuse("it has more than two levels");
+        }
+        if name.split('/').next() == Some(TEMP_FOLDER) {
+            return refuse("`tmp` is kept for unfinished blobs");
+        }
+        match name.split('/').find_map(component_fault) {
+            Some(reason) => refuse(reason),
+            None => Ok(Self(name.to_owned())),
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder, or `None` of a name at the top.
+    pub fn folder(&self) -> Option<&str> {
+        self.0.split_once('/').map(|(folder, _)| folder)
+    }
+}
+
+impl fmt::Display for BlobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why `component` cannot stand in a name.
+fn component_fault(component: &str) -> Option<&'static str> {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    match component.as_bytes() {
+        [] => Some("a component is empty"),
+        [b'.', ..] => Some("a component begins with a dot"),
+        bytes if bytes.len() > COMPONENT_LEN_MAX => Some("a component is too long"),
+        bytes if !bytes.iter().copied().all(allowed) => Some("only a-z, 0-9, '.', '_' and '-' may occur"),
+        _ => None,
+    }
+}
+
+/// The folder of a listing's prefix, which must read `folder/`.
+pub(super) fn listed_folder(prefix: &str) -> Result<&str, StoreError> {
+    let reason = "a listing takes a folder, such as `log/`";
+    let bad = || StoreError::BadName { name: prefix.to_owned(), reason };
+    let folder = prefix.strip_suffix('/').ok_or_else(bad)?;
+    if folder.contains('/') || folder == TEMP_FOLDER || component_fault(folder).is_some() {
+        return Err(bad());
+    }
+    Ok(folder)
+}
+
+/// What became of [`StorageBackend::put_new`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// The name was free; the blob now stands there, durable.
+    Created,
+    /// The name was taken; nothing was written.
+    Exists,
+}
+
+/// One row of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// The blob's name.
+    pub name: BlobName,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// A place that keeps opaque named blobs.
+///
+/// Blobs are written once and whole; nothing ever changes one. All methods may be called from several threads
+/// and, on a shared store, from several machines at once. `store::contract::run` (feature `testing`) is the suite that every
+/// implementation passes.
+pub trait StorageBackend: Send + Sync + fmt::Debug {
+    /// Where the store is, for messages.
+    fn location(&self) -> String;
+
+    /// Stores `parts`, one after the other, as one blob under a name that must be free.
+    ///
+    /// On [`Put::Created`] the blob is durable. After a crash at any moment it is wholly there or not at all. Of
+    /// several callers that race for one name exactly one is told `Created`. On [`Put::Exists`] nothing was
+    /// written, and the blob that stands there is durable.
+    ///
+    /// # Errors
+    /// Nothing stands under the name through this call, except after [`StoreError::Unsettled`]: then it may.
+    fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError>;
+
+    /// A whole blob of at most `max` bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::TooLarge`], before anything is allocated.
+    fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError>;
+
+    /// Exactly `len` bytes from byte `offset` on.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Short`] if the blob ends earlier, before anything is allocated.
+    fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError>;
+
+    /// The blob's length in bytes, or `None` if there is no such blob.
+    ///
+    /// # Errors
+    /// If the store cannot tell.
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError>;
+
+    /// The blobs of one folder (`prefix` is like `log/`), sorted by name. A folder that is not there is empty; what is
+    /// not a blob (another kind of file, a name that no blob can have) is left out.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`] if `prefix` is not a folder; otherwise if the store cannot be read.
+    fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError>;
+
+    /// Removes a blob, durably; `false` if it was not there.
+    ///
+    /// # Errors
+    /// If the store refuses; the blob may then be there or not.
+    fn delete(&self, name: &BlobName) -> Result<bool, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_or_two_safe_components() {
+        for good in ["a", "packs/0f.warp", "config/0000000001.copy", "index/a-b_c"] {
+            assert_eq!(BlobName::new(good).map(|name| name.to_string()).ok().as_deref(), Some(good));
+        }
+        let long = "a".repeat(COMPONENT_LEN_MAX + 1);
+        let bad = [
+            "", "/", "a/", "/a", "a/b/c", "..", "a/..", "../a", ".a", "A", "a b", "a\0", "ä", "a\\b",
+            "tmp/a", "tmp",
+        ];
+        for bad in bad.into_iter().chain([long.as_str()]) {
+            let error = BlobName::new(bad);
+            assert!(matches!(error, Err(StoreError::BadName { .. })), "{bad:?}: {error:?}");
+        }
+    }
+}

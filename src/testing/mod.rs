@@ -1,1 +1,22 @@
-//! testing.
+//! Test equipment: disks that fail, disks that lose power, trees of odd files, and an observer that remembers.
+//!
+//! Compiled for tests and with feature `testing` only. Everything random comes from a seed, so a failure can be
+//! repeated.
+
+mod compare;
+mod fault_vfs;
+mod recording;
+mod rng;
+mod sim_disk;
+#[cfg(test)]
+mod store_tests;
+mod tree;
+mod tree_edits;
+
+pub use compare::{Facts, TreeSnapshot, assert_same_tree, differences, snapshot};
+pub use fault_vfs::{Fault, FaultVfs};
+pub use recording::{Event, RecordingObserver};
+pub use rng::Rng;
+pub use sim_disk::SimDisk;
+pub use tree::{Made, make_tree};
+pub use tree_edits::edit_tree;

@@ -1,0 +1,347 @@
+//! A disk in memory that knows what a power cut would leave.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+
+use super::Rng;
+use crate::store::{FileInfo, ReadFile, TempFile, Vfs};
+
+/// The unit in which a disk writes whole or not at all.
+const SECTOR_LEN: usize = 512;
+
+/// A file system in memory, as unkind as POSIX allows: bytes last only after a sync of their file, names only after a
+/// sync of their folder, and what was not synced survives a power cut in any part.
+#[derive(Debug, Clone)]
+pub struct SimDisk {
+    disk: Arc<Mutex<Disk>>,
+    named: bool,
+}
+
+impl SimDisk {
+    /// A disk with an empty folder `/`, whose temporary files have no names.
+    pub fn new() -> Self {
+        let disk = Disk { folders: BTreeMap::from([("/".into(), Folder::default())]), ..Disk::default() };
+        Self { disk: Arc::new(Mutex::new(disk)), named: false }
+    }
+
+    /// A disk whose temporary files have names, which a crash leaves behind.
+    pub fn with_named_temporaries() -> Self {
+        Self { named: true, ..Self::new() }
+    }
+
+    /// Cuts the power and starts again: the disk as it then is. This one fails from now on.
+    ///
+    /// Everything synced is there. Of the rest, seed 0 keeps nothing and seed 1 everything; other seeds keep a random part
+    /// of the names and sectors.
+    pub fn power_cut(&self, seed: u64) -> Self {
+        let mut disk = self.disk();
+        disk.off = true;
+        Self { disk: Arc::new(Mutex::new(disk.rebooted(&mut Luck::new(seed)))), named: self.named }
+    }
+
+    /// Every file's path, sorted.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let disk = self.disk();
+        let names = disk.folders.iter().flat_map(|(dir, folder)| {
+            let files = folder.now.iter().filter(|(_, node)| matches!(node, Node::File(_)));
+            files.map(move |(name, _)| dir.join(name))
+        });
+        names.collect()
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The disk, if its power is on.
+    fn running(&self) -> io::Result<MutexGuard<'_, Disk>> {
+        let disk = self.disk();
+        if disk.off { Err(Errno::IO.into()) } else { Ok(disk) }
+    }
+
+    fn temp(&self, id: FileId, name: Option<PathBuf>) -> Box<dyn TempFile> {
+        Box::new(SimTemp { disk: self.clone(), id, name })
+    }
+}
+
+impl Default for SimDisk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Number of a file on its disk.
+type FileId = usize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    File(FileId),
+    Folder,
+}
+
+/// A file's bytes. They are only ever appended, so the synced ones are the first.
+#[derive(Debug, Default, Clone)]
+struct SimFile {
+    bytes: Vec<u8>,
+    synced: usize,
+}
+
+#[derive(Debug, Default)]
+struct Folder {
+    now: BTreeMap<OsString, Node>,
+    durable: BTreeMap<OsString, Node>,
+    /// Changes since the last sync, in order: a name and what it leads to.
+    pending: Vec<(OsString, Option<Node>)>,
+}
+
+impl Folder {
+    fn set(&mut self, name: OsString, node: Option<Node>) {
+        match node {
+            Some(node) => self.now.insert(name.clone(), node),
+            None => self.now.remove(&name),
+        };
+        self.pending.push((name, node));
+    }
+
+    /// The names that a power cut leaves.
+    fn survivors(&self, luck: &mut Luck) -> BTreeMap<OsString, Node> {
+        let mut names = self.durable.clone();
+        for (name, node) in self.pending.iter().filter(|_| luck.keeps()) {
+            match node {
+                Some(node) => names.insert(name.clone(), *node),
+                None => names.remove(name),
+            };
+        }
+        names
+    }
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    files: Vec<SimFile>,
+    folders: BTreeMap<PathBuf, Folder>,
+    temps: u64,
+    off: bool,
+}
+
+impl Disk {
+    fn folder(&mut self, dir: &Path) -> io::Result<&mut Folder> {
+        self.folders.get_mut(dir).ok_or_else(|| Errno::NOENT.into())
+    }
+
+    /// The folder that holds `path`, and the name in it.
+    fn place(&mut self, path: &Path) -> io::Result<(&mut Folder, OsString)> {
+        let (dir, name) = path.parent().zip(path.file_name()).ok_or(Errno::INVAL)?;
+        Ok((self.folder(dir)?, name.to_owned()))
+    }
+
+    fn node(&mut self, path: &Path) -> io::Result<Node> {
+        let (folder, name) = self.place(path)?;
+        folder.now.get(&name).copied().ok_or_else(|| Errno::NOENT.into())
+    }
+
+    fn add(&mut self, path: &Path, node: Node) -> io::Result<()> {
+        let (folder, name) = self.place(path)?;
+        if folder.now.contains_key(&name) {
+            return Err(Errno::EXIST.into());
+        }
+        folder.set(name, Some(node));
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        let Node::File(_) = self.node(path)? else { return Err(Errno::ISDIR.into()) };
+        let (folder, name) = self.place(path)?;
+        folder.set(name, None);
+        Ok(())
+    }
+
+    fn new_file(&mut self) -> FileId {
+        self.files.push(SimFile::default());
+        self.files.len() - 1
+    }
+
+    /// The disk after a power cut: what can still be reached from `/`.
+    fn rebooted(&self, luck: &mut Luck) -> Self {
+        let files = self.files.iter().map(|file| luck.survivor(file)).collect();
+        let mut folders = BTreeMap::new();
+        let mut found = vec![PathBuf::from("/")];
+        while let Some(path) = found.pop() {
+            let names = self.folders.get(&path).map(|folder| folder.survivors(luck)).unwrap_or_default();
+            let inner = names.iter().filter(|(_, node)| **node == Node::Folder);
+            found.extend(inner.map(|(name, _)| path.join(name)));
+            folders.insert(path, Folder { durable: names.clone(), now: names, pending: Vec::new() });
+        }
+        Self { files, folders, temps: self.temps, off: false }
+    }
+}
+
+/// What a power cut spares.
+struct Luck {
+    rng: Rng,
+    /// Kept so many times in four.
+    quarters: usize,
+}
+
+impl Luck {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let quarters = match seed {
+            0 => 0,
+            1 => 4,
+            _ => 1 + rng.below(3),
+        };
+        Self { rng, quarters }
+    }
+
+    fn keeps(&mut self) -> bool {
+        self.rng.below(4) < self.quarters
+    }
+
+    /// The synced bytes and some sectors of the others; a sector that was lost reads as zeros or not at all.
+    fn survivor(&mut self, file: &SimFile) -> SimFile {
+        let mut bytes = file.bytes[..file.synced].to_vec();
+        let mut start = file.synced;
+        while start < file.bytes.len() {
+            let end = file.bytes.len().min((start / SECTOR_LEN + 1) * SECTOR_LEN);
+            if self.keeps() {
+                bytes.resize(start, 0);
+                bytes.extend_from_slice(&file.bytes[start..end]);
+            }
+            start = end;
+        }
+        SimFile { synced: bytes.len(), bytes }
+    }
+}
+
+impl Vfs for SimDisk {
+    fn create_temp(&self, dir: &Path, spare: &Path) -> io::Result<Box<dyn TempFile>> {
+        self.running()?.folder(dir)?;
+        if self.named {
+            return self.create_named_temp(spare);
+        }
+        let id = self.running()?.new_file();
+        Ok(self.temp(id, None))
+    }
+
+    fn create_named_temp(&self, dir: &Path) -> io::Result<Box<dyn TempFile>> {
+        let mut disk = self.running()?;
+        let id = disk.new_file();
+        disk.temps += 1;
+        let name = dir.join(format!(".temp-{}", disk.temps));
+        disk.add(&name, Node::File(id))?;
+        Ok(self.temp(id, Some(name)))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.running()?;
+        disk.add(path, Node::Folder)?;
+        disk.folders.insert(path.to_owned(), Folder::default());
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut disk = self.running()?;
+        let folder = disk.folder(dir)?;
+        folder.durable = folder.now.clone();
+        folder.pending.clear();
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.running()?.remove(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+        match self.running()?.node(path)? {
+            Node::File(id) => Ok(Arc::new(SimReadFile { disk: self.clone(), id })),
+            Node::Folder => Err(ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<FileInfo>> {
+        let disk = self.running()?;
+        let folder = disk.folders.get(dir).ok_or(Errno::NOENT)?;
+        let file = |(name, node): (&OsString, &Node)| match node {
+            Node::File(id) => Some(FileInfo { name: name.clone(), len: disk.files[*id].bytes.len() as u64 }),
+            Node::Folder => None,
+        };
+        Ok(folder.now.iter().filter_map(file).collect())
+    }
+
+    fn is_dir(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.running()?.folders.contains_key(path))
+    }
+}
+
+#[derive(Debug)]
+struct SimTemp {
+    disk: SimDisk,
+    id: FileId,
+    name: Option<PathBuf>,
+}
+
+impl TempFile for SimTemp {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.disk.running()?.files[self.id].bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut disk = self.disk.running()?;
+        let file = &mut disk.files[self.id];
+        file.synced = file.bytes.len();
+        Ok(())
+    }
+
+    fn publish(self: Box<Self>, to: &Path) -> io::Result<()> {
+        // Dropping the temporary file removes its own name.
+        self.disk.running()?.add(to, Node::File(self.id))
+    }
+
+    fn replace(mut self: Box<Self>, to: &Path) -> io::Result<()> {
+        let mut disk = self.disk.running()?;
+        let from = self.name.clone().ok_or(ErrorKind::Unsupported)?;
+        let (folder, name) = disk.place(to)?;
+        folder.set(name, Some(Node::File(self.id)));
+        disk.remove(&from)?;
+        drop(disk);
+        self.name = None;
+        Ok(())
+    }
+}
+
+impl Drop for SimTemp {
+    fn drop(&mut self) {
+        if let (Some(name), Ok(mut disk)) = (&self.name, self.disk.running()) {
+            // Nobody else removes it.
+            let _ = disk.remove(name);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SimReadFile {
+    disk: SimDisk,
+    id: FileId,
+}
+
+impl ReadFile for SimReadFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let disk = self.disk.running()?;
+        let bytes = &disk.files[self.id].bytes;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let count = buf.len().min(bytes.len() - start);
+        buf[..count].copy_from_slice(&bytes[start..start + count]);
+        Ok(count)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.running()?.files[self.id].bytes.len() as u64)
+    }
+}

@@ -1,6 +1,20 @@
-//! Index segments: sorted rows that say in which pack, block and place an object lies.
+#![doc = include_str!("index.md")]
+mod footer;
+mod page;
+#[cfg(test)]
+mod tests;
+
+pub use page::{PageView, decode_page, encode_page};
+
+use super::DecodeError;
+use super::codec::{Reader, Writer, limit, verify_checksum};
 use super::pack::{Cipher, WrappedKey};
 use crate::id::{ChunkId, FamilyId, Locator, ObjectKind, PackId, SegmentId};
+use crate::limits;
+
+const WHAT: &str = "index segment header";
+const MAGIC: &[u8; 8] = b"WARPINDX";
+const VERSION: u16 = 1;
 
 /// The first and, identical, the last [`SegmentHeader::LEN`] bytes of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,4 +88,90 @@ pub struct SegmentFooter {
 }
 
 /// Rows that fit a page of [`INDEX_PAGE_LEN`](crate::limits::INDEX_PAGE_LEN) bytes at 24 bytes a row.
-pub const ROWS_PER_PAGE: usize = crate::limits::INDEX_PAGE_LEN / 24;
+pub const ROWS_PER_PAGE: usize = limits::INDEX_PAGE_LEN / IndexRow::LEN;
+
+impl SegmentHeader {
+    /// Length of a header in bytes.
+    pub const LEN: usize = 192;
+
+    /// How many pages `rows` rows fill.
+    pub fn pages_for(rows: u32) -> u32 {
+        rows.div_ceil(ROWS_PER_PAGE as u32)
+    }
+
+    /// Most bytes of the sealed footer of a segment with `rows` rows: 2 MiB for the packs, and 64 bytes a row for
+    /// fences, filter and side tables.
+    pub fn footer_len_max(rows: u32) -> u64 {
+        2 * limits::MIB as u64 + 64 * u64::from(rows)
+    }
+
+    /// How many rows page `page` holds; 0 if there is no such page.
+    pub fn rows_in_page(&self, page: u32) -> usize {
+        let before = u64::from(page) * ROWS_PER_PAGE as u64;
+        u64::from(self.rows).saturating_sub(before).min(ROWS_PER_PAGE as u64) as usize
+    }
+
+    /// The bytes that stand at both ends of the segment.
+    pub fn encode(&self) -> [u8; Self::LEN] {
+        let mut writer = Writer::with_capacity(Self::LEN);
+        writer.bytes(MAGIC);
+        writer.u16(VERSION);
+        writer.u8(self.cipher as u8);
+        writer.reserved(1);
+        writer.bytes(self.family.as_bytes());
+        writer.bytes(self.uid.as_bytes());
+        writer.u32(self.epoch);
+        self.key.encode(&mut writer);
+        writer.u32(self.rows);
+        writer.u32(self.pages);
+        writer.u32(self.footer_len);
+        writer.reserved(16);
+        writer.checksum();
+        writer.into_bytes().try_into().expect("the fields add up to LEN")
+    }
+
+    /// Reads a header or trailer; `bytes` are exactly [`Self::LEN`].
+    ///
+    /// # Errors
+    /// If it is no header, is of a newer version, is damaged, or breaks a rule of [`Self::check`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(WHAT, bytes);
+        reader.magic(MAGIC)?;
+        reader.version(VERSION)?;
+        let mut whole = Reader::new(WHAT, bytes);
+        verify_checksum(WHAT, whole.take(Self::LEN)?)?;
+        whole.finish()?;
+        let header = Self::decode_fields(&mut reader)?;
+        header.check()?;
+        Ok(header)
+    }
+
+    fn decode_fields(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let cipher = Cipher::decode(reader)?;
+        reader.reserved(1)?;
+        let header = Self {
+            cipher,
+            family: FamilyId::new(reader.array()?),
+            uid: SegmentId::new(reader.array()?),
+            epoch: reader.u32()?,
+            key: WrappedKey::decode(reader)?,
+            rows: reader.u32()?,
+            pages: reader.u32()?,
+            footer_len: reader.u32()?,
+        };
+        reader.reserved(16)?;
+        Ok(header)
+    }
+
+    /// Checks that rows, pages and footer fit each other and their limits.
+    ///
+    /// # Errors
+    /// The rule that it breaks. A decoder refuses such a header, so a writer asks before it writes one.
+    pub fn check(&self) -> Result<(), DecodeError> {
+        limit("number of rows", self.rows.into(), limits::SEGMENT_ROWS_MAX as u64)?;
+        limit("length of the footer", self.footer_len.into(), Self::footer_len_max(self.rows))?;
+        let rule = Reader::new(WHAT, &[]);
+        rule.ensure(self.pages == Self::pages_for(self.rows), "its pages do not fit its rows")?;
+        rule.ensure(self.footer_len > 0, "its footer has no bytes")
+    }
+}

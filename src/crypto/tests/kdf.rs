@@ -109,3 +109,33 @@ fn a_slot_is_sealed_under_the_frozen_derivation() {
     let want = hex("18fe052bdc8c7670d409f48f938fdb5ea1ee9a4381e666f41cdb56ebab021fbc");
     assert_eq!(root.derive("warp 1 slot key").as_bytes(), &want);
 }
+
+#[test]
+fn a_keyring_opens_only_under_its_master_key_and_place() {
+    let master = Secret32::new([3; 32]);
+    let good = seal_keyring(&master, b"bytes of a keyring", b"config").unwrap();
+    assert_eq!(open_keyring(&master, &good, b"config").unwrap().as_slice(), b"bytes of a keyring");
+    let refused = |master: &Secret32, keyring: &SealedKeyring, aad: &[u8]| {
+        matches!(open_keyring(master, keyring, aad), Err(CryptoError::Tampered))
+    };
+    assert!(refused(&Secret32::new([4; 32]), &good, b"config"));
+    assert!(refused(&master, &good, b"other"));
+    for byte in 0..good.sealed.len() {
+        let mut bad = good.clone();
+        bad.sealed[byte] ^= 0x10;
+        assert!(refused(&master, &bad, b"config"), "byte {byte}");
+    }
+    let short = SealedKeyring { sealed: Vec::new(), ..good };
+    assert!(refused(&master, &short, b"config"));
+}
+
+#[test]
+fn a_keyring_is_sealed_under_the_frozen_derivation() {
+    use super::super::aead::{Cipher, SealKey, open};
+    let master = Secret32::new(std::array::from_fn(|at| at as u8));
+    let under = hex("fd90311576f517963ca2aacbd397a80d50bb0dd047e2dd2fe8817705e1c0b0e8");
+    let made = seal_keyring(&master, b"keyring", b"config").unwrap();
+    let part = [&made.nonce[..], &made.sealed].concat();
+    let key = SealKey::from(Secret32::new(under));
+    assert_eq!(open(Cipher::XChaCha20Poly1305, &key, b"config", &part).unwrap(), b"keyring");
+}

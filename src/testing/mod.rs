@@ -5,6 +5,7 @@
 
 mod compare;
 mod fault_vfs;
+pub mod fuzz;
 mod recording;
 mod rng;
 mod sim_disk;

@@ -1,0 +1,36 @@
+# One door. Nothing here is needed to build or test: `.ci/run` and `tests/run` work without `just`.
+
+# What there is
+default:
+    @just --list
+
+# Format, lints, types: quick
+check:
+    cargo fmt --check
+    cargo clippy --locked --all-targets --features testing -- -D warnings
+    cargo check --locked
+
+# Every test
+test *ARGS:
+    ./tests/run {{ARGS}}
+
+# One fuzz target for a while; needs a nightly toolchain and cargo-fuzz
+fuzz TARGET SECONDS="60":
+    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+
+# The benchmarks
+bench *ARGS:
+    cargo bench --features testing {{ARGS}}
+
+# The library's documentation, and its examples as tests
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+    cargo test --locked --features testing --doc
+
+# Exactly what a change must pass
+ci:
+    ./.ci/run
+
+# Dependencies: duplicates and banned ones, licences, sources
+deny:
+    cargo deny --locked check bans licenses sources

@@ -1,0 +1,66 @@
+//! Fuzz targets as plain functions: libFuzzer searches with them, and stable tests replay them.
+
+use super::Rng;
+use crate::store::BlobName;
+
+/// Something that takes any bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Name of the target, and of its file in `fuzz/fuzz_targets`.
+    pub name: &'static str,
+    /// Takes any bytes; a panic is a fault found.
+    pub run: fn(&[u8]),
+    /// Valid inputs, to start from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[Target { name: "blob_name", run: blob_name, seeds: blob_name_seeds }];
+
+/// Runs one target.
+///
+/// # Panics
+/// If there is no such target, or if it finds a fault.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    let target = target.unwrap_or_else(|| panic!("there is no fuzz target {name}"));
+    (target.run)(data);
+}
+
+/// A changed copy of `input`: bits flipped, bytes set to extremes, cut, doubled, or mixed with random ones.
+pub fn mutate(input: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = input.to_vec();
+    for _ in 0..1 + rng.below(4) {
+        let at = rng.below(bytes.len() + 1);
+        match rng.below(6) {
+            0 => bytes.truncate(at),
+            1 => {
+                let more = rng.below(40);
+                let more = rng.bytes(more);
+                bytes.splice(at..at, more);
+            }
+            2 => bytes.extend_from_within(at..),
+            _ if at == bytes.len() => bytes.push(0xff),
+            3 => bytes[at] ^= 1 << rng.below(8),
+            4 => bytes[at] = *rng.pick(&[0x00, 0x7f, 0x80, 0xff, 0xc1, 0xdf]),
+            _ => {
+                let end = bytes.len().min(at + 8);
+                bytes[at..end].fill(*rng.pick(&[0x00, 0xff]));
+            }
+        }
+    }
+    bytes
+}
+
+/// A name that is accepted is a safe relative path.
+fn blob_name(data: &[u8]) {
+    let Ok(Ok(name)) = std::str::from_utf8(data).map(BlobName::new) else { return };
+    assert_eq!(name.as_str().as_bytes(), data);
+    let parts: Vec<_> = std::path::Path::new(name.as_str()).components().collect();
+    assert!(parts.iter().all(|part| matches!(part, std::path::Component::Normal(_))), "{name}");
+    assert_eq!(name.folder().is_some(), parts.len() == 2, "{name}");
+}
+
+fn blob_name_seeds() -> Vec<Vec<u8>> {
+    ["packs/0123456789abcdef.warp", "log/0000000001", "config/1.copy", "top"].map(|name| name.into()).into()
+}

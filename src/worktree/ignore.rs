@@ -195,13 +195,19 @@ fn read_patterns(
     let mut builder = GitignoreBuilder::new("");
     match read_pattern_file(dir, file, &path) {
         Ok(bytes) => add_lines(&mut builder, &bytes, &path, problems),
-        Err(error) if error.is_not_found() => return Gitignore::empty(),
+        Err(error) if is_absent(&error) => return Gitignore::empty(),
         Err(error) => problems.push((path.clone(), error)),
     }
     builder.build().unwrap_or_else(|source| {
         problems.push((path.clone(), WorktreeError::PatternLine { path, line: 1, source: Box::new(source) }));
         Gitignore::empty()
     })
+}
+
+/// Not there, or (`.git` of a linked working tree) below something that is no directory.
+fn is_absent(error: &WorktreeError) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error, WorktreeError::Io { source, .. } if matches!(source.kind(), NotFound | NotADirectory))
 }
 
 fn read_pattern_file(dir: &impl AsFd, file: &Path, path: &Path) -> Result<Vec<u8>, WorktreeError> {

@@ -100,6 +100,17 @@ pub struct BlobInfo {
 /// Blobs are written once and whole; nothing ever changes one. All methods may be called from several threads
 /// and, on a shared store, from several machines at once. `store::contract::run` (feature `testing`) is the suite that every
 /// implementation passes.
+///
+/// ```
+/// use warp::store::{BlobName, MemoryStore, Put, StorageBackend};
+///
+/// let store = MemoryStore::new();
+/// let name = BlobName::new("packs/0f.warp")?;
+/// assert_eq!(store.put_new(&name, &[b"header", b"blocks"])?, Put::Created);
+/// assert_eq!(store.put_new(&name, &[b"something else"])?, Put::Exists);
+/// assert_eq!(store.read_at(&name, 6, 6)?, b"blocks");
+/// # Ok::<(), warp::store::StoreError>(())
+/// ```
 pub trait StorageBackend: Send + Sync + fmt::Debug {
     /// Where the store is, for messages.
     fn location(&self) -> String;

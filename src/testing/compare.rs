@@ -211,6 +211,20 @@ mod tests {
         assert_eq!(a, b);
     }
 
+    #[test]
+    fn every_batch_of_edits_changes_the_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        make_tree(dir.path(), 7, 20).unwrap();
+        let mut before = snapshot(dir.path()).unwrap();
+        for seed in 0..8 {
+            let edits =
+                edit_tree(dir.path(), seed, 40).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            let after = snapshot(dir.path()).unwrap();
+            assert!(!differences(&before, &after).is_empty(), "seed {seed}: {edits:?}");
+            before = after;
+        }
+    }
+
     /// Makes a tree and a copy from the same seed, changes the copy, and returns what is found to differ.
     fn differences_after(change: impl Fn(&Path)) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();

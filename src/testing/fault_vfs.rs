@@ -35,6 +35,13 @@ pub struct FaultVfs {
 }
 
 impl FaultVfs {
+    /// Lets the read number `at` of a file, counted from 0, fail with EIO; everything else works.
+    pub fn failing_read(inner: Arc<dyn Vfs>, at: u64) -> Arc<Self> {
+        let vfs = Self::with(inner, None);
+        vfs.faults.state().failing_read = Some(at);
+        vfs
+    }
+
     /// Counts and never fails: a dry run tells how many operations there are to fail.
     pub fn counting(inner: Arc<dyn Vfs>) -> Arc<Self> {
         Self::with(inner, None)
@@ -46,9 +53,8 @@ impl FaultVfs {
     }
 
     fn with(inner: Arc<dyn Vfs>, armed: Option<(Fault, u64)>) -> Arc<Self> {
-        let faults =
-            Faults { state: Mutex::new(State { next: 0, armed, full: false }), dead: AtomicBool::new(false) };
-        Arc::new(Self { inner, faults: Arc::new(faults) })
+        let state = Mutex::new(State { next: 0, reads: 0, armed, failing_read: None, full: false });
+        Arc::new(Self { inner, faults: Arc::new(Faults { state, dead: AtomicBool::new(false) }) })
     }
 
     /// How many operations that write were asked for.
@@ -56,9 +62,15 @@ impl FaultVfs {
         self.faults.state().next
     }
 
+    /// How many reads of files were asked for.
+    pub fn reads(&self) -> u64 {
+        self.faults.state().reads
+    }
+
     /// Whether the fault has happened.
     pub fn fired(&self) -> bool {
-        self.faults.state().armed.is_none()
+        let state = self.faults.state();
+        state.armed.is_none() && state.failing_read.is_none()
     }
 
     /// Ends a [`Fault::Full`].
@@ -80,6 +92,8 @@ struct Faults {
 #[derive(Debug)]
 struct State {
     next: u64,
+    reads: u64,
+    failing_read: Option<u64>,
     /// The fault that has yet to happen.
     armed: Option<(Fault, u64)>,
     full: bool,
@@ -146,7 +160,19 @@ impl Faults {
         }
     }
 
-    /// Reads are not counted, but the dead do not read.
+    /// Counts a read of a file.
+    fn pass_read(&self) -> io::Result<()> {
+        self.alive()?;
+        let mut state = self.state();
+        let number = state.reads;
+        state.reads += 1;
+        if state.failing_read.take_if(|at| *at == number).is_some() {
+            return Err(Errno::IO.into());
+        }
+        Ok(())
+    }
+
+    /// The dead do not look at anything.
     fn alive(&self) -> io::Result<()> {
         if self.is_dead() { Err(Errno::IO.into()) } else { Ok(()) }
     }
@@ -191,7 +217,7 @@ impl Vfs for FaultVfs {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         self.faults.alive()?;
-        self.inner.open(path)
+        Ok(Arc::new(FaultRead { inner: self.inner.open(path)?, faults: self.faults.clone() }))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<FileInfo>> {
@@ -258,5 +284,23 @@ impl Drop for FaultTemp {
             // The dead tidy nothing up.
             std::mem::forget(self.inner.take());
         }
+    }
+}
+
+#[derive(Debug)]
+struct FaultRead {
+    inner: Arc<dyn ReadFile>,
+    faults: Arc<Faults>,
+}
+
+impl ReadFile for FaultRead {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.faults.pass_read()?;
+        self.inner.read_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.faults.alive()?;
+        self.inner.len()
     }
 }

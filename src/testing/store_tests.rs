@@ -216,3 +216,18 @@ fn room_that_was_made_lets_the_next_put_succeed() {
     vfs.make_room();
     assert_eq!(store.put_new(&name(), &[b"x"]).unwrap(), Put::Created);
 }
+
+#[test]
+fn a_failing_read_is_an_error_and_never_a_missing_or_short_blob() {
+    for at in 0..2 {
+        let vfs = FaultVfs::failing_read(Arc::new(fresh(false)), at);
+        let store = store_on(vfs.clone());
+        store.put_new(&name(), &[b"blob"]).unwrap();
+        let results = [store.get(&name(), 9), store.read_at(&name(), 1, 2)];
+        for (number, result) in results.into_iter().enumerate() {
+            let failed = matches!(result, Err(StoreError::Io { action: "read", .. }));
+            assert_eq!(failed, number as u64 == at, "{result:?}");
+        }
+        assert!(vfs.fired() && vfs.reads() == 2);
+    }
+}

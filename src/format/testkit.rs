@@ -12,6 +12,8 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
 
 /// Every golden file with its name.
 pub(crate) const GOLDEN: &[(&str, &str)] = &[
+    ("commit_body.hex", include_str!("golden/commit_body.hex")),
+    ("config.hex", include_str!("golden/config.hex")),
     ("dir_entry.hex", include_str!("golden/dir_entry.hex")),
     ("dir_inner.hex", include_str!("golden/dir_inner.hex")),
     ("dir_leaf.hex", include_str!("golden/dir_leaf.hex")),
@@ -19,8 +21,10 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("index_footer.hex", include_str!("golden/index_footer.hex")),
     ("index_header.hex", include_str!("golden/index_header.hex")),
     ("index_page.hex", include_str!("golden/index_page.hex")),
+    ("keyring.hex", include_str!("golden/keyring.hex")),
     ("pack_directory.hex", include_str!("golden/pack_directory.hex")),
     ("pack_header.hex", include_str!("golden/pack_header.hex")),
+    ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
 ];
 
 /// Fails unless `bytes` are what the golden file `name` holds, and shows them as the file would.

@@ -83,7 +83,7 @@ impl DirEntry {
     }
 
     /// Checks all but the name.
-    pub(super) fn check_metadata(&self) -> Result<(), DecodeError> {
+    pub(in crate::format) fn check_metadata(&self) -> Result<(), DecodeError> {
         self.kind.check()?;
         self.owner.check()?;
         self.mtime.check()?;

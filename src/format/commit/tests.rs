@@ -1,0 +1,141 @@
+use super::*;
+use crate::format::dirtree::{DirEntry, Owner};
+use crate::format::testkit::{assert_canonical, assert_golden};
+use crate::id::ChunkId;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn root() -> DirEntry {
+    DirEntry {
+        name: vec![],
+        kind: EntryKind::Dir { node: Some(ChunkId::new([7; 32])) },
+        mode: 0o755,
+        owner: Owner { uid: 1000, gid: 100, user: b"ada".to_vec(), group: b"users".to_vec() },
+        mtime: Timestamp { secs: 1_700_000_000, nanos: 5 },
+        xattrs: vec![],
+        hard_link: 0,
+    }
+}
+
+fn commit() -> Commit {
+    Commit {
+        root: root(),
+        parents: vec![CommitId::new([1; 32]), CommitId::new([2; 32])],
+        author: "Ada".into(),
+        host: "engine".into(),
+        paths: vec![b"/home/ada".to_vec(), b"/srv/\xff".to_vec()],
+        tags: vec!["daily".into()],
+        message: "Notes on the engine".into(),
+        time: Timestamp { secs: 1_700_000_100, nanos: 999_999_999 },
+        utc_offset: -3600,
+        stats: CommitStats { files: 3, dirs: 2, bytes: 1 << 40, duration_ms: 250, ..CommitStats::default() },
+        state: ContentRoot::Tree { level: 0, id: ChunkId::new([3; 32]), len: 500, repeat: 1 },
+        program: "warp 0.1.0".into(),
+        device: DeviceId::new([4; 32]),
+    }
+}
+
+fn recode(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    Commit::decode_body(body)?.encode_body()
+}
+
+#[test]
+fn a_body_has_its_golden_bytes_and_one_encoding() {
+    let body = commit().encode_body().unwrap();
+    assert_golden(&body, "commit_body.hex");
+    assert_canonical(&body, recode);
+    assert_eq!(Commit::decode_body(&body), Ok(commit()));
+}
+
+#[test]
+fn a_signed_commit_has_its_golden_bytes_and_one_encoding() {
+    let signed = SignedCommit { body: b"body".to_vec(), signature: [0xab; 64] };
+    let bytes = signed.encode().unwrap();
+    assert_golden(&bytes, "signed_commit.hex");
+    assert_canonical(&bytes, |bytes| SignedCommit::decode(bytes)?.encode());
+    assert_eq!(SignedCommit::decode(&bytes), Ok(signed));
+    assert!(
+        SignedCommit { body: vec![0; SignedCommit::BODY_LEN_MAX + 1], signature: [0; 64] }.encode().is_err()
+    );
+    assert_eq!(signing_bytes(b"body"), b"warp commit 1\0body");
+}
+
+#[test]
+fn other_messagepack_of_the_same_commit_is_refused() {
+    let body = commit().encode_body().unwrap();
+    assert_eq!(body[..2], [0x9e, 1]);
+    let longer_array = [&[0xdc, 0, 14][..], &body[1..]].concat();
+    let longer_version = [&[0x9e, 0xcc, 1][..], &body[2..]].concat();
+    let trailing = [&body[..], &[0xc0]].concat();
+    for other in [longer_array, longer_version, trailing] {
+        assert!(Commit::decode_body(&other).is_err());
+    }
+}
+
+#[test]
+fn a_newer_version_with_more_items_says_so() {
+    let mut body = commit().encode_body().unwrap();
+    body[1] = 2;
+    let newer = [&[0xdc, 0, 40, 3][..], &body[2..]].concat();
+    assert_eq!(Commit::decode_body(&body), Err(DecodeError::Version { what: WHAT, found: 2, max: 1 }));
+    assert_eq!(Commit::decode_body(&newer), Err(DecodeError::Version { what: WHAT, found: 3, max: 1 }));
+}
+
+#[test]
+fn lists_that_claim_more_than_there_is_are_refused() {
+    let body = commit().encode_body().unwrap();
+    let entry = root().encode_entry().unwrap().len();
+    let parents = 2 + 2 + entry;
+    assert_eq!(body[parents], 0x92);
+    let huge = [&body[..parents], &[0xdd, 0xff, 0xff, 0xff, 0xff], &body[parents + 1..]].concat();
+    assert!(Commit::decode_body(&huge).is_err());
+    let tags = [&body[..parents], &[0xdd, 0, 0x10, 0, 0], &vec![0xa0; 1 << 20]].concat();
+    assert!(Commit::decode_body(&tags).is_err());
+}
+
+#[test]
+fn commits_that_break_a_rule_are_not_written() {
+    let refuse = |change: fn(&mut Commit)| {
+        let mut commit = commit();
+        change(&mut commit);
+        assert!(commit.encode_body().is_err(), "{commit:?}");
+    };
+    refuse(|c| c.root.name = b"name".to_vec());
+    refuse(|c| c.root.kind = EntryKind::Fifo);
+    refuse(|c| c.root.mode = 0o100_644);
+    refuse(|c| c.parents = vec![CommitId::new([1; 32]); 2]);
+    refuse(|c| {
+        c.parents = (0..257_u16).map(|n| CommitId::new([n.to_le_bytes()[0] ^ (n >> 8) as u8; 32])).collect()
+    });
+    refuse(|c| c.author = "a".repeat(Commit::TEXT_LEN_MAX + 1));
+    refuse(|c| c.host = "a".repeat(Commit::TEXT_LEN_MAX + 1));
+    refuse(|c| c.program = "a".repeat(Commit::TEXT_LEN_MAX + 1));
+    refuse(|c| c.tags = vec!["a".repeat(Commit::TEXT_LEN_MAX + 1)]);
+    refuse(|c| c.tags = vec![String::new(); Commit::TAGS_MAX + 1]);
+    refuse(|c| c.paths = vec![vec![]; Commit::PATHS_MAX + 1]);
+    refuse(|c| c.paths = vec![vec![b'a'; Commit::PATH_LEN_MAX + 1]]);
+    refuse(|c| c.paths = vec![vec![b'a'; Commit::PATH_LEN_MAX]; 100]);
+    refuse(|c| c.message = "a".repeat(Commit::MESSAGE_LEN_MAX + 1));
+    refuse(|c| c.time.nanos = 1_000_000_000);
+    refuse(|c| c.utc_offset = i32::MIN);
+    refuse(|c| c.state = ContentRoot::Tree { level: 0, id: ChunkId::new([3; 32]), len: 0, repeat: 1 });
+}
+
+proptest! {
+    #[test]
+    fn commits_round_trip(
+        author: String, message: String, paths in vec(any::<Vec<u8>>(), 0..5), tags in vec(any::<String>(), 0..5),
+        secs: i64, numbers: [u64; 8], utc_offset in -90_000..90_000, parents in 0..5_u8, state: bool,
+    ) {
+        let [files, dirs, others, bytes, new_bytes, stored_bytes, problems, duration_ms] = numbers;
+        let commit = Commit {
+            author, message, paths, tags, utc_offset,
+            parents: (0..parents).map(|n| CommitId::new([n; 32])).collect(),
+            time: Timestamp { secs, nanos: 1 },
+            stats: CommitStats { files, dirs, others, bytes, new_bytes, stored_bytes, problems, duration_ms },
+            state: if state { commit().state } else { ContentRoot::Empty },
+            ..commit()
+        };
+        prop_assert_eq!(Commit::decode_body(&commit.encode_body().unwrap()), Ok(commit));
+    }
+}

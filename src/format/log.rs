@@ -1,9 +1,28 @@
-//! Log entries.
+#![doc = include_str!("log.md")]
+mod private;
+mod public;
+#[cfg(test)]
+mod tests;
+
+use super::DecodeError;
+use super::codec::{Reader, Writer, limit};
 use super::dirtree::Timestamp;
 use crate::id::{
     AttemptId, CommitId, DeviceId, EntryHash, FamilyId, InstanceId, NamespaceId, PackId, RefId, Root,
     SegmentId,
 };
+use crate::limits;
+use std::ops::Range;
+
+const WHAT: &str = "log entry";
+const MAGIC: &[u8; 8] = b"WARPLOG1";
+/// Magic and length of the public part.
+const HEAD_LEN: usize = 12;
+const SIGNATURE_LEN: usize = 64;
+/// What a signature of an entry starts with, so that it can be taken for nothing else.
+const CONTEXT: &[u8] = b"warp log 1\0";
+/// What a device's certificate starts with.
+const DEVICE_CONTEXT: &[u8] = b"warp device 1\0";
 
 /// A pack that an entry adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,4 +157,67 @@ pub struct EntryPrivate {
     pub names: Vec<RefName>,
     /// Names of devices enrolled here.
     pub device_names: Vec<(DeviceId, String)>,
+}
+
+/// What a device signs: the context string `warp log 1`, a zero byte, and the public part's bytes.
+pub fn signing_bytes(public_bytes: &[u8]) -> Vec<u8> {
+    [CONTEXT, public_bytes].concat()
+}
+
+/// The hash that the next entry names as the one before: BLAKE3 of the whole entry, signature included.
+pub fn entry_hash(bytes: &[u8]) -> EntryHash {
+    EntryHash::new(blake3::hash(bytes).into())
+}
+
+impl DeviceRecord {
+    /// All roles: write, append, gc, admin.
+    pub const ROLES: u8 = 0b1111;
+
+    /// What the root key signs: the context string `warp device 1`, a zero byte, the family, the device, the roles.
+    pub fn signing_bytes(&self, family: FamilyId) -> Vec<u8> {
+        [DEVICE_CONTEXT, family.as_bytes(), self.device.as_bytes(), &[self.roles]].concat()
+    }
+}
+
+impl LogEntry {
+    /// Most bytes of a public part: with head and signature it fits an entry.
+    pub const PUBLIC_LEN_MAX: usize = limits::LOG_ENTRY_LEN_MAX - HEAD_LEN - SIGNATURE_LEN;
+
+    /// The entry's bytes, of which [`entry_hash`] is taken.
+    ///
+    /// # Errors
+    /// If the public part breaks a rule of [`EntryPublic::check`], or the entry would be too long: split it.
+    pub fn encode(&self) -> Result<Vec<u8>, DecodeError> {
+        Self::assemble(&self.public.encode()?, &self.signature)
+    }
+
+    /// The entry's bytes from those of its public part, as [`EntryPublic::encode`] gave them, and their signature.
+    ///
+    /// # Errors
+    /// If the entry would be too long.
+    pub fn assemble(public_bytes: &[u8], signature: &[u8; SIGNATURE_LEN]) -> Result<Vec<u8>, DecodeError> {
+        limit("length of a log entry's public part", public_bytes.len() as u64, Self::PUBLIC_LEN_MAX as u64)?;
+        let mut writer = Writer::with_capacity(HEAD_LEN + public_bytes.len() + SIGNATURE_LEN);
+        writer.bytes(MAGIC);
+        writer.u32(public_bytes.len() as u32);
+        writer.bytes(public_bytes);
+        writer.bytes(signature);
+        Ok(writer.into_bytes())
+    }
+
+    /// Reads an entry. Also says where its public part's bytes lie, for [`signing_bytes`]; the signature is not verified.
+    ///
+    /// # Errors
+    /// If it is no entry, is of a newer version, is not canonical, or breaks a rule of [`EntryPublic::check`].
+    pub fn decode(bytes: &[u8]) -> Result<(Self, Range<usize>), DecodeError> {
+        limit("length of a log entry", bytes.len() as u64, limits::LOG_ENTRY_LEN_MAX as u64)?;
+        let mut reader = Reader::new(WHAT, bytes);
+        reader.magic(MAGIC)?;
+        let len = reader.u32()? as usize;
+        let public_bytes = reader.take(len)?;
+        let signature = reader.array()?;
+        reader.finish()?;
+        let public = EntryPublic::decode(public_bytes)?;
+        Ok((Self { public, signature }, HEAD_LEN..HEAD_LEN + len))
+    }
 }

@@ -22,9 +22,12 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("index_header.hex", include_str!("golden/index_header.hex")),
     ("index_page.hex", include_str!("golden/index_page.hex")),
     ("keyring.hex", include_str!("golden/keyring.hex")),
+    ("log_entry.hex", include_str!("golden/log_entry.hex")),
+    ("log_private.hex", include_str!("golden/log_private.hex")),
     ("pack_directory.hex", include_str!("golden/pack_directory.hex")),
     ("pack_header.hex", include_str!("golden/pack_header.hex")),
     ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
+    ("state.hex", include_str!("golden/state.hex")),
 ];
 
 /// Fails unless `bytes` are what the golden file `name` holds, and shows them as the file would.

@@ -7,6 +7,8 @@ pub mod codec;
 pub mod commit;
 pub mod config;
 pub mod dirtree;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
 pub mod index;
 pub mod log;
 pub mod node;

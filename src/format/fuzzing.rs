@@ -1,0 +1,280 @@
+//! What must hold for every byte string that a decoder meets: it never panics, and what it accepts is the one encoding of
+//! its value. Plain functions, which fuzzers call and stable tests replay.
+use super::codec::{CHECKSUM_LEN, Reader, Writer};
+use super::commit::{Commit, SignedCommit};
+use super::config::{Config, KeyringBytes};
+use super::dirtree::{DirEntry, DirNode};
+use super::index::{IndexRow, PageView, SegmentFooter, SegmentHeader, decode_page, encode_page};
+use super::log::{EntryPrivate, LogEntry};
+use super::node::FileNode;
+use super::pack::{PackDirectory, PackHeader};
+use super::state::{StateReader, StateWriter};
+use crate::id::{Locator, ObjectKind};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+
+/// A function that panics if a decoder misbehaves on the bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target with its name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("numbers", fuzz_numbers),
+    ("pack_header", fuzz_pack_header),
+    ("pack_directory", fuzz_pack_directory),
+    ("index_header", fuzz_index_header),
+    ("index_page", fuzz_index_page),
+    ("index_footer", fuzz_index_footer),
+    ("file_node", fuzz_file_node),
+    ("dir_node", fuzz_dir_node),
+    ("dir_entry", fuzz_dir_entry),
+    ("commit", fuzz_commit),
+    ("config", fuzz_config),
+    ("keyring", fuzz_keyring),
+    ("log_entry", fuzz_log_entry),
+    ("log_private", fuzz_log_private),
+    ("state", fuzz_state),
+];
+
+fn same(value: impl AsRef<[u8]>, data: &[u8]) {
+    assert_eq!(value.as_ref(), data, "accepted what is not the encoding of its value");
+}
+
+/// What holds for a value that was read holds for writing it.
+fn writable<T, E: std::fmt::Debug>(value: Result<T, E>) -> T {
+    value.expect("what was read can be written")
+}
+
+/// The first `len` bytes with a right checksum at their end: damage alone would be all that a fuzzer finds.
+fn with_checksum(data: &[u8], len: usize) -> Option<Vec<u8>> {
+    let mut writer = Writer::with_capacity(len);
+    writer.bytes(data.get(..len.checked_sub(CHECKSUM_LEN)?)?);
+    writer.checksum();
+    Some(writer.into_bytes())
+}
+
+/// Numbers of variable length.
+pub fn fuzz_numbers(data: &[u8]) {
+    let (mut reader, mut writer) = (Reader::new("numbers", data), Writer::new());
+    while let Ok(number) = reader.varint() {
+        writer.varint(number);
+    }
+    same(writer.as_slice(), &data[..writer.as_slice().len()]);
+    let mut reader = Reader::new("numbers", data);
+    let mut writer = Writer::new();
+    while let Ok(number) = reader.zigzag() {
+        writer.zigzag(number);
+    }
+    same(writer.as_slice(), &data[..writer.as_slice().len()]);
+}
+
+/// Headers of packs, as they are and with a right checksum.
+pub fn fuzz_pack_header(data: &[u8]) {
+    for data in [Some(data.to_vec()), with_checksum(data, PackHeader::LEN)].into_iter().flatten() {
+        if let Ok(header) = PackHeader::decode(&data) {
+            same(header.encode(), &data);
+            assert!(header.total_len() <= PackHeader::TOTAL_LEN_MAX);
+            assert!(header.parity_offset() <= header.total_len());
+        }
+    }
+}
+
+/// Directories of packs.
+pub fn fuzz_pack_directory(data: &[u8]) {
+    if let Ok(directory) = PackDirectory::decode(data) {
+        same(writable(directory.encode()), data);
+        let objects = directory.blocks.iter().map(|block| block.objects as usize).sum::<usize>();
+        assert_eq!(objects, directory.objects.len());
+    }
+}
+
+/// Headers of index segments, as they are and with a right checksum.
+pub fn fuzz_index_header(data: &[u8]) {
+    for data in [Some(data.to_vec()), with_checksum(data, SegmentHeader::LEN)].into_iter().flatten() {
+        if let Ok(header) = SegmentHeader::decode(&data) {
+            same(header.encode(), &data);
+        }
+    }
+}
+
+/// Pages of index segments, decoded and in place.
+pub fn fuzz_index_page(data: &[u8]) {
+    let view = PageView::of_checked(data);
+    let mut wanted: Vec<_> = (0..view.len()).filter_map(|number| view.row(number)).collect();
+    wanted.truncate(9);
+    for row in &wanted {
+        assert!(view.find(row.locator, row.kind).all(|found| found.locator == row.locator));
+    }
+    assert_eq!(view.find(Locator::new([0x5a; Locator::LEN]), ObjectKind::Commit).count(), 0);
+    if let Ok(rows) = decode_page(data) {
+        same(encode_page(&rows), data);
+        assert!(PageView::check(data).is_ok() && rows.len() * IndexRow::LEN == data.len());
+        assert!(wanted.iter().all(|row| view.find(row.locator, row.kind).any(|found| found == *row)));
+    }
+}
+
+/// Footers of index segments.
+pub fn fuzz_index_footer(data: &[u8]) {
+    if let Ok(footer) = SegmentFooter::decode(data) {
+        same(writable(footer.encode()), data);
+    }
+}
+
+/// Inner nodes of files.
+pub fn fuzz_file_node(data: &[u8]) {
+    if let Ok(node) = FileNode::decode(data) {
+        same(writable(node.encode()), data);
+        assert!(node.total_len().is_some_and(|len| len > 0));
+    }
+}
+
+/// Nodes of directories.
+pub fn fuzz_dir_node(data: &[u8]) {
+    if let Ok(node) = DirNode::decode(data) {
+        same(writable(node.encode()), data);
+        let names: Vec<_> = match &node {
+            DirNode::Leaf(entries) => entries.iter().map(|entry| &entry.name).collect(),
+            DirNode::Inner { children, .. } => children.iter().map(|child| &child.first).collect(),
+        };
+        for name in names {
+            let mut parts = Path::new(OsStr::from_bytes(name)).components();
+            assert_eq!(parts.next(), Some(Component::Normal(OsStr::from_bytes(name))));
+            assert_eq!(parts.next(), None);
+        }
+    }
+}
+
+/// Entries on their own.
+pub fn fuzz_dir_entry(data: &[u8]) {
+    if let Ok(entry) = DirEntry::decode_entry(data) {
+        same(writable(entry.encode_entry()), data);
+    }
+}
+
+/// Commits: signed ones and bodies alone.
+pub fn fuzz_commit(data: &[u8]) {
+    if let Ok(signed) = SignedCommit::decode(data) {
+        same(writable(signed.encode()), data);
+    }
+    if let Ok(commit) = Commit::decode_body(data) {
+        same(writable(commit.encode_body()), data);
+    }
+}
+
+/// Copies of the configuration, as they are and with a right checksum.
+pub fn fuzz_config(data: &[u8]) {
+    for data in [Some(data.to_vec()), with_checksum(data, data.len())].into_iter().flatten() {
+        if let Ok(config) = Config::decode(&data) {
+            same(writable(config.encode()), &data);
+        }
+    }
+}
+
+/// Keyrings.
+pub fn fuzz_keyring(data: &[u8]) {
+    if let Ok(keyring) = KeyringBytes::decode(data) {
+        same(&*writable(keyring.encode()), data);
+    }
+}
+
+/// Log entries.
+pub fn fuzz_log_entry(data: &[u8]) {
+    if let Ok((entry, public)) = LogEntry::decode(data) {
+        same(writable(entry.encode()), data);
+        same(writable(entry.public.encode()), &data[public]);
+    }
+}
+
+/// Private parts of log entries.
+pub fn fuzz_log_private(data: &[u8]) {
+    if let Ok(private) = EntryPrivate::decode(data) {
+        same(writable(private.encode()), data);
+    }
+}
+
+/// Streams of state records: those before an error are the encoding of their bytes too.
+pub fn fuzz_state(data: &[u8]) {
+    let (mut writer, mut bytes) = (StateWriter::new(), Vec::new());
+    let mut whole = true;
+    for dir in StateReader::new(data) {
+        match dir {
+            Ok(dir) => writable(writer.push(&dir, &mut bytes)),
+            Err(_) => whole = false,
+        }
+    }
+    same(&bytes, data.get(..bytes.len()).unwrap_or_default());
+    assert!(!whole || bytes.len() == data.len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::testkit::{GOLDEN, unhex};
+
+    /// SplitMix64.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut x = self.0;
+            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            x ^ (x >> 31)
+        }
+
+        fn below(&mut self, end: usize) -> usize {
+            (self.next() % end.max(1) as u64) as usize
+        }
+    }
+
+    /// Changes a few bytes, cuts, doubles or splices, as a fuzzer would.
+    fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
+        for _ in 0..=random.below(3) {
+            let (from, to) = (random.below(bytes.len()), random.below(bytes.len() + 1));
+            let (from, to) = (from.min(to), from.max(to));
+            match random.below(6) {
+                0 => bytes.truncate(to),
+                1 => drop(bytes.drain(from..to)),
+                2 => bytes.splice(to..to, other[..random.below(other.len())].iter().copied()).for_each(drop),
+                3 => bytes[from..to].fill([0, 0xff, 0x80][random.below(3)]),
+                _ if from < bytes.len() => bytes[from] = random.next() as u8,
+                _ => bytes.push(random.next() as u8),
+            }
+        }
+    }
+
+    #[test]
+    fn every_target_takes_the_golden_bytes_of_every_format() {
+        for (_, target) in TARGETS {
+            GOLDEN.iter().for_each(|(_, hex)| target(&unhex(hex)));
+            target(&[]);
+        }
+    }
+
+    #[test]
+    fn seeded_mutations_of_golden_bytes_break_no_target() {
+        let golden: Vec<_> = GOLDEN.iter().map(|(_, hex)| unhex(hex)).collect();
+        let mut random = Random(1);
+        for case in 0..6000 {
+            let mut bytes = golden[case % golden.len()].clone();
+            let other = &golden[random.below(golden.len())];
+            mutate(&mut bytes, other, &mut random);
+            TARGETS.iter().for_each(|(_, target)| target(&bytes));
+        }
+    }
+
+    #[test]
+    fn seeded_random_bytes_break_no_target() {
+        let mut random = Random(2);
+        for _ in 0..3000 {
+            let mut bytes: Vec<_> = (0..random.below(400)).map(|_| random.next() as u8).collect();
+            if random.below(2) == 0 {
+                // Small numbers get past counts and kinds.
+                bytes.iter_mut().for_each(|byte| *byte &= 7);
+                bytes.iter_mut().take(1).for_each(|byte| *byte = 1);
+            }
+            TARGETS.iter().for_each(|(_, target)| target(&bytes));
+        }
+    }
+}

@@ -14,27 +14,36 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-/// A function that panics if a decoder misbehaves on the bytes.
-pub type Target = fn(&[u8]);
-
-/// Every target with its name.
-pub const TARGETS: &[(&str, Target)] = &[
-    ("numbers", fuzz_numbers),
-    ("pack_header", fuzz_pack_header),
-    ("pack_directory", fuzz_pack_directory),
-    ("index_header", fuzz_index_header),
-    ("index_page", fuzz_index_page),
-    ("index_footer", fuzz_index_footer),
-    ("file_node", fuzz_file_node),
-    ("dir_node", fuzz_dir_node),
-    ("dir_entry", fuzz_dir_entry),
-    ("commit", fuzz_commit),
-    ("config", fuzz_config),
-    ("keyring", fuzz_keyring),
-    ("log_entry", fuzz_log_entry),
-    ("log_private", fuzz_log_private),
-    ("state", fuzz_state),
+/// Every golden file with its name.
+pub(crate) const GOLDEN: &[(&str, &str)] = &[
+    ("commit_body.hex", include_str!("golden/commit_body.hex")),
+    ("config.hex", include_str!("golden/config.hex")),
+    ("dir_entry.hex", include_str!("golden/dir_entry.hex")),
+    ("dir_inner.hex", include_str!("golden/dir_inner.hex")),
+    ("dir_leaf.hex", include_str!("golden/dir_leaf.hex")),
+    ("file_node.hex", include_str!("golden/file_node.hex")),
+    ("index_footer.hex", include_str!("golden/index_footer.hex")),
+    ("index_header.hex", include_str!("golden/index_header.hex")),
+    ("index_page.hex", include_str!("golden/index_page.hex")),
+    ("keyring.hex", include_str!("golden/keyring.hex")),
+    ("log_entry.hex", include_str!("golden/log_entry.hex")),
+    ("log_private.hex", include_str!("golden/log_private.hex")),
+    ("pack_directory.hex", include_str!("golden/pack_directory.hex")),
+    ("pack_header.hex", include_str!("golden/pack_header.hex")),
+    ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
+    ("state.hex", include_str!("golden/state.hex")),
 ];
+
+/// The bytes of a golden file: hexadecimal digits with white space between them.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    let digits: String = text.split_ascii_whitespace().collect();
+    data_encoding::HEXLOWER.decode(digits.as_bytes()).expect("a golden file is hexadecimal")
+}
+
+/// Valid bytes of every format, to start from.
+pub fn seeds() -> Vec<Vec<u8>> {
+    GOLDEN.iter().map(|(_, hex)| unhex(hex)).collect()
+}
 
 fn same(value: impl AsRef<[u8]>, data: &[u8]) {
     assert_eq!(value.as_ref(), data, "accepted what is not the encoding of its value");
@@ -204,77 +213,4 @@ pub fn fuzz_state(data: &[u8]) {
     }
     same(&bytes, data.get(..bytes.len()).unwrap_or_default());
     assert!(!whole || bytes.len() == data.len());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::format::testkit::{GOLDEN, unhex};
-
-    /// SplitMix64.
-    struct Random(u64);
-
-    impl Random {
-        fn next(&mut self) -> u64 {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut x = self.0;
-            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            x ^ (x >> 31)
-        }
-
-        fn below(&mut self, end: usize) -> usize {
-            (self.next() % end.max(1) as u64) as usize
-        }
-    }
-
-    /// Changes a few bytes, cuts, doubles or splices, as a fuzzer would.
-    fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
-        for _ in 0..=random.below(3) {
-            let (from, to) = (random.below(bytes.len()), random.below(bytes.len() + 1));
-            let (from, to) = (from.min(to), from.max(to));
-            match random.below(6) {
-                0 => bytes.truncate(to),
-                1 => drop(bytes.drain(from..to)),
-                2 => bytes.splice(to..to, other[..random.below(other.len())].iter().copied()).for_each(drop),
-                3 => bytes[from..to].fill([0, 0xff, 0x80][random.below(3)]),
-                _ if from < bytes.len() => bytes[from] = random.next() as u8,
-                _ => bytes.push(random.next() as u8),
-            }
-        }
-    }
-
-    #[test]
-    fn every_target_takes_the_golden_bytes_of_every_format() {
-        for (_, target) in TARGETS {
-            GOLDEN.iter().for_each(|(_, hex)| target(&unhex(hex)));
-            target(&[]);
-        }
-    }
-
-    #[test]
-    fn seeded_mutations_of_golden_bytes_break_no_target() {
-        let golden: Vec<_> = GOLDEN.iter().map(|(_, hex)| unhex(hex)).collect();
-        let mut random = Random(1);
-        for case in 0..6000 {
-            let mut bytes = golden[case % golden.len()].clone();
-            let other = &golden[random.below(golden.len())];
-            mutate(&mut bytes, other, &mut random);
-            TARGETS.iter().for_each(|(_, target)| target(&bytes));
-        }
-    }
-
-    #[test]
-    fn seeded_random_bytes_break_no_target() {
-        let mut random = Random(2);
-        for _ in 0..3000 {
-            let mut bytes: Vec<_> = (0..random.below(400)).map(|_| random.next() as u8).collect();
-            if random.below(2) == 0 {
-                // Small numbers get past counts and kinds.
-                bytes.iter_mut().for_each(|byte| *byte &= 7);
-                bytes.iter_mut().take(1).for_each(|byte| *byte = 1);
-            }
-            TARGETS.iter().for_each(|(_, target)| target(&bytes));
-        }
-    }
 }

@@ -1,34 +1,9 @@
 //! What the tests of every format share.
 use super::DecodeError;
+use super::fuzzing::{GOLDEN, unhex};
 
 /// Decodes, and encodes what came out.
 pub(crate) type Recode = fn(&[u8]) -> Result<Vec<u8>, DecodeError>;
-
-/// The bytes of a golden file: hexadecimal digits with white space between them.
-pub(crate) fn unhex(text: &str) -> Vec<u8> {
-    let digits: String = text.split_ascii_whitespace().collect();
-    data_encoding::HEXLOWER.decode(digits.as_bytes()).expect("a golden file is hexadecimal")
-}
-
-/// Every golden file with its name.
-pub(crate) const GOLDEN: &[(&str, &str)] = &[
-    ("commit_body.hex", include_str!("golden/commit_body.hex")),
-    ("config.hex", include_str!("golden/config.hex")),
-    ("dir_entry.hex", include_str!("golden/dir_entry.hex")),
-    ("dir_inner.hex", include_str!("golden/dir_inner.hex")),
-    ("dir_leaf.hex", include_str!("golden/dir_leaf.hex")),
-    ("file_node.hex", include_str!("golden/file_node.hex")),
-    ("index_footer.hex", include_str!("golden/index_footer.hex")),
-    ("index_header.hex", include_str!("golden/index_header.hex")),
-    ("index_page.hex", include_str!("golden/index_page.hex")),
-    ("keyring.hex", include_str!("golden/keyring.hex")),
-    ("log_entry.hex", include_str!("golden/log_entry.hex")),
-    ("log_private.hex", include_str!("golden/log_private.hex")),
-    ("pack_directory.hex", include_str!("golden/pack_directory.hex")),
-    ("pack_header.hex", include_str!("golden/pack_header.hex")),
-    ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
-    ("state.hex", include_str!("golden/state.hex")),
-];
 
 /// Fails unless `bytes` are what the golden file `name` holds, and shows them as the file would.
 pub(crate) fn assert_golden(bytes: &[u8], name: &str) {

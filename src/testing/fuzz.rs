@@ -1,6 +1,7 @@
 //! Fuzz targets as plain functions: libFuzzer searches with them, and stable tests replay them.
 
 use super::Rng;
+use crate::format::fuzzing;
 use crate::store::BlobName;
 
 /// Something that takes any bytes.
@@ -15,7 +16,29 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: &[Target] = &[Target { name: "blob_name", run: blob_name, seeds: blob_name_seeds }];
+pub const TARGETS: &[Target] = &[
+    Target { name: "blob_name", run: blob_name, seeds: blob_name_seeds },
+    format("numbers", fuzzing::fuzz_numbers),
+    format("pack_header", fuzzing::fuzz_pack_header),
+    format("pack_directory", fuzzing::fuzz_pack_directory),
+    format("index_header", fuzzing::fuzz_index_header),
+    format("index_page", fuzzing::fuzz_index_page),
+    format("index_footer", fuzzing::fuzz_index_footer),
+    format("file_node", fuzzing::fuzz_file_node),
+    format("dir_node", fuzzing::fuzz_dir_node),
+    format("dir_entry", fuzzing::fuzz_dir_entry),
+    format("commit", fuzzing::fuzz_commit),
+    format("config", fuzzing::fuzz_config),
+    format("keyring", fuzzing::fuzz_keyring),
+    format("log_entry", fuzzing::fuzz_log_entry),
+    format("log_private", fuzzing::fuzz_log_private),
+    format("state", fuzzing::fuzz_state),
+];
+
+/// A target of a decoder. All start from the bytes of every format: one may be taken for another.
+const fn format(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, run, seeds: fuzzing::seeds }
+}
 
 /// Runs one target.
 ///

@@ -24,9 +24,21 @@ struct State {
     pending: BTreeMap<Place, Arc<DirJob>>,
     /// Weight of the listings that wait to be taken.
     ahead: usize,
+    /// Threads that wait for work.
+    idle: usize,
     taker_waits: bool,
     ended: bool,
     worker_panicked: bool,
+}
+
+impl State {
+    /// The next directory to list, unless too much waits to be taken.
+    fn next(&mut self) -> Option<Arc<DirJob>> {
+        if self.ahead >= AHEAD_ENTRIES_MAX {
+            return None;
+        }
+        self.pending.pop_first().map(|(_, job)| job)
+    }
 }
 
 impl Ahead {
@@ -37,8 +49,9 @@ impl Ahead {
         ahead
     }
 
-    /// The listing of `job`: the one made ahead, or one made here and now if no thread has begun it. Only one thread
-    /// takes, and takes every directory at most once.
+    /// The listing of `job`: the one made ahead, or one made here and now if no thread has begun it. While another
+    /// thread is at it, this one lists ahead, too, rather than sleep. Only one thread takes, and takes every directory
+    /// at most once.
     ///
     /// # Panics
     /// If a thread that lists has panicked.
@@ -57,23 +70,34 @@ impl Ahead {
                 return listing;
             }
             assert!(!state.worker_panicked, "a thread that lists directories panicked");
-            state.taker_waits = true;
-            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.taker_waits = false;
+            if let Some(other) = state.next() {
+                drop(state);
+                let listing = lister.list(&other);
+                state = self.put(&other, listing);
+            } else {
+                state.taker_waits = true;
+                state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.taker_waits = false;
+            }
         }
     }
 
     /// Lists directories until [`end`](Self::end).
     pub(super) fn work(&self, lister: &mut Lister<'_>) {
         let _tell = TellOfPanic(self);
-        while let Some(job) = self.next() {
-            let listing = lister.list(&job);
-            let mut state = self.lock();
-            state.ahead += listing.weight();
-            self.publish(&mut state, &listing);
-            *job.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(listing);
-            if state.taker_waits {
-                self.done.notify_one();
+        let mut state = self.lock();
+        while !state.ended {
+            if let Some(job) = state.next() {
+                drop(state);
+                let listing = lister.list(&job);
+                state = self.put(&job, listing);
+                if state.taker_waits {
+                    self.done.notify_one();
+                }
+            } else {
+                state.idle += 1;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
             }
         }
     }
@@ -84,31 +108,23 @@ impl Ahead {
         self.work.notify_all();
     }
 
-    fn next(&self) -> Option<Arc<DirJob>> {
+    /// Leaves a listing for the taker.
+    fn put(&self, job: &DirJob, listing: Listing) -> MutexGuard<'_, State> {
         let mut state = self.lock();
-        loop {
-            if state.ended {
-                return None;
-            }
-            if state.ahead < AHEAD_ENTRIES_MAX
-                && let Some((_, job)) = state.pending.pop_first()
-            {
-                return Some(job);
-            }
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        state.ahead += listing.weight();
+        self.publish(&mut state, &listing);
+        *job.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(listing);
+        state
     }
 
+    /// Makes the directories of a listing known. One of them the caller will list itself; for others it wakes those
+    /// who have nothing to do. (To wake costs a system call, also where nobody sleeps.)
     fn publish(&self, state: &mut State, listing: &Listing) {
-        let mut new = 0_usize;
         for child in listing.children() {
             state.pending.insert(child.place.clone(), Arc::clone(child));
-            new += 1;
         }
-        match new {
-            0 => {}
-            1 => self.work.notify_one(),
-            _ => self.work.notify_all(),
+        if state.idle > 0 && state.pending.len() > 1 {
+            self.work.notify_all();
         }
     }
 
@@ -116,7 +132,7 @@ impl Ahead {
     fn lower(&self, state: &mut State, weight: usize) {
         let before = state.ahead;
         state.ahead = before.saturating_sub(weight);
-        if before >= AHEAD_ENTRIES_MAX / 2 && state.ahead < AHEAD_ENTRIES_MAX / 2 {
+        if state.idle > 0 && before >= AHEAD_ENTRIES_MAX / 2 && state.ahead < AHEAD_ENTRIES_MAX / 2 {
             self.work.notify_all();
         }
     }

@@ -102,6 +102,9 @@ pub(super) struct Lister<'a> {
     /// The one device to stay on.
     pub(super) only_device: Option<u64>,
     buffer: Vec<u8>,
+    /// Names of the directory at hand, kept to be used again.
+    names: Vec<u8>,
+    raw: Vec<RawName>,
 }
 
 /// A name as the system lists it.
@@ -114,7 +117,7 @@ pub(super) struct RawName {
 
 impl<'a> Lister<'a> {
     pub(super) fn new(rules: &'a Rules, skip: &'a HashSet<(u64, u64)>, only_device: Option<u64>) -> Self {
-        Self { rules, skip, only_device, buffer: Vec::with_capacity(LIST_BUFFER_LEN) }
+        Self { rules, skip, only_device, buffer: Vec::new(), names: Vec::new(), raw: Vec::new() }
     }
 
     /// Lists a directory. What goes wrong stands in the listing, which then may be empty or lack entries.
@@ -128,8 +131,11 @@ impl<'a> Lister<'a> {
 
     fn fill(&mut self, job: &DirJob, listing: &mut Listing) -> Result<(), WorktreeError> {
         let dir = open_expected(job)?;
-        let mut raw = Vec::new();
-        let listed = read_names(&dir, &mut self.buffer, &mut listing.names, &mut raw);
+        let mut raw = std::mem::take(&mut self.raw);
+        raw.clear();
+        self.names.clear();
+        let listed = read_names(&dir, &mut self.buffer, &mut self.names, &mut raw);
+        listing.names = self.names.as_slice().to_vec();
         self.keep_tag_only(&dir, job, listing, &mut raw);
         let patterns = self.patterns_of(&dir, job, listing, &raw);
         // In this order the inodes lie on the disk; a cold disk is read once instead of all over.
@@ -139,6 +145,7 @@ impl<'a> Lister<'a> {
             path.push(b'/');
         }
         let base_len = path.len();
+        listing.items.reserve_exact(raw.len());
         for name in &raw {
             path.truncate(base_len);
             path.extend_from_slice(&listing.names[name.start..name.start + name.len]);
@@ -148,6 +155,7 @@ impl<'a> Lister<'a> {
         }
         let names = &listing.names;
         listing.items.sort_unstable_by_key(|item| &names[item.start..item.start + item.len]);
+        self.raw = raw;
         self.add_children(job, listing, &patterns);
         listed.map_err(io_error("list", &job.path))
     }
@@ -231,7 +239,7 @@ impl<'a> Lister<'a> {
             if !stat.is_dir() || self.is_elsewhere(stat) {
                 continue;
             }
-            let path = job.path.join(sys::path(&names[*start..*start + *len]));
+            let path = entry_path(&job.path, &names[*start..*start + *len]);
             if job.place.len() >= TREE_DEPTH_MAX {
                 problems.push((path.clone(), WorktreeError::TooDeep { path, max: TREE_DEPTH_MAX }));
                 continue;
@@ -292,5 +300,8 @@ fn position(raw: &[RawName], names: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// The path of a job's entry.
 pub(super) fn entry_path(dir: &Path, name: &[u8]) -> PathBuf {
-    dir.join(sys::path(name))
+    let mut path = PathBuf::with_capacity(sys::bytes(dir).len() + 1 + name.len());
+    path.push(dir);
+    path.push(sys::path(name));
+    path
 }

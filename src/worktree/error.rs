@@ -26,6 +26,18 @@ pub enum WorktreeError {
         /// The entry.
         path: PathBuf,
     },
+    /// The file changed while it was read: what was recorded may mix old and new.
+    #[error("{} changed while it was read", path.display())]
+    ChangedWhileRead {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The entry was listed, and gone before it could be looked at.
+    #[error("{} vanished before it could be read", path.display())]
+    Vanished {
+        /// The entry.
+        path: PathBuf,
+    },
     /// A directory too deep to be read back.
     #[error("{} lies more than {max} directories deep and was not entered", path.display())]
     TooDeep {

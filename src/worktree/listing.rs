@@ -55,7 +55,7 @@ pub(super) struct Item {
     pub(super) found: Found,
 }
 
-/// A directory's entries, sorted by the bytes of their names.
+/// A directory's entries: first all that are no directories, then the directories, each by the bytes of their names.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     names: Vec<u8>,
@@ -154,7 +154,10 @@ impl<'a> Lister<'a> {
             }
         }
         let names = &listing.names;
-        listing.items.sort_unstable_by_key(|item| &names[item.start..item.start + item.len]);
+        listing.items.sort_unstable_by_key(|item| {
+            let is_dir = matches!(&item.found, Found::Entry { stat, .. } if stat.is_dir());
+            (is_dir, &names[item.start..item.start + item.len])
+        });
         self.raw = raw;
         self.add_children(job, listing, &patterns);
         listed.map_err(io_error("list", &job.path))

@@ -37,3 +37,11 @@ pub use scan::{ScanEvent, ScanOptions, Scanner, WARP_IGNORE_FILE};
 pub use target::{DirMade, LinkSource, TEMPORARY_PREFIX, Target};
 pub use target_file::{FileOptions, TargetFile};
 pub use xattr::read_xattrs;
+
+/// Status of what stands at `path`; of a symbolic link itself, not of what it points to.
+///
+/// # Errors
+/// If nothing is there or the system will not say what it is.
+pub fn stat_path(path: &std::path::Path) -> Result<Stat, WorktreeError> {
+    sys::stat_path(path).map_err(error::io_error("stat", path))
+}

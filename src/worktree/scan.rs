@@ -61,8 +61,8 @@ impl Default for ScanOptions {
     }
 }
 
-/// What a scan tells, in this order: depth first, the entries of a directory in ascending order of their names' bytes,
-/// everything below a directory in its place.
+/// What a scan tells, in this order: depth first; of a directory first all that are no directories and then the
+/// directories, both in ascending order of their names' bytes, everything below a directory in its place.
 #[derive(Debug)]
 pub enum ScanEvent {
     /// A directory; what it holds follows.

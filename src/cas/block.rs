@@ -1,0 +1,80 @@
+//! Solid blocks: objects one behind the other, compressed as one.
+
+use crate::compress::{Codec, Compressor};
+use crate::format::pack::{BlockCodec, ObjectEntry};
+use crate::id::{ChunkId, ObjectKind};
+use crate::limits::{BLOCK_LEN_TARGET, BLOCK_OBJECTS_MAX};
+
+use super::CasError;
+use super::vault::NONCE_LEN;
+
+/// Collects objects until a block is full. Each worker has its own, so that files that lie together stay together.
+#[derive(Debug, Default)]
+pub struct BlockBuilder {
+    plain: Vec<u8>,
+    objects: Vec<ObjectEntry>,
+}
+
+/// A compressed block that has no place in a pack yet.
+#[derive(Debug)]
+pub struct Block {
+    /// Room for the nonce, then the compressed bytes.
+    pub(super) bytes: Vec<u8>,
+    pub(super) codec: BlockCodec,
+    pub(super) objects: Vec<ObjectEntry>,
+}
+
+impl BlockBuilder {
+    /// Appends an object.
+    pub fn push(&mut self, kind: ObjectKind, id: &ChunkId, bytes: &[u8]) {
+        if self.plain.capacity() == 0 {
+            self.plain.reserve_exact(BLOCK_LEN_TARGET + BLOCK_LEN_TARGET / 4);
+        }
+        let len = u32::try_from(bytes.len()).expect("objects are at most OBJECT_LEN_MAX bytes");
+        self.objects.push(ObjectEntry { locator: id.locator(), kind, len });
+        self.plain.extend_from_slice(bytes);
+    }
+
+    /// Whether it is time to compress the block and begin another.
+    pub fn is_full(&self) -> bool {
+        self.plain.len() >= BLOCK_LEN_TARGET || self.objects.len() >= BLOCK_OBJECTS_MAX
+    }
+
+    /// Whether nothing was pushed since the last [`finish`](Self::finish).
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Bytes collected so far.
+    pub fn len(&self) -> usize {
+        self.plain.len()
+    }
+
+    /// Compresses what was collected and begins anew.
+    ///
+    /// # Errors
+    /// When zstd has no memory.
+    pub fn finish(&mut self, compressor: &mut Compressor) -> Result<Block, CasError> {
+        let mut bytes = Vec::with_capacity(NONCE_LEN + self.plain.len() / 2);
+        bytes.resize(NONCE_LEN, 0);
+        let codec = compressor
+            .compress(&self.plain, &mut bytes)
+            .map_err(|source| CasError::Compress { source })?;
+        self.plain.clear();
+        Ok(Block { bytes, codec: block_codec(codec), objects: std::mem::take(&mut self.objects) })
+    }
+}
+
+impl Block {
+    /// Bytes that it takes before sealing.
+    pub fn stored_len(&self) -> u64 {
+        (self.bytes.len() - NONCE_LEN) as u64
+    }
+}
+
+pub(super) fn block_codec(codec: Codec) -> BlockCodec {
+    match codec {
+        Codec::Stored => BlockCodec::Stored,
+        Codec::Zstd => BlockCodec::Zstd,
+    }
+}

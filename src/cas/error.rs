@@ -1,0 +1,150 @@
+//! Why content-addressed storage failed.
+
+use crate::compress::CompressError;
+use crate::crypto::CryptoError;
+use crate::format::DecodeError;
+use crate::id::{ChunkId, ObjectKind, PackId};
+use crate::store::StoreError;
+
+/// Why an object could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CasError {
+    /// The store failed.
+    #[error("the repository's store failed")]
+    Store {
+        /// What happened.
+        #[source]
+        source: StoreError,
+    },
+    /// Bytes of a file in the store are not what its format says.
+    #[error("{file}: its {part} cannot be read")]
+    Format {
+        /// Name in the store.
+        file: String,
+        /// Which part of it.
+        part: &'static str,
+        /// What is wrong.
+        #[source]
+        source: DecodeError,
+    },
+    /// A sealed part does not open.
+    #[error("{file}: its {part} does not open; it is damaged or was exchanged")]
+    Sealed {
+        /// Name in the store.
+        file: String,
+        /// Which part of it.
+        part: &'static str,
+        /// What the cipher says.
+        #[source]
+        source: CryptoError,
+    },
+    /// A compressed part does not decompress.
+    #[error("{file}: its {part} does not decompress")]
+    Compressed {
+        /// Name in the store.
+        file: String,
+        /// Which part of it.
+        part: &'static str,
+        /// What is wrong.
+        #[source]
+        source: CompressError,
+    },
+    /// A file of the store belongs to other keys, or says another name than it has.
+    #[error("{file} is not what its name says: its {part} names another")]
+    Foreign {
+        /// Name in the store.
+        file: String,
+        /// Which part says so.
+        part: &'static str,
+    },
+    /// A data key is not in the keyring.
+    #[error("{file} is sealed under data key {epoch}, which this keyring does not have")]
+    UnknownEpoch {
+        /// Name in the store.
+        file: String,
+        /// The key's number.
+        epoch: u32,
+    },
+    /// No live pack holds the object.
+    #[error("{kind} {id} is missing: no pack of the repository holds it")]
+    Missing {
+        /// What it is.
+        kind: ObjectKind,
+        /// Its id.
+        id: ChunkId,
+    },
+    /// What lies where the index says is not the object.
+    #[error("pack {pack} holds something else where {kind} {id} should be")]
+    WrongObject {
+        /// What it should be.
+        kind: ObjectKind,
+        /// Its id.
+        id: ChunkId,
+        /// Where it should be.
+        pack: PackId,
+    },
+    /// An object is too large to store.
+    #[error("a {kind} of {len} bytes is over the limit of {max}")]
+    TooLarge {
+        /// What it is.
+        kind: ObjectKind,
+        /// Its length.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A random name was given out twice, which a working random number generator does not do.
+    #[error("the name {file} is taken already; the system's random numbers repeat")]
+    NameTaken {
+        /// Name in the store.
+        file: String,
+    },
+    /// The operating system gave no random bytes.
+    #[error("cannot make a key or a name")]
+    Random {
+        /// What happened.
+        #[source]
+        source: CryptoError,
+    },
+    /// What was to be written breaks a rule of its format: a defect of the program.
+    #[error("cannot write a {what}")]
+    Encode {
+        /// What was to be written.
+        what: &'static str,
+        /// The rule.
+        #[source]
+        source: DecodeError,
+    },
+    /// A block could not be compressed.
+    #[error("cannot compress a block")]
+    Compress {
+        /// What happened.
+        #[source]
+        source: CompressError,
+    },
+    /// A finished pack could not be handed on because its writer stopped.
+    #[error("writing packs has stopped")]
+    WriterGone,
+}
+
+impl CasError {
+    /// Whether bytes in the store are wrong (as opposed to a store that failed or an object that is not there).
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Format { .. }
+                | Self::Sealed { .. }
+                | Self::Compressed { .. }
+                | Self::Foreign { .. }
+                | Self::WrongObject { .. }
+                | Self::Missing { .. }
+        )
+    }
+}
+
+impl From<StoreError> for CasError {
+    fn from(source: StoreError) -> Self {
+        Self::Store { source }
+    }
+}

@@ -1,0 +1,139 @@
+//! The index: which pack holds an object, at one state of the log.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, RwLock};
+
+use lru::LruCache;
+
+use crate::format::log::SegmentRecord;
+use crate::id::{ChunkId, Locator, ObjectKind, PackId, SegmentId};
+
+use super::segment::{OpenSegment, Segment};
+use super::vault::Vault;
+use super::{CasError, Location, PackMap};
+
+/// Pages kept in memory: 32 MiB.
+const PAGES_CACHED: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
+
+/// Which packs and segments exist at one state of the log.
+#[derive(Debug, Clone, Default)]
+pub struct IndexView {
+    /// All index segments, in the order in which they were added.
+    pub segments: Vec<SegmentRecord>,
+    /// All packs that may be read.
+    pub live: HashSet<PackId>,
+    /// Those of them whose directory is their index.
+    pub self_indexed: Vec<PackId>,
+}
+
+/// Finds objects. A hit counts only if its pack is live.
+#[derive(Debug)]
+pub struct Index {
+    vault: Arc<Vault>,
+    state: RwLock<State>,
+    pages: Mutex<LruCache<(SegmentId, u32), Arc<Vec<u8>>>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct State {
+    segments: Vec<Arc<Segment>>,
+    live: Arc<HashSet<PackId>>,
+    self_indexed: Vec<PackId>,
+    /// Rows of the self-indexed packs, read when they are first needed.
+    small: Option<Arc<HashMap<(ObjectKind, Locator), Location>>>,
+}
+
+impl Index {
+    /// An index over nothing.
+    pub fn new(vault: Arc<Vault>) -> Self {
+        Self { vault, state: RwLock::default(), pages: Mutex::new(LruCache::new(PAGES_CACHED)) }
+    }
+
+    /// Moves to another state of the log. Nothing is read yet.
+    pub fn update(&self, view: IndexView) {
+        let mut state = self.state.write().expect("no panic while locked");
+        let mut known: HashMap<SegmentId, Arc<Segment>> =
+            state.segments.drain(..).map(|segment| (segment.record.uid, segment)).collect();
+        let segments = view.segments.into_iter().map(|record| {
+            known.remove(&record.uid).unwrap_or_else(|| Arc::new(Segment::new(record)))
+        });
+        *state = State {
+            segments: segments.collect(),
+            live: Arc::new(view.live),
+            self_indexed: view.self_indexed,
+            small: None,
+        };
+    }
+
+    /// Adds what a writer has stored and not yet published: `packs` and the segment that speaks of them.
+    pub fn add(&self, segment: SegmentRecord, packs: impl IntoIterator<Item = PackId>) {
+        let mut state = self.state.write().expect("no panic while locked");
+        state.segments.push(Arc::new(Segment::new(segment)));
+        Arc::make_mut(&mut state.live).extend(packs);
+    }
+
+    /// Where the object lies; `None`: in no live pack.
+    ///
+    /// # Errors
+    /// When a segment that may hold it cannot be read.
+    pub fn find(&self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Location>, CasError> {
+        let state = self.state.read().expect("no panic while locked").clone();
+        let locator = id.locator();
+        if let Some(location) = self.small_rows(&state)?.get(&(kind, locator)) {
+            return Ok(Some(*location));
+        }
+        for segment in state.segments.iter().rev() {
+            if let Some(location) = self.find_in(segment, kind, &locator, &state.live)? {
+                return Ok(Some(location));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_in(
+        &self,
+        segment: &Segment,
+        kind: ObjectKind,
+        locator: &Locator,
+        live: &HashSet<PackId>,
+    ) -> Result<Option<Location>, CasError> {
+        let open = segment.open(&self.vault)?;
+        for page in open.candidates(locator) {
+            let bytes = self.page(segment, &open, page)?;
+            let found = segment.find_in(&open, &bytes, kind, locator)?;
+            if let Some(location) = found.into_iter().find(|location| live.contains(&location.pack)) {
+                return Ok(Some(location));
+            }
+        }
+        Ok(None)
+    }
+
+    fn page(&self, segment: &Segment, open: &OpenSegment, page: u32) -> Result<Arc<Vec<u8>>, CasError> {
+        let key = (segment.record.uid, page);
+        if let Some(bytes) = self.pages.lock().expect("no panic while locked").get(&key) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes = Arc::new(segment.read_page(&self.vault, open, page)?);
+        self.pages.lock().expect("no panic while locked").put(key, Arc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    fn small_rows(&self, state: &State) -> Result<Arc<HashMap<(ObjectKind, Locator), Location>>, CasError> {
+        if let Some(small) = &state.small {
+            return Ok(Arc::clone(small));
+        }
+        let mut rows = HashMap::new();
+        for uid in state.self_indexed.iter().filter(|uid| state.live.contains(*uid)) {
+            for (entry, block, slot) in PackMap::load(&self.vault, uid)?.rows() {
+                rows.insert((entry.kind, entry.locator), Location { pack: *uid, block, slot });
+            }
+        }
+        let rows = Arc::new(rows);
+        let mut current = self.state.write().expect("no panic while locked");
+        if current.self_indexed == state.self_indexed {
+            current.small = Some(Arc::clone(&rows));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,205 @@
+//! Reading packs: the header and directory from whichever end is whole, blocks by number.
+
+use crate::compress::Decompressor;
+use crate::format::DecodeError;
+use crate::format::pack::{BlockCodec, ObjectEntry, PackDirectory, PackHeader};
+use crate::id::{ObjectKind, PackId};
+
+use crate::store::StoreError;
+
+use super::vault::{FileKey, Part, Vault, pack_name};
+use super::CasError;
+
+/// Where everything lies in one pack.
+#[derive(Debug)]
+pub struct PackMap {
+    uid: PackId,
+    key: FileKey,
+    blocks: Vec<BlockPlace>,
+    objects: Vec<ObjectEntry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct BlockPlace {
+    offset: u64,
+    stored_len: u32,
+    plain_len: u32,
+    codec: BlockCodec,
+    first: u32,
+    objects: u32,
+}
+
+/// Where an object lies in the plaintext of its block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ObjectPlace {
+    pub(super) entry: ObjectEntry,
+    pub(super) start: usize,
+}
+
+impl PackMap {
+    /// Reads a pack's header and directory: those in front or, where these are damaged, those at the end.
+    ///
+    /// # Errors
+    /// When the store fails, or neither copy is whole; the error is that of the copy in front.
+    pub fn load(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
+        Self::load_front(vault, uid).or_else(|front| match &front {
+            CasError::Store { source } if !matches!(source, StoreError::Short { .. }) => Err(front),
+            _ => Self::load_back(vault, uid).map_err(|_| front),
+        })
+    }
+
+    fn load_front(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
+        let header = read_header(vault, uid, 0)?;
+        Self::with_header(vault, uid, &header, header.first_directory_offset())
+            .or_else(|first| Self::with_header(vault, uid, &header, header.second_directory_offset()).map_err(|_| first))
+    }
+
+    fn load_back(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
+        let len = vault.store().len(&pack_name(uid))?.unwrap_or(0);
+        let header = read_header(vault, uid, len.saturating_sub(PackHeader::LEN as u64))?;
+        Self::with_header(vault, uid, &header, header.second_directory_offset())
+            .or_else(|second| Self::with_header(vault, uid, &header, header.first_directory_offset()).map_err(|_| second))
+    }
+
+    fn with_header(vault: &Vault, uid: &PackId, header: &PackHeader, offset: u64) -> Result<Self, CasError> {
+        let file = || pack_name(uid).as_str().to_owned();
+        if header.uid != *uid || header.family != vault.family() || header.cipher != vault.cipher() {
+            return Err(CasError::Foreign { file: file(), part: "header" });
+        }
+        let key = vault.file_key(Part::PackKey, *uid.as_bytes(), header.epoch, &header.key, &file())?;
+        let mut sealed = vault.store().read_at(&pack_name(uid), offset, header.directory_len as usize)?;
+        let plain = vault
+            .open(&key, Part::Directory, 0, &mut sealed)
+            .map_err(|source| CasError::Sealed { file: file(), part: "directory", source })?;
+        let directory = decode_directory(plain, &file)?;
+        Ok(Self::new(*uid, key, directory, header.blocks_offset()))
+    }
+
+    fn new(uid: PackId, key: FileKey, directory: PackDirectory, mut offset: u64) -> Self {
+        let (mut first, mut blocks) = (0, Vec::with_capacity(directory.blocks.len()));
+        for entry in &directory.blocks {
+            let objects = &directory.objects[first as usize..(first + entry.objects) as usize];
+            let plain_len = objects.iter().map(|object| object.len).sum();
+            let &crate::format::pack::BlockEntry { stored_len, codec, objects } = entry;
+            blocks.push(BlockPlace { offset, stored_len, plain_len, codec, first, objects });
+            offset += u64::from(stored_len);
+            first += objects;
+        }
+        Self { uid, key, blocks, objects: directory.objects }
+    }
+
+    /// The pack's name.
+    pub fn uid(&self) -> PackId {
+        self.uid
+    }
+
+    /// How many blocks the pack has.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The objects of one block, in order; none for a block that does not exist.
+    pub fn objects(&self, block: u16) -> &[ObjectEntry] {
+        self.blocks.get(usize::from(block)).map_or(&[], |place| {
+            &self.objects[place.first as usize..][..place.objects as usize]
+        })
+    }
+
+    /// Bytes that a block takes in the pack; 0 for one that does not exist.
+    pub fn stored_len(&self, block: u16) -> u64 {
+        self.blocks.get(usize::from(block)).map_or(0, |place| u64::from(place.stored_len))
+    }
+
+    /// Where the object in `slot` of `block` lies in the block's plaintext.
+    pub(super) fn place(&self, block: u16, slot: u16) -> Option<ObjectPlace> {
+        let objects = self.objects(block);
+        let entry = *objects.get(usize::from(slot))?;
+        let start = objects[..usize::from(slot)].iter().map(|object| object.len as usize).sum();
+        Some(ObjectPlace { entry, start })
+    }
+
+    /// Reads, opens and decompresses one block.
+    pub(super) fn read_block(
+        &self,
+        vault: &Vault,
+        number: u16,
+        decompressor: &mut Decompressor,
+    ) -> Result<Vec<u8>, CasError> {
+        let name = pack_name(&self.uid);
+        let file = || name.as_str().to_owned();
+        let place = self.blocks.get(usize::from(number)).ok_or_else(|| CasError::Format {
+            file: file(),
+            part: "directory",
+            source: DecodeError::Limit {
+                what: "number of a block",
+                found: number.into(),
+                max: self.blocks.len() as u64,
+            },
+        })?;
+        let mut sealed = vault.store().read_at(&name, place.offset, place.stored_len as usize)?;
+        let plain = vault
+            .open(&self.key, Part::Block, number.into(), &mut sealed)
+            .map_err(|source| CasError::Sealed { file: file(), part: "block", source })?;
+        let plain_len = place.plain_len as usize;
+        match place.codec {
+            BlockCodec::Stored if plain.len() == plain_len => Ok(plain.to_vec()),
+            BlockCodec::Stored => Err(CasError::Format {
+                file: file(),
+                part: "block",
+                source: DecodeError::Invalid { what: "block", why: "its length is not that of its objects" },
+            }),
+            BlockCodec::Zstd => {
+                let mut out = Vec::with_capacity(plain_len);
+                decompressor
+                    .decompress(plain, plain_len, &mut out)
+                    .map_err(|source| CasError::Compressed { file: file(), part: "block", source })?;
+                Ok(out)
+            }
+        }
+    }
+
+    /// Every object with the number of its block and slot.
+    pub fn rows(&self) -> impl Iterator<Item = (ObjectEntry, u16, u16)> + '_ {
+        (0..self.blocks.len()).flat_map(move |block| {
+            let block = u16::try_from(block).expect("the directory's limit");
+            self.objects(block).iter().enumerate().map(move |(slot, entry)| {
+                (*entry, block, u16::try_from(slot).expect("the directory's limit"))
+            })
+        })
+    }
+
+    /// Whether any object of the kind is in the pack.
+    pub fn holds(&self, kind: ObjectKind) -> bool {
+        self.objects.iter().any(|object| object.kind == kind)
+    }
+}
+
+fn read_header(vault: &Vault, uid: &PackId, offset: u64) -> Result<PackHeader, CasError> {
+    let name = pack_name(uid);
+    let bytes = vault.store().read_at(&name, offset, PackHeader::LEN)?;
+    PackHeader::decode(&bytes).map_err(|source| CasError::Format {
+        file: name.as_str().to_owned(),
+        part: "header",
+        source,
+    })
+}
+
+fn decode_directory(plain: &[u8], file: &dyn Fn() -> String) -> Result<PackDirectory, CasError> {
+    let format = |source| CasError::Format { file: file(), part: "directory", source };
+    let (head, rest) = plain
+        .split_first_chunk::<5>()
+        .ok_or(DecodeError::Truncated { what: "directory", needed: 5 })
+        .map_err(format)?;
+    let [codec, len @ ..] = *head;
+    match BlockCodec::from_u8(codec) {
+        Some(BlockCodec::Stored) => PackDirectory::decode(rest).map_err(format),
+        Some(BlockCodec::Zstd) => {
+            let mut plain = Vec::new();
+            Decompressor::new()
+                .and_then(|mut zstd| zstd.decompress(rest, u32::from_le_bytes(len) as usize, &mut plain))
+                .map_err(|source| CasError::Compressed { file: file(), part: "directory", source })?;
+            PackDirectory::decode(&plain).map_err(format)
+        }
+        None => Err(format(DecodeError::Invalid { what: "directory", why: "unknown compression" })),
+    }
+}

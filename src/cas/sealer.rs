@@ -1,0 +1,221 @@
+//! The sealer: takes objects in, decides once for each whether it is new, and groups blocks into packs.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::format::pack::PackContent;
+use crate::id::{ChunkId, Locator, ObjectKind, PackId};
+use crate::limits::{MIB, OBJECT_LEN_MAX};
+
+use super::block::Block;
+use super::pack_writer::{Closed, FinishedPack, OpenPack};
+use super::vault::Vault;
+use super::{CasError, Index};
+
+/// A commit that stores less than this writes one mixed pack and no index segment.
+const SMALL_COMMIT: usize = MIB;
+
+/// Parts of the set of new objects, so that workers seldom wait for each other.
+const SHARDS: usize = 16;
+
+/// The deduplication decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Nobody has it: the caller must store it.
+    New,
+    /// The repository, or another worker of this operation, has it.
+    Known,
+}
+
+/// What a sealer counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SealerCounts {
+    /// Objects that were new.
+    pub new_objects: u64,
+    /// Their plaintext bytes.
+    pub new_bytes: u64,
+    /// Bytes of finished packs.
+    pub pack_bytes: u64,
+}
+
+/// Where finished packs go.
+type Emit<'a> = Box<dyn Fn(FinishedPack) -> Result<(), CasError> + Send + Sync + 'a>;
+
+/// Stores objects that are not known yet.
+pub struct Sealer<'a> {
+    vault: Arc<Vault>,
+    index: &'a Index,
+    emit: Emit<'a>,
+    seen: [Mutex<HashSet<(ObjectKind, Locator)>>; SHARDS],
+    uses: Mutex<HashSet<PackId>>,
+    packs: Mutex<Packs>,
+    new_objects: AtomicU64,
+    new_bytes: AtomicU64,
+    pack_bytes: AtomicU64,
+}
+
+#[derive(Default)]
+struct Packs {
+    /// Blocks that wait until it is known whether the commit is small.
+    pending: Vec<(Block, bool)>,
+    pending_len: usize,
+    large: bool,
+    data: Option<Arc<OpenPack>>,
+    metadata: Option<Arc<OpenPack>>,
+}
+
+impl fmt::Debug for Sealer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Sealer<'a> {
+    /// A sealer that deduplicates against `index` and hands finished packs to `emit`, which may block.
+    pub fn new(
+        vault: Arc<Vault>,
+        index: &'a Index,
+        emit: impl Fn(FinishedPack) -> Result<(), CasError> + Send + Sync + 'a,
+    ) -> Self {
+        Self {
+            vault,
+            index,
+            emit: Box::new(emit),
+            seen: Default::default(),
+            uses: Mutex::default(),
+            packs: Mutex::default(),
+            new_objects: AtomicU64::new(0),
+            new_bytes: AtomicU64::new(0),
+            pack_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// The id of an object.
+    pub fn id(&self, kind: ObjectKind, bytes: &[u8]) -> ChunkId {
+        self.vault.keyring().object_id(kind, bytes)
+    }
+
+    /// Decides whether the caller must store the object. Of all callers that ask for one object, one is told
+    /// [`Claim::New`].
+    ///
+    /// # Errors
+    /// When the index cannot be read, or the object is over [`OBJECT_LEN_MAX`].
+    pub fn claim(&self, kind: ObjectKind, id: &ChunkId, len: usize) -> Result<Claim, CasError> {
+        if len > OBJECT_LEN_MAX {
+            return Err(CasError::TooLarge { kind, len, max: OBJECT_LEN_MAX });
+        }
+        let key = (kind, id.locator());
+        let shard = &self.seen[usize::from(id.as_bytes()[0]) % SHARDS];
+        if shard.lock().expect("no panic while locked").contains(&key) {
+            return Ok(Claim::Known);
+        }
+        if let Some(location) = self.index.find(kind, id)? {
+            self.uses.lock().expect("no panic while locked").insert(location.pack);
+            return Ok(Claim::Known);
+        }
+        if !shard.lock().expect("no panic while locked").insert(key) {
+            return Ok(Claim::Known);
+        }
+        self.new_objects.fetch_add(1, Ordering::Relaxed);
+        self.new_bytes.fetch_add(len as u64, Ordering::Relaxed);
+        Ok(Claim::New)
+    }
+
+    /// Stores a block; `metadata`: it holds no bytes of files.
+    ///
+    /// # Errors
+    /// When a pack that this completes cannot be handed on.
+    pub fn add(&self, block: Block, metadata: bool) -> Result<(), CasError> {
+        let ready = {
+            let mut packs = self.packs.lock().expect("no panic while locked");
+            packs.pending_len += block.bytes.len();
+            packs.pending.push((block, metadata));
+            packs.large |= packs.pending_len > SMALL_COMMIT;
+            if packs.large { std::mem::take(&mut packs.pending) } else { Vec::new() }
+        };
+        ready.into_iter().try_for_each(|(block, metadata)| {
+            let content = if metadata { PackContent::Metadata } else { PackContent::Data };
+            self.place(block, content)
+        })
+    }
+
+    /// Completes all packs. Call it once, when nothing more will be added.
+    ///
+    /// # Errors
+    /// When a pack cannot be handed on.
+    pub fn finish(&self) -> Result<(), CasError> {
+        let (pending, large) = {
+            let mut packs = self.packs.lock().expect("no panic while locked");
+            (std::mem::take(&mut packs.pending), packs.large)
+        };
+        debug_assert!(!large || pending.is_empty());
+        for (block, _) in pending {
+            self.place(block, PackContent::Mixed)?;
+        }
+        let mut packs = self.packs.lock().expect("no panic while locked");
+        let open = [packs.data.take(), packs.metadata.take()];
+        open.into_iter().flatten().try_for_each(|pack| self.close(&pack, Closed::Last))
+    }
+
+    /// The packs that hold objects which were known.
+    pub fn uses(&self) -> Vec<PackId> {
+        let mut uses: Vec<_> = self.uses.lock().expect("no panic while locked").iter().copied().collect();
+        uses.sort_unstable();
+        uses
+    }
+
+    /// Forgets that these objects are new: a segment that was added to the index speaks of them now.
+    pub fn indexed(&self, keys: impl Iterator<Item = (ObjectKind, Locator)>) {
+        for key in keys {
+            let shard = usize::from(key.1.as_bytes()[0]) % SHARDS;
+            self.seen[shard].lock().expect("no panic while locked").remove(&key);
+        }
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> SealerCounts {
+        SealerCounts {
+            new_objects: self.new_objects.load(Ordering::Relaxed),
+            new_bytes: self.new_bytes.load(Ordering::Relaxed),
+            pack_bytes: self.pack_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    fn place(&self, block: Block, content: PackContent) -> Result<(), CasError> {
+        let (pack, number) = self.reserve(&block, content)?;
+        match pack.deliver(number, block)? {
+            Some(finished) => self.hand_on(finished),
+            None => Ok(()),
+        }
+    }
+
+    fn reserve(&self, block: &Block, content: PackContent) -> Result<(Arc<OpenPack>, usize), CasError> {
+        let mut packs = self.packs.lock().expect("no panic while locked");
+        let current = if content == PackContent::Metadata { &mut packs.metadata } else { &mut packs.data };
+        loop {
+            let pack = match current {
+                Some(pack) => pack,
+                None => current.insert(Arc::new(OpenPack::new(Arc::clone(&self.vault), content)?)),
+            };
+            if let Some(number) = pack.reserve(block) {
+                return Ok((Arc::clone(pack), number));
+            }
+            let full = current.take().expect("it was just there");
+            self.close(&full, Closed::Full)?;
+        }
+    }
+
+    fn close(&self, pack: &OpenPack, why: Closed) -> Result<(), CasError> {
+        match pack.close(why)? {
+            Some(finished) => self.hand_on(finished),
+            None => Ok(()),
+        }
+    }
+
+    fn hand_on(&self, pack: FinishedPack) -> Result<(), CasError> {
+        self.pack_bytes.fetch_add(pack.record.len, Ordering::Relaxed);
+        (self.emit)(pack)
+    }
+}

@@ -1,0 +1,84 @@
+//! The configuration in the store: numbered generations, each created if absent, each in two copies.
+
+use crate::format::DecodeError;
+use crate::format::config::Config;
+use crate::limits::CONFIG_LEN_MAX;
+use crate::store::{BlobName, Put, StorageBackend, StoreError};
+
+use super::RepoError;
+
+fn names(generation: u64) -> [BlobName; 2] {
+    ["", ".copy"].map(|end| {
+        BlobName::new(&format!("config/{generation:010}{end}")).expect("digits make a legal name")
+    })
+}
+
+fn generation_of(name: &str) -> Option<u64> {
+    name.strip_prefix("config/")?.trim_end_matches(".copy").parse().ok()
+}
+
+/// Reads the newest generation of which a copy is whole.
+pub(super) fn load(store: &dyn StorageBackend) -> Result<Config, RepoError> {
+    let location = store.location();
+    let listed = match store.list("config/") {
+        Ok(listed) => listed,
+        Err(StoreError::NotFound { .. } | StoreError::NotAStore { .. }) => Vec::new(),
+        Err(source) => return Err(RepoError::Store { location, source }),
+    };
+    let mut generations: Vec<u64> = listed.iter().filter_map(|blob| generation_of(blob.name.as_str())).collect();
+    generations.sort_unstable();
+    generations.dedup();
+    if generations.is_empty() {
+        return Err(RepoError::NoRepository { location });
+    }
+    let mut newer = None;
+    for name in generations.into_iter().rev().flat_map(names) {
+        match read(store, &name) {
+            Ok(Ok(config)) => return Ok(config),
+            Ok(Err(source @ DecodeError::Version { .. })) => {
+                newer = newer.or(Some(RepoError::Format { file: name.as_str().to_owned(), source }));
+            }
+            Ok(Err(_)) => {}
+            Err(StoreError::NotFound { .. } | StoreError::TooLarge { .. }) => {}
+            Err(source) => return Err(RepoError::Store { location, source }),
+        }
+    }
+    Err(newer.unwrap_or(RepoError::ConfigLost { location }))
+}
+
+fn read(store: &dyn StorageBackend, name: &BlobName) -> Result<Result<Config, DecodeError>, StoreError> {
+    store.get(name, CONFIG_LEN_MAX as u64).map(|bytes| Config::decode(&bytes))
+}
+
+/// Stores a new generation; `false`: another process stored this one first.
+pub(super) fn store(store: &dyn StorageBackend, config: &Config) -> Result<bool, RepoError> {
+    let failed = |source| RepoError::Store { location: store.location(), source };
+    let bytes = config.encode().map_err(|source| RepoError::Format { file: "the configuration".to_owned(), source })?;
+    let [first, copy] = names(config.generation);
+    if store.put_new(&first, &[&bytes]).map_err(failed)? == Put::Exists {
+        return Ok(false);
+    }
+    store.put_new(&copy, &[&bytes]).map_err(failed)?;
+    for blob in store.list("config/").map_err(failed)? {
+        if generation_of(blob.name.as_str()).is_some_and(|generation| generation < config.generation) {
+            store.delete(&blob.name).map_err(failed)?;
+        }
+    }
+    Ok(true)
+}
+
+/// Changes the configuration by compare-and-swap: `change` is applied to the newest generation until one attempt wins.
+pub(super) fn update(
+    backend: &dyn StorageBackend,
+    change: &mut dyn FnMut(&mut Config) -> Result<(), RepoError>,
+) -> Result<Config, RepoError> {
+    for _ in 0..16 {
+        let mut config = load(backend)?;
+        change(&mut config)?;
+        config.generation += 1;
+        if store(backend, &config)? {
+            return Ok(config);
+        }
+    }
+    Err(RepoError::Busy)
+}

@@ -1,0 +1,271 @@
+//! Why a repository did not do what it was asked.
+
+use std::path::PathBuf;
+
+use crate::cas::CasError;
+use crate::crypto::CryptoError;
+use crate::format::DecodeError;
+use crate::id::CommitId;
+use crate::store::StoreError;
+
+/// What kind of failure an error is: decides exit codes and hints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No repository is there.
+    NoRepository,
+    /// One is there already.
+    AlreadyExists,
+    /// The password or key file opens no slot.
+    WrongPassword,
+    /// The repository is encrypted and nothing to open it was given.
+    NoPassword,
+    /// Made by a newer warp.
+    NewerFormat,
+    /// A revision, ref or path does not exist, or its short name is ambiguous.
+    NotFound,
+    /// It would lose something, or breaks a rule.
+    Refused,
+    /// Bytes in the repository are wrong or missing.
+    Damaged,
+    /// The store failed: permissions, a full disk, I/O.
+    Store,
+    /// The file system of the source or target failed.
+    Files,
+    /// The observer asked to stop.
+    Cancelled,
+    /// The repository is older than when this client last saw it.
+    Rollback,
+    /// An argument is wrong.
+    Usage,
+}
+
+/// Why a repository did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepoError {
+    /// No repository is there.
+    #[error("{location} is not a warp repository")]
+    NoRepository {
+        /// Where it was looked for.
+        location: String,
+    },
+    /// One is there already.
+    #[error("{location} is a warp repository already")]
+    AlreadyExists {
+        /// Where.
+        location: String,
+    },
+    /// No slot opens.
+    #[error("wrong password for the repository {location}")]
+    WrongPassword {
+        /// Where.
+        location: String,
+    },
+    /// Nothing to open it was given.
+    #[error("the repository {location} is encrypted, and no password was given")]
+    NoPassword {
+        /// Where.
+        location: String,
+    },
+    /// Something was given to open a repository that is not encrypted.
+    #[error("key slots need encryption, and the repository {location} was made without it")]
+    NotEncrypted {
+        /// Where.
+        location: String,
+    },
+    /// The store failed.
+    #[error("the store {location} failed")]
+    Store {
+        /// Where.
+        location: String,
+        /// What happened.
+        #[source]
+        source: StoreError,
+    },
+    /// A file of the repository cannot be read.
+    #[error("{file} cannot be read")]
+    Format {
+        /// Name in the store.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: DecodeError,
+    },
+    /// A key could not be made, or something sealed or signed does not open or verify.
+    #[error("{what}")]
+    Crypto {
+        /// What failed.
+        what: String,
+        /// How.
+        #[source]
+        source: CryptoError,
+    },
+    /// Content-addressed storage failed.
+    #[error("cannot {action}")]
+    Cas {
+        /// What was tried.
+        action: &'static str,
+        /// What happened.
+        #[source]
+        source: CasError,
+    },
+    /// The log breaks one of its rules.
+    #[error("log entry {number}: {why}")]
+    Log {
+        /// Number of the entry.
+        number: u64,
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// Both the configuration and its copy are gone or damaged.
+    #[error("the configuration of {location} is damaged in every copy; `warp key export` made the sheet that can bring its keys back")]
+    ConfigLost {
+        /// Where.
+        location: String,
+    },
+    /// The repository is older than it was.
+    #[error("the repository {location} was put back: this client has seen log entry {seen}, {now}")]
+    Rollback {
+        /// Where.
+        location: String,
+        /// The last entry that was seen.
+        seen: u64,
+        /// What stands there now.
+        now: String,
+    },
+    /// There is no such revision.
+    #[error("there is no revision {spec:?}: {why}")]
+    NoRevision {
+        /// What was asked for.
+        spec: String,
+        /// Why it is not found.
+        why: String,
+    },
+    /// Several commits fit.
+    #[error("{spec:?} is ambiguous: {} commits begin with it", candidates.len())]
+    Ambiguous {
+        /// What was asked for.
+        spec: String,
+        /// The commits.
+        candidates: Vec<CommitId>,
+    },
+    /// A ref's name is not allowed.
+    #[error("{name:?} cannot name a branch or tag: {why}")]
+    RefName {
+        /// The name.
+        name: String,
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// A ref exists already.
+    #[error("{name} exists already")]
+    RefExists {
+        /// Its full name.
+        name: String,
+    },
+    /// A ref does not exist.
+    #[error("there is no {name}")]
+    NoRef {
+        /// Its full name.
+        name: String,
+    },
+    /// Deleting a branch would leave commits that no other ref reaches.
+    #[error("branch {name} holds commits that no other branch or tag reaches")]
+    Unmerged {
+        /// The branch.
+        name: String,
+    },
+    /// A ref moved in the meantime.
+    #[error("{name} was moved by another writer")]
+    RefMoved {
+        /// Its full name.
+        name: String,
+    },
+    /// Another writer took away what this one relies on.
+    #[error("another process is removing a pack that this commit relies on; run it again")]
+    Condemned,
+    /// A key slot does not exist.
+    #[error("there is no key {id}")]
+    NoSlot {
+        /// Its number.
+        id: u32,
+    },
+    /// The last slot, or the last place for one.
+    #[error("{why}")]
+    Slots {
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// Another process changed the configuration at the same time, again and again.
+    #[error("the configuration is being changed by another process; try again")]
+    Busy,
+    /// A local file (HEAD, the device's key, the last seen heads) failed.
+    #[error("cannot use {path}")]
+    Local {
+        /// Which.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: StoreError,
+    },
+    /// A local file holds nonsense.
+    #[error("{path} is damaged: {why}")]
+    LocalDamaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A setting is unknown or has a value that it cannot have.
+    #[error("{name}: {why}")]
+    Setting {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl RepoError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRepository { .. } => ErrorKind::NoRepository,
+            Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            Self::WrongPassword { .. } => ErrorKind::WrongPassword,
+            Self::NoPassword { .. } => ErrorKind::NoPassword,
+            Self::Format { source: DecodeError::Version { .. }, .. } => ErrorKind::NewerFormat,
+            Self::Format { .. } | Self::Log { .. } | Self::ConfigLost { .. } | Self::Crypto { .. } => {
+                ErrorKind::Damaged
+            }
+            Self::Cas { source, .. } => cas_kind(source),
+            Self::Store { .. } | Self::Local { .. } | Self::LocalDamaged { .. } => ErrorKind::Store,
+            Self::Rollback { .. } => ErrorKind::Rollback,
+            Self::NoRevision { .. } | Self::Ambiguous { .. } | Self::NoRef { .. } | Self::NoSlot { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::RefName { .. } | Self::Setting { .. } => ErrorKind::Usage,
+            Self::RefExists { .. }
+            | Self::Unmerged { .. }
+            | Self::RefMoved { .. }
+            | Self::Condemned
+            | Self::NotEncrypted { .. }
+            | Self::Slots { .. }
+            | Self::Busy => ErrorKind::Refused,
+        }
+    }
+
+    pub(super) fn crypto(what: impl Into<String>) -> impl FnOnce(CryptoError) -> Self {
+        move |source| Self::Crypto { what: what.into(), source }
+    }
+}
+
+/// What kind of failure content-addressed storage had.
+pub(crate) fn cas_kind(error: &CasError) -> ErrorKind {
+    match error {
+        CasError::Format { source: DecodeError::Version { .. }, .. } => ErrorKind::NewerFormat,
+        error if error.is_damage() => ErrorKind::Damaged,
+        _ => ErrorKind::Store,
+    }
+}

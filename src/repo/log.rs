@@ -1,0 +1,298 @@
+//! The log: numbered entries, created if absent, never changed. Its compare-and-swap is the only commit point.
+
+use std::sync::Arc;
+
+use crate::cas::{Part, Vault};
+use crate::crypto::{self, Signer, sign};
+use crate::format::log::{
+    CommitRecord, DeviceRecord, EntryPrivate, EntryPublic, LogEntry, PackRecord, RefChange, RefName,
+    SegmentRecord, entry_hash, signing_bytes,
+};
+use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId};
+use crate::limits::LOG_ENTRY_LEN_MAX;
+use crate::store::{BlobName, Put};
+
+use super::client::SeenHead;
+use super::state::{LogState, RefMove};
+use super::{Client, RepoError};
+
+/// Role bit: may add packs, commits and refs.
+pub(super) const ROLE_WRITE: u8 = 1;
+/// All roles.
+pub(super) const ROLES_ALL: u8 = 15;
+
+/// What an entry shall say, before it has a number.
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
+    /// Packs that now exist.
+    pub packs_added: Vec<PackRecord>,
+    /// Segments that now exist.
+    pub segments_added: Vec<SegmentRecord>,
+    /// Packs that are relied on.
+    pub uses: Vec<PackId>,
+    /// Commits that become live.
+    pub commits: Vec<CommitRecord>,
+    /// Commits whose content the new ones took over: they must still be live.
+    pub based_on: Vec<CommitId>,
+    /// Commits that are no longer live.
+    pub forgotten: Vec<CommitId>,
+    /// Refs that move.
+    pub refs: Vec<RefMove>,
+    /// Devices that are enrolled or revoked.
+    pub devices: Vec<DeviceRecord>,
+    /// For the reflog.
+    pub message: String,
+}
+
+/// Reads and appends entries.
+#[derive(Debug)]
+pub(super) struct Log {
+    vault: Arc<Vault>,
+    instance: InstanceId,
+    root_key: DeviceId,
+    location: String,
+}
+
+/// Whether an attempt to append won.
+enum Attempt {
+    Won,
+    Lost,
+}
+
+impl Log {
+    pub(super) fn new(vault: Arc<Vault>, instance: InstanceId, root_key: DeviceId) -> Self {
+        let location = vault.store().location();
+        Self { vault, instance, root_key, location }
+    }
+
+    /// Applies all entries that `state` does not have yet. Signatures of entries up to `trusted` were verified before:
+    /// the hash chain, checked against the head that was seen, vouches for them.
+    pub(super) fn advance(&self, state: &mut LogState, trusted: Option<SeenHead>) -> Result<(), RepoError> {
+        while let Some(bytes) = self.read(state.number + 1)? {
+            let verify = trusted.is_none_or(|seen| state.number + 1 > seen.number);
+            self.apply(state, &bytes, verify)?;
+        }
+        Ok(())
+    }
+
+    /// Appends what `build` makes of the current state, and brings `state` up to the new entry. `build` is asked again
+    /// after a lost race, with the state that won.
+    pub(super) fn append(
+        &self,
+        state: &mut LogState,
+        device: &Signer,
+        client: &Client,
+        build: &mut dyn FnMut(&LogState) -> Result<Draft, RepoError>,
+    ) -> Result<(), RepoError> {
+        loop {
+            let draft = build(state)?;
+            check(state, &draft)?;
+            let bytes = self.encode(state, device, client, draft)?;
+            let attempt = self.put(state.number + 1, &bytes)?;
+            self.advance(state, None)?;
+            if matches!(attempt, Attempt::Won) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn put(&self, number: u64, bytes: &[u8]) -> Result<Attempt, RepoError> {
+        match self.vault.store().put_new(&entry_name(number), &[bytes]).map_err(self.store())? {
+            Put::Created => Ok(Attempt::Won),
+            // A lost reply is not a lost race: an entry is mine if its bytes, with their random attempt id, are mine.
+            Put::Exists if self.read(number)?.as_deref() == Some(bytes) => Ok(Attempt::Won),
+            Put::Exists => Ok(Attempt::Lost),
+        }
+    }
+
+    /// Reads entry `number`; `None`: the log ends before it.
+    fn read(&self, number: u64) -> Result<Option<Vec<u8>>, RepoError> {
+        match self.vault.store().get(&entry_name(number), LOG_ENTRY_LEN_MAX as u64) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(source) => Err(self.store()(source)),
+        }
+    }
+
+    fn apply(&self, state: &mut LogState, bytes: &[u8], verify: bool) -> Result<(), RepoError> {
+        let number = state.number + 1;
+        let file = entry_name(number).as_str().to_owned();
+        let format = |source| RepoError::Format { file: file.clone(), source };
+        let (entry, signed) = LogEntry::decode(bytes).map_err(format)?;
+        let public = &entry.public;
+        self.check_chain(state, public)?;
+        self.check_devices(public)?;
+        if verify {
+            self.check_signature(state, &entry, &bytes[signed])?;
+        }
+        let key = self.vault.keyring().entry_key(public.epoch).ok_or(RepoError::Log {
+            number,
+            why: "it is sealed under a data key that this keyring does not have",
+        })?;
+        let private = self
+            .vault
+            .open_with(&key, Part::LogPrivate, (self.instance.as_bytes(), public.epoch, number), &public.private)
+            .map_err(RepoError::crypto(format!("the private part of {file} does not open")))?;
+        let private = EntryPrivate::decode(&private).map_err(format)?;
+        state.apply(public, private, entry_hash(bytes), bytes.len() as u64)
+    }
+
+    fn check_chain(&self, state: &LogState, public: &EntryPublic) -> Result<(), RepoError> {
+        let wrong = |why| Err(RepoError::Log { number: state.number + 1, why });
+        if public.family != self.vault.family() || public.instance != self.instance {
+            return wrong("it belongs to another repository");
+        }
+        if public.number != state.number + 1 {
+            return wrong("it carries another number");
+        }
+        if public.previous != state.hash.unwrap_or(EntryHash::new([0; 32])) {
+            return wrong("it does not follow the entry before it");
+        }
+        Ok(())
+    }
+
+    fn check_devices(&self, public: &EntryPublic) -> Result<(), RepoError> {
+        for record in &public.devices {
+            let message = record.signing_bytes(public.family);
+            sign::verify(&self.root_key, &message, &record.certificate).map_err(RepoError::crypto(format!(
+                "log entry {}: the certificate of device {} does not verify",
+                public.number,
+                record.device.short()
+            )))?;
+        }
+        Ok(())
+    }
+
+    fn check_signature(&self, state: &LogState, entry: &LogEntry, signed: &[u8]) -> Result<(), RepoError> {
+        let public = &entry.public;
+        let number = public.number;
+        let enrolled = public.devices.iter().find(|record| record.device == public.device).map(|record| record.roles);
+        let roles = enrolled.or_else(|| state.devices.get(&public.device).copied()).unwrap_or(0);
+        if roles & ROLE_WRITE == 0 {
+            return Err(RepoError::Log { number, why: "its device is not enrolled" });
+        }
+        sign::verify(&public.device, &signing_bytes(signed), &entry.signature)
+            .map_err(RepoError::crypto(format!("log entry {number}: its signature does not verify")))
+    }
+
+    fn encode(
+        &self,
+        state: &LogState,
+        device: &Signer,
+        client: &Client,
+        mut draft: Draft,
+    ) -> Result<Vec<u8>, RepoError> {
+        let keyring = self.vault.keyring();
+        let (number, epoch) = (state.number + 1, keyring.newest_epoch());
+        let format = |source| RepoError::Format { file: entry_name(number).as_str().to_owned(), source };
+        if !state.devices.contains_key(&device.public()) && draft.devices.is_empty() {
+            draft.devices.push(self.enrol(device));
+        }
+        let private = self.private(client, &draft);
+        let key = keyring.entry_key(epoch).expect("the newest epoch has a key");
+        let plain = private.encode().map_err(format)?;
+        let sealed = self.vault.seal_with(&key, Part::LogPrivate, self.instance.as_bytes(), number, &plain);
+        let public = EntryPublic {
+            family: self.vault.family(),
+            instance: self.instance,
+            number,
+            previous: state.hash.unwrap_or(EntryHash::new([0; 32])),
+            attempt: AttemptId::new(crypto::random().map_err(RepoError::crypto("cannot name the entry"))?),
+            packs_added: draft.packs_added,
+            packs_condemned: Vec::new(),
+            packs_removed: Vec::new(),
+            segments_added: draft.segments_added,
+            segments_removed: Vec::new(),
+            uses: draft.uses,
+            commits: draft.commits,
+            forgotten: draft.forgotten,
+            refs: draft.refs.iter().map(|change| self.ref_change(change)).collect(),
+            devices: draft.devices,
+            epoch,
+            private: sealed,
+            device: device.public(),
+        };
+        let signed = public.encode().map_err(format)?;
+        LogEntry::assemble(&signed, &device.sign(&signing_bytes(&signed))).map_err(format)
+    }
+
+    fn private(&self, client: &Client, draft: &Draft) -> EntryPrivate {
+        let name = |change: &RefMove| RefName {
+            id: self.vault.keyring().ref_id(&change.name),
+            name: change.name.clone(),
+        };
+        EntryPrivate {
+            time: (client.now)(),
+            who: client.who.clone(),
+            message: draft.message.clone(),
+            names: draft.refs.iter().map(name).collect(),
+            device_names: draft.devices.iter().map(|record| (record.device, client.who.clone())).collect(),
+        }
+    }
+
+    fn ref_change(&self, change: &RefMove) -> RefChange {
+        let keyring = self.vault.keyring();
+        RefChange {
+            id: keyring.ref_id(&change.name),
+            namespace: keyring.namespace_id(namespace(&change.name)),
+            old: change.old,
+            new: change.new,
+        }
+    }
+
+    /// A record that enrols the device with all roles, certified by the root key.
+    pub(super) fn enrol(&self, device: &Signer) -> DeviceRecord {
+        let mut record = DeviceRecord { device: device.public(), roles: ROLES_ALL, certificate: [0; 64] };
+        let message = record.signing_bytes(self.vault.family());
+        record.certificate = self.vault.keyring().root_signer().sign(&message);
+        record
+    }
+
+    /// Refuses a log that ends before, or has another entry at, the head that was seen.
+    pub(super) fn check_seen(&self, seen: SeenHead) -> Result<(), RepoError> {
+        let now = match self.read(seen.number)? {
+            Some(bytes) if entry_hash(&bytes) == seen.hash => return Ok(()),
+            Some(_) => "which is another one now".to_owned(),
+            None => "which is gone".to_owned(),
+        };
+        Err(RepoError::Rollback { location: self.location.clone(), seen: seen.number, now })
+    }
+
+    fn store(&self) -> impl Fn(crate::store::StoreError) -> RepoError + use<> {
+        let location = self.location.clone();
+        move |source| RepoError::Store { location: location.clone(), source }
+    }
+}
+
+/// What a writer must check again after every lost race.
+fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
+    if draft.uses.iter().any(|pack| !state.packs.contains_key(pack) || state.condemned.contains(pack)) {
+        return Err(RepoError::Condemned);
+    }
+    if draft.based_on.iter().any(|id| !state.is_live(id)) {
+        return Err(RepoError::Condemned);
+    }
+    match draft.refs.iter().find(|change| state.refs.get(&change.name) != change.old.as_ref()) {
+        Some(change) => Err(RepoError::RefMoved { name: change.name.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// The group that a ref belongs to: `tags`, `heads`, or `heads/HOST` for branches of one host.
+fn namespace(name: &str) -> &str {
+    let mut slashes = name.match_indices('/').map(|(at, _)| at);
+    match (slashes.next(), slashes.next()) {
+        (Some(_), Some(second)) => &name[..second],
+        (Some(first), None) => &name[..first],
+        _ => name,
+    }
+}
+
+fn entry_name(number: u64) -> BlobName {
+    BlobName::new(&format!("log/{number:010}")).expect("digits make a legal name")
+}
+
+/// The present head of a state, to remember.
+pub(super) fn seen_head(state: &LogState) -> Option<SeenHead> {
+    state.hash.map(|hash| SeenHead { number: state.number, hash })
+}

@@ -1,0 +1,431 @@
+//! A repository that is open.
+
+use std::sync::{Arc, Mutex, RwLock};
+
+use zeroize::Zeroizing;
+
+use crate::cas::{ChunkStore, Index, Vault};
+use crate::crypto::{self, Keyring, NonceSource, Secret32, recovery, sign};
+use crate::format::commit::{Commit, SignedCommit};
+use crate::format::config::{ChunkerParams, Config, KdfParams};
+use crate::format::pack::Cipher;
+use crate::id::{CommitId, DeviceId, FamilyId, InstanceId, ObjectKind};
+use crate::store::StorageBackend;
+
+use super::keys::{self, Credentials, SlotInfo};
+use super::log::{self, Draft, Log};
+use super::state::LogState;
+use super::timeline::{VersionInfo, VersionTimeline};
+use super::{Client, RepoError, config};
+
+/// Number of the Chonkers chunker in the configuration.
+pub const CHUNKER_CHONKERS: u16 = 2;
+
+/// How to make a repository.
+#[derive(Debug)]
+pub struct CreateOptions {
+    /// What opens it; [`Credentials::None`]: it is not encrypted.
+    pub credentials: Credentials,
+    /// Name of the first key slot.
+    pub label: String,
+    /// Cost of the first slot's key derivation.
+    pub kdf: KdfParams,
+    /// It has a working directory around it.
+    pub worktree: bool,
+    /// Absolute unit of the chunker's stored layer, in bytes.
+    pub chunk_unit: u32,
+    /// Settings.
+    pub settings: Vec<(String, String)>,
+}
+
+/// What can be known of a repository without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// It takes a password or key file to open.
+    pub encrypted: bool,
+    /// It was made with a working directory around it.
+    pub worktree: bool,
+}
+
+/// A repository, open for reading and writing. Any number of processes may have one open at once; the log decides.
+#[derive(Debug)]
+pub struct Repository {
+    vault: Arc<Vault>,
+    index: Arc<Index>,
+    chunks: Arc<ChunkStore>,
+    config: RwLock<Config>,
+    master: Option<Secret32>,
+    slot: Option<u32>,
+    log: Log,
+    state: RwLock<Arc<LogState>>,
+    appending: Mutex<()>,
+    client: Client,
+    notices: Vec<String>,
+}
+
+impl Repository {
+    /// Makes a repository in an empty store and opens it.
+    ///
+    /// # Errors
+    /// [`RepoError::AlreadyExists`]; when the store, the random number generator or the key derivation fails.
+    pub fn create(
+        store: Arc<dyn StorageBackend>,
+        options: CreateOptions,
+        client: Client,
+    ) -> Result<Self, RepoError> {
+        let location = store.location();
+        let failed = || RepoError::crypto(format!("cannot make keys for {location}"));
+        let keyring = Keyring::generate().map_err(failed())?;
+        let mut made = Config {
+            generation: 1,
+            family: FamilyId::new(crypto::random().map_err(failed())?),
+            instance: InstanceId::new(crypto::random().map_err(failed())?),
+            cipher: Cipher::XChaCha20Poly1305,
+            chunker: ChunkerParams { algorithm: CHUNKER_CHONKERS, unit: options.chunk_unit },
+            root_key: *keyring.root_signer().public().as_bytes(),
+            worktree: options.worktree,
+            slots: Vec::new(),
+            keyring_nonce: [0; 24],
+            keyring: Vec::new(),
+            settings: sorted_settings(options.settings)?,
+        };
+        let mut opened = (None, None);
+        if options.credentials.secret().is_some() {
+            let master = Secret32::generate().map_err(failed())?;
+            let about = (options.label.as_str(), (client.now)().secs, options.kdf);
+            made.slots.push(keys::make_slot(made.family, 1, &master, &options.credentials, about)?);
+            keys::seal_keyring(&mut made, &master, &keyring)?;
+            opened = (Some(master), Some(1));
+        } else {
+            made.cipher = Cipher::None;
+            made.keyring = keys::encode_keyring(&keyring).to_vec();
+        }
+        if !config::store(&*store, &made)? {
+            return Err(RepoError::AlreadyExists { location });
+        }
+        let repo = Self::assemble(store, made, keyring, opened, client)?;
+        repo.append(&mut |_| Ok(Draft { message: "init".to_owned(), ..Draft::default() }))?;
+        Ok(repo)
+    }
+
+    /// Reads what can be known without a key.
+    ///
+    /// # Errors
+    /// [`RepoError::NoRepository`]; when the configuration cannot be read.
+    pub fn probe(store: &dyn StorageBackend) -> Result<Probe, RepoError> {
+        let config = config::load(store)?;
+        Ok(Probe { encrypted: config.cipher != Cipher::None, worktree: config.worktree })
+    }
+
+    /// Opens a repository.
+    ///
+    /// # Errors
+    /// [`RepoError::NoRepository`], [`RepoError::WrongPassword`], [`RepoError::NoPassword`], [`RepoError::Rollback`];
+    /// when the configuration or the log is damaged or cannot be read.
+    pub fn open(
+        store: Arc<dyn StorageBackend>,
+        credentials: &Credentials,
+        client: Client,
+    ) -> Result<Self, RepoError> {
+        let config = config::load(&*store)?;
+        let (mut master, mut slot) = (None, None);
+        if config.cipher != Cipher::None {
+            let (id, key) = keys::open_slots(&config, credentials, &store.location())?;
+            (master, slot) = (Some(key), Some(id));
+        }
+        let keyring = keys::open_keyring(&config, master.as_ref())?;
+        if keyring.root_signer().public().as_bytes() != &config.root_key {
+            return Err(RepoError::ConfigLost { location: store.location() });
+        }
+        let mut repo = Self::assemble(store, config, keyring, (master, slot), client)?;
+        repo.read_log()?;
+        Ok(repo)
+    }
+
+    fn assemble(
+        store: Arc<dyn StorageBackend>,
+        config: Config,
+        keyring: Keyring,
+        (master, slot): (Option<Secret32>, Option<u32>),
+        client: Client,
+    ) -> Result<Self, RepoError> {
+        let nonces = NonceSource::new().map_err(RepoError::crypto("cannot draw random numbers"))?;
+        let vault = Arc::new(Vault::new(store, keyring, config.cipher, config.family, nonces));
+        let index = Arc::new(Index::new(Arc::clone(&vault)));
+        Ok(Self {
+            chunks: Arc::new(ChunkStore::new(Arc::clone(&vault), Arc::clone(&index))),
+            log: Log::new(Arc::clone(&vault), config.instance, DeviceId::new(config.root_key)),
+            vault,
+            index,
+            config: RwLock::new(config),
+            master,
+            slot,
+            state: RwLock::default(),
+            appending: Mutex::new(()),
+            client,
+            notices: Vec::new(),
+        })
+    }
+
+    fn read_log(&mut self) -> Result<(), RepoError> {
+        let instance = self.instance();
+        let mut seen = self.client.seen(instance)?;
+        if let Some(head) = seen {
+            match self.log.check_seen(head) {
+                Ok(()) => {}
+                Err(RepoError::Rollback { .. }) if self.client.accept_rollback => seen = None,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut state = LogState::default();
+        self.log.advance(&mut state, seen)?;
+        self.index.update(state.index_view());
+        let head = log::seen_head(&state);
+        if let Some(head) = head.filter(|head| seen != Some(*head)) {
+            if let Err(error) = self.client.remember(instance, head) {
+                self.notices.push(format!("cannot remember this repository's state against rollback: {error}"));
+            }
+        }
+        *self.state.get_mut().expect("no panic while locked") = Arc::new(state);
+        Ok(())
+    }
+
+    /// Appends an entry to the log: the only commit point. `build` makes it of the state that it will follow, and is
+    /// asked again when another writer was faster.
+    ///
+    /// # Errors
+    /// What `build` returns; when a rule is broken or the store fails.
+    pub fn append(
+        &self,
+        build: &mut dyn FnMut(&LogState) -> Result<Draft, RepoError>,
+    ) -> Result<Arc<LogState>, RepoError> {
+        let _guard = self.appending.lock().expect("no panic while locked");
+        let device = self.client.device()?;
+        let mut state = (*self.state()).clone();
+        self.log.append(&mut state, &device, &self.client, build)?;
+        self.index.update(state.index_view());
+        if let Some(head) = log::seen_head(&state) {
+            self.client.remember(self.instance(), head)?;
+        }
+        let state = Arc::new(state);
+        *self.state.write().expect("no panic while locked") = Arc::clone(&state);
+        Ok(state)
+    }
+
+    /// Signs bytes with this device's key; returns who signed, too.
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], RepoError> {
+        Ok(self.client.device()?.sign(message))
+    }
+
+    /// This device.
+    pub(crate) fn device(&self) -> Result<DeviceId, RepoError> {
+        Ok(self.client.device()?.public())
+    }
+
+    /// What exists, as far as this handle has read.
+    pub fn state(&self) -> Arc<LogState> {
+        Arc::clone(&self.state.read().expect("no panic while locked"))
+    }
+
+    /// Refs and history, as far as this handle has read.
+    pub fn timeline(&self) -> VersionTimeline {
+        VersionTimeline::new(self.state())
+    }
+
+    /// Reads a commit and verifies its signature.
+    ///
+    /// # Errors
+    /// When it is missing or damaged, or its signature does not verify.
+    pub fn version(&self, id: CommitId) -> Result<VersionInfo, RepoError> {
+        let action = "read a commit";
+        let bytes = self
+            .chunks
+            .get(ObjectKind::Commit, &id.into())
+            .map_err(|source| RepoError::Cas { action, source })?;
+        let format = |source| RepoError::Format { file: format!("commit {id}"), source };
+        let signed = SignedCommit::decode(&bytes).map_err(format)?;
+        let commit = Commit::decode_body(&signed.body).map_err(format)?;
+        sign::verify(&commit.device, &crate::format::commit::signing_bytes(&signed.body), &signed.signature)
+            .map_err(RepoError::crypto(format!("the signature of commit {id} does not verify")))?;
+        Ok(VersionInfo { id, commit })
+    }
+
+    /// Objects of the repository.
+    pub fn chunks(&self) -> &Arc<ChunkStore> {
+        &self.chunks
+    }
+
+    /// Who works on it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where it lies.
+    pub fn location(&self) -> String {
+        self.vault.store().location()
+    }
+
+    /// The keys' family.
+    pub fn family(&self) -> FamilyId {
+        self.vault.family()
+    }
+
+    /// This repository.
+    pub fn instance(&self) -> InstanceId {
+        self.config().instance
+    }
+
+    /// Which chunker cuts.
+    pub fn chunker(&self) -> ChunkerParams {
+        self.config().chunker
+    }
+
+    /// Whether what is stored is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.vault.cipher() != Cipher::None
+    }
+
+    /// What a person should know about opening it.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    fn config(&self) -> Config {
+        self.config.read().expect("no panic while locked").clone()
+    }
+
+    fn change_config(&self, change: &mut dyn FnMut(&mut Config) -> Result<(), RepoError>) -> Result<(), RepoError> {
+        let changed = config::update(self.vault.store(), change)?;
+        *self.config.write().expect("no panic while locked") = changed;
+        Ok(())
+    }
+}
+
+/// Settings and keys.
+impl Repository {
+    /// A setting of the repository.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.config().settings.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// All settings, sorted by name.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        self.config().settings
+    }
+
+    /// Changes a setting; `None` removes it.
+    ///
+    /// # Errors
+    /// [`RepoError::Setting`] for an unknown name or an impossible value.
+    pub fn set_setting(&self, name: &str, value: Option<&str>) -> Result<(), RepoError> {
+        check_setting(name, value)?;
+        self.change_config(&mut |config| {
+            config.settings.retain(|(key, _)| key != name);
+            config.settings.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+            config.settings.sort();
+            Ok(())
+        })
+    }
+
+    /// The key slots.
+    pub fn key_slots(&self) -> Vec<SlotInfo> {
+        self.config().slots.iter().map(|slot| keys::slot_info(slot, self.slot)).collect()
+    }
+
+    /// Adds a key slot and returns its number.
+    ///
+    /// # Errors
+    /// [`RepoError::NotEncrypted`]; [`RepoError::Slots`] when there are too many.
+    pub fn key_add(&self, new: &Credentials, label: &str, kdf: KdfParams) -> Result<u32, RepoError> {
+        self.key_replace(None, new, label, kdf)
+    }
+
+    /// Replaces the slot that opened the repository by a new one, and returns its number.
+    ///
+    /// # Errors
+    /// As [`key_add`](Self::key_add).
+    pub fn key_change(&self, new: &Credentials, kdf: KdfParams) -> Result<u32, RepoError> {
+        let label = self.key_slots().into_iter().find(|slot| slot.current).map(|slot| slot.label);
+        self.key_replace(self.slot, new, &label.unwrap_or_default(), kdf)
+    }
+
+    /// Removes a key slot. Whoever opened the repository with it before can still read what it could read then.
+    ///
+    /// # Errors
+    /// [`RepoError::NoSlot`]; [`RepoError::Slots`] for the last one.
+    pub fn key_remove(&self, id: u32) -> Result<(), RepoError> {
+        self.master()?;
+        self.change_config(&mut |config| {
+            let before = config.slots.len();
+            config.slots.retain(|slot| slot.id != id);
+            match (before - config.slots.len(), config.slots.is_empty()) {
+                (0, _) => Err(RepoError::NoSlot { id }),
+                (_, true) => Err(RepoError::Slots {
+                    why: "this is the last key, and without it nobody could open the repository; add another first",
+                }),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// The recovery sheet: text that brings the configuration and keys back if every copy and password is lost.
+    /// Whoever has it can read everything.
+    ///
+    /// # Errors
+    /// When the sheet cannot be made.
+    pub fn key_export(&self) -> Result<Zeroizing<String>, RepoError> {
+        let mut config = self.config();
+        config.slots.clear();
+        config.keyring_nonce = [0; 24];
+        config.keyring = keys::encode_keyring(self.vault.keyring()).to_vec();
+        let bytes = config
+            .encode()
+            .map_err(|source| RepoError::Format { file: "the recovery sheet".to_owned(), source })?;
+        let bytes = Zeroizing::new(bytes);
+        recovery::encode(&bytes).map_err(RepoError::crypto("cannot make the recovery sheet"))
+    }
+
+    fn key_replace(
+        &self,
+        old: Option<u32>,
+        new: &Credentials,
+        label: &str,
+        kdf: KdfParams,
+    ) -> Result<u32, RepoError> {
+        let master = self.master()?.clone();
+        let created = (self.client.now)().secs;
+        let mut added = 0;
+        self.change_config(&mut |config| {
+            added = keys::next_slot(config)?;
+            let slot = keys::make_slot(config.family, added, &master, new, (label, created, kdf))?;
+            config.slots.retain(|slot| Some(slot.id) != old);
+            config.slots.push(slot);
+            Ok(())
+        })?;
+        Ok(added)
+    }
+
+    fn master(&self) -> Result<&Secret32, RepoError> {
+        self.master.as_ref().ok_or_else(|| RepoError::NotEncrypted { location: self.location() })
+    }
+}
+
+fn sorted_settings(mut settings: Vec<(String, String)>) -> Result<Vec<(String, String)>, RepoError> {
+    settings.iter().try_for_each(|(name, value)| check_setting(name, Some(value)))?;
+    settings.sort();
+    settings.dedup_by(|a, b| a.0 == b.0);
+    Ok(settings)
+}
+
+/// Settings of a repository: `compression` only, so far.
+fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
+    let wrong = |why: String| Err(RepoError::Setting { name: name.to_owned(), why });
+    match (name, value) {
+        ("compression", None) => Ok(()),
+        ("compression", Some(value)) => match value.parse::<crate::compress::Level>() {
+            Ok(_) => Ok(()),
+            Err(error) => wrong(error.to_string()),
+        },
+        _ => wrong("there is no such setting of a repository; there is: compression".to_owned()),
+    }
+}

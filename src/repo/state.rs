@@ -1,0 +1,161 @@
+//! The state that a log adds up to.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::cas::IndexView;
+use crate::format::dirtree::Timestamp;
+use crate::format::log::{EntryPrivate, EntryPublic, PackRecord, SegmentRecord};
+use crate::id::{CommitId, DeviceId, EntryHash, PackId, RefId};
+
+use super::RepoError;
+
+/// One movement of a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefLogEntry {
+    /// Full name of the ref.
+    pub name: String,
+    /// Where it stood; `None`: nowhere.
+    pub old: Option<CommitId>,
+    /// Where it stands since; `None`: it was deleted.
+    pub new: Option<CommitId>,
+    /// When.
+    pub time: Timestamp,
+    /// By whom, as `user@host`.
+    pub who: String,
+    /// What was done.
+    pub message: String,
+    /// Number of the log entry.
+    pub entry: u64,
+}
+
+/// A change of a ref that is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefMove {
+    /// Full name.
+    pub name: String,
+    /// Where it must stand now.
+    pub old: Option<CommitId>,
+    /// Where it shall stand; `None`: delete it.
+    pub new: Option<CommitId>,
+}
+
+/// What exists, as of one entry of the log.
+#[derive(Debug, Clone, Default)]
+pub struct LogState {
+    /// Number of the last entry; 0: none.
+    pub number: u64,
+    /// Hash of the last entry.
+    pub hash: Option<EntryHash>,
+    /// Packs that exist.
+    pub packs: BTreeMap<PackId, PackRecord>,
+    /// Packs that must not be used any more, though they exist.
+    pub condemned: HashSet<PackId>,
+    /// Index segments, in the order in which they came.
+    pub segments: Vec<SegmentRecord>,
+    /// Live commits, oldest entry first.
+    pub commits: Vec<CommitId>,
+    /// Parents of all commits that ever were live.
+    pub parents: HashMap<CommitId, Vec<CommitId>>,
+    /// Refs by full name.
+    pub refs: BTreeMap<String, CommitId>,
+    /// All movements of refs, oldest first.
+    pub reflog: Vec<RefLogEntry>,
+    /// Devices that may write, and what they may.
+    pub devices: HashMap<DeviceId, u8>,
+    /// Bytes of all entries.
+    pub log_bytes: u64,
+    live: HashSet<CommitId>,
+    names: HashMap<RefId, String>,
+}
+
+impl LogState {
+    /// Whether the commit is live.
+    pub fn is_live(&self, id: &CommitId) -> bool {
+        self.live.contains(id)
+    }
+
+    /// What the index shall speak of.
+    pub fn index_view(&self) -> IndexView {
+        IndexView {
+            segments: self.segments.clone(),
+            live: self.packs.keys().copied().collect(),
+            self_indexed: self.packs.values().filter(|pack| pack.self_indexed).map(|pack| pack.uid).collect(),
+        }
+    }
+
+    /// Applies the next entry, whose signature and chaining have been verified.
+    pub(super) fn apply(
+        &mut self,
+        public: &EntryPublic,
+        private: EntryPrivate,
+        hash: EntryHash,
+        len: u64,
+    ) -> Result<(), RepoError> {
+        self.number = public.number;
+        self.hash = Some(hash);
+        self.log_bytes += len;
+        self.apply_storage(public);
+        self.apply_commits(public);
+        for device in &public.devices {
+            match device.roles {
+                0 => self.devices.remove(&device.device),
+                roles => self.devices.insert(device.device, roles),
+            };
+        }
+        self.apply_refs(public, private)
+    }
+
+    fn apply_storage(&mut self, public: &EntryPublic) {
+        self.packs.extend(public.packs_added.iter().map(|pack| (pack.uid, *pack)));
+        self.condemned.extend(&public.packs_condemned);
+        for uid in &public.packs_removed {
+            self.packs.remove(uid);
+            self.condemned.remove(uid);
+        }
+        if !public.segments_removed.is_empty() {
+            let removed: HashSet<_> = public.segments_removed.iter().collect();
+            self.segments.retain(|segment| !removed.contains(&segment.uid));
+        }
+        self.segments.extend(&public.segments_added);
+    }
+
+    fn apply_commits(&mut self, public: &EntryPublic) {
+        for commit in &public.commits {
+            self.parents.insert(commit.id, commit.parents.clone());
+            if self.live.insert(commit.id) {
+                self.commits.push(commit.id);
+            }
+        }
+        if !public.forgotten.is_empty() {
+            public.forgotten.iter().for_each(|id| {
+                self.live.remove(id);
+            });
+            self.commits.retain(|id| self.live.contains(id));
+        }
+    }
+
+    fn apply_refs(&mut self, public: &EntryPublic, private: EntryPrivate) -> Result<(), RepoError> {
+        let wrong = |why| RepoError::Log { number: public.number, why };
+        self.names.extend(private.names.into_iter().map(|name| (name.id, name.name)));
+        for change in &public.refs {
+            let name = self.names.get(&change.id).ok_or_else(|| wrong("it moves a ref that has no name"))?.clone();
+            if self.refs.get(&name) != change.old.as_ref() {
+                return Err(wrong("it moves a ref from where the ref did not stand"));
+            }
+            match change.new {
+                Some(new) => self.refs.insert(name.clone(), new),
+                None => self.refs.remove(&name),
+            };
+            self.reflog.push(RefLogEntry {
+                name,
+                old: change.old,
+                new: change.new,
+                time: private.time,
+                who: private.who.clone(),
+                message: private.message.clone(),
+                entry: public.number,
+            });
+        }
+        Ok(())
+    }
+}

@@ -19,8 +19,8 @@ pub const PACK_LEN_MAX: usize = 64 * MIB;
 pub const PACK_BLOCKS_MAX: usize = 1 << 16;
 /// Most objects of one block; an object's number fits an index row's 16 bits.
 pub const BLOCK_OBJECTS_MAX: usize = 1 << 16;
-/// Most objects of a pack: bounds the memory of a decoded directory (about 32 bytes each).
-pub const PACK_OBJECTS_MAX: usize = 1 << 20;
+/// Most objects of a pack: its directory, about 20 bytes each, stays below [`BLOCK_LEN_MAX`].
+pub const PACK_OBJECTS_MAX: usize = 1 << 17;
 /// Most bytes of a sealed pack directory.
 pub const DIRECTORY_LEN_MAX: usize = 48 * MIB;
 /// Plaintext length of an index page: one read and one decryption for a lookup.

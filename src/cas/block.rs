@@ -57,9 +57,8 @@ impl BlockBuilder {
     pub fn finish(&mut self, compressor: &mut Compressor) -> Result<Block, CasError> {
         let mut bytes = Vec::with_capacity(NONCE_LEN + self.plain.len() / 2);
         bytes.resize(NONCE_LEN, 0);
-        let codec = compressor
-            .compress(&self.plain, &mut bytes)
-            .map_err(|source| CasError::Compress { source })?;
+        let codec =
+            compressor.compress(&self.plain, &mut bytes).map_err(|source| CasError::Compress { source })?;
         self.plain.clear();
         Ok(Block { bytes, codec: block_codec(codec), objects: std::mem::take(&mut self.objects) })
     }

@@ -66,7 +66,13 @@ impl OpenBlock {
     ///
     /// # Errors
     /// When another object lies there.
-    pub fn object(&self, vault: &Vault, slot: u16, kind: ObjectKind, id: &ChunkId) -> Result<&[u8], CasError> {
+    pub fn object(
+        &self,
+        vault: &Vault,
+        slot: u16,
+        kind: ObjectKind,
+        id: &ChunkId,
+    ) -> Result<&[u8], CasError> {
         Ok(&self.plain[self.verified(vault, slot, kind, id)?])
     }
 

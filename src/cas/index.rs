@@ -55,9 +55,10 @@ impl Index {
         let mut state = self.state.write().expect("no panic while locked");
         let mut known: HashMap<SegmentId, Arc<Segment>> =
             state.segments.drain(..).map(|segment| (segment.record.uid, segment)).collect();
-        let segments = view.segments.into_iter().map(|record| {
-            known.remove(&record.uid).unwrap_or_else(|| Arc::new(Segment::new(record)))
-        });
+        let segments = view
+            .segments
+            .into_iter()
+            .map(|record| known.remove(&record.uid).unwrap_or_else(|| Arc::new(Segment::new(record))));
         *state = State {
             segments: segments.collect(),
             live: Arc::new(view.live),

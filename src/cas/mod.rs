@@ -1,1 +1,26 @@
-//! cas.
+//! Content-addressed storage over a store: objects in solid blocks, blocks in packs, packs found by an index.
+//!
+//! Writing: a [`Sealer`] takes objects, drops those that are known (the one deduplication decision), and hands out
+//! finished packs. Reading: a [`ChunkStore`] finds an object by the [`Index`], opens its block and verifies its id.
+
+mod block;
+mod chunk_store;
+mod error;
+mod filter;
+mod index;
+mod pack_reader;
+mod pack_writer;
+mod padding;
+mod sealer;
+mod segment;
+mod vault;
+
+pub use block::{Block, BlockBuilder};
+pub use chunk_store::{ChunkStore, Location, OpenBlock};
+pub use error::CasError;
+pub use index::{Index, IndexView};
+pub use pack_reader::PackMap;
+pub use pack_writer::FinishedPack;
+pub use sealer::{Claim, Sealer, SealerCounts};
+pub use segment::{FinishedSegment, SegmentWriter};
+pub use vault::{Part, Vault, pack_name, segment_name};

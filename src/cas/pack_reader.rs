@@ -7,8 +7,8 @@ use crate::id::{ObjectKind, PackId};
 
 use crate::store::StoreError;
 
-use super::vault::{FileKey, Part, Vault, pack_name};
 use super::CasError;
+use super::vault::{FileKey, Part, Vault, pack_name};
 
 /// Where everything lies in one pack.
 #[derive(Debug)]
@@ -50,15 +50,17 @@ impl PackMap {
 
     fn load_front(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
         let header = read_header(vault, uid, 0)?;
-        Self::with_header(vault, uid, &header, header.first_directory_offset())
-            .or_else(|first| Self::with_header(vault, uid, &header, header.second_directory_offset()).map_err(|_| first))
+        Self::with_header(vault, uid, &header, header.first_directory_offset()).or_else(|first| {
+            Self::with_header(vault, uid, &header, header.second_directory_offset()).map_err(|_| first)
+        })
     }
 
     fn load_back(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
         let len = vault.store().len(&pack_name(uid))?.unwrap_or(0);
         let header = read_header(vault, uid, len.saturating_sub(PackHeader::LEN as u64))?;
-        Self::with_header(vault, uid, &header, header.second_directory_offset())
-            .or_else(|second| Self::with_header(vault, uid, &header, header.first_directory_offset()).map_err(|_| second))
+        Self::with_header(vault, uid, &header, header.second_directory_offset()).or_else(|second| {
+            Self::with_header(vault, uid, &header, header.first_directory_offset()).map_err(|_| second)
+        })
     }
 
     fn with_header(vault: &Vault, uid: &PackId, header: &PackHeader, offset: u64) -> Result<Self, CasError> {
@@ -68,9 +70,11 @@ impl PackMap {
         }
         let key = vault.file_key(Part::PackKey, *uid.as_bytes(), header.epoch, &header.key, &file())?;
         let mut sealed = vault.store().read_at(&pack_name(uid), offset, header.directory_len as usize)?;
-        let plain = vault
-            .open(&key, Part::Directory, 0, &mut sealed)
-            .map_err(|source| CasError::Sealed { file: file(), part: "directory", source })?;
+        let plain = vault.open(&key, Part::Directory, 0, &mut sealed).map_err(|source| CasError::Sealed {
+            file: file(),
+            part: "directory",
+            source,
+        })?;
         let directory = decode_directory(plain, &file)?;
         Ok(Self::new(*uid, key, directory, header.blocks_offset()))
     }
@@ -100,9 +104,9 @@ impl PackMap {
 
     /// The objects of one block, in order; none for a block that does not exist.
     pub fn objects(&self, block: u16) -> &[ObjectEntry] {
-        self.blocks.get(usize::from(block)).map_or(&[], |place| {
-            &self.objects[place.first as usize..][..place.objects as usize]
-        })
+        self.blocks
+            .get(usize::from(block))
+            .map_or(&[], |place| &self.objects[place.first as usize..][..place.objects as usize])
     }
 
     /// Bytes that a block takes in the pack; 0 for one that does not exist.

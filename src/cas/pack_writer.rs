@@ -8,18 +8,16 @@ use crate::compress::{Compressor, Level};
 use crate::crypto;
 use crate::format::index::IndexRow;
 use crate::format::log::PackRecord;
-use crate::format::pack::{
-    BlockEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for,
-};
+use crate::format::pack::{BlockEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for};
 use crate::id::{PackId, Root};
 use crate::limits::{PACK_BLOCKS_MAX, PACK_LEN_MAX, PACK_OBJECTS_MAX};
 use crate::merkle::ShardHasher;
 use crate::store::{Put, StorageBackend};
 
+use super::CasError;
 use super::block::{Block, block_codec};
 use super::padding::padded_len;
 use super::vault::{FileKey, NONCE_LEN, Part, Vault, pack_name};
-use super::CasError;
 
 /// What a directory takes, sealed and twice, per object and per block: an upper bound of its columns.
 const DIRECTORY_PER_OBJECT: usize = 2 * 22;
@@ -124,7 +122,10 @@ impl OpenPack {
         self.complete(inner)
     }
 
-    fn complete(&self, mut inner: std::sync::MutexGuard<'_, Inner>) -> Result<Option<FinishedPack>, CasError> {
+    fn complete(
+        &self,
+        mut inner: std::sync::MutexGuard<'_, Inner>,
+    ) -> Result<Option<FinishedPack>, CasError> {
         let Some(why) = inner.closed else { return Ok(None) };
         if inner.outstanding > 0 {
             return Ok(None);

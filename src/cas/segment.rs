@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::crypto::{self, OVERHEAD};
-use crate::format::index::{
-    IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader, encode_page,
-};
+use crate::format::index::{IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader, encode_page};
 use crate::format::log::SegmentRecord;
 use crate::id::{Locator, ObjectKind, PackId, Root, SegmentId};
 use crate::limits::SEGMENT_PACKS_MAX;
@@ -92,7 +90,9 @@ impl SegmentWriter {
         let head = header.encode().to_vec();
         let mut parts = vec![head.clone()];
         parts.extend(
-            (0u64..).zip(&pages).map(|(number, page)| seal(vault, &key, Part::Page, number, &encode_page(page))),
+            (0u64..)
+                .zip(&pages)
+                .map(|(number, page)| seal(vault, &key, Part::Page, number, &encode_page(page))),
         );
         parts.extend([footer, head]);
         Ok(FinishedSegment { record: record(uid, &parts, header.rows), parts })
@@ -173,9 +173,11 @@ impl Segment {
         let key = vault.file_key(Part::SegmentKey, *uid.as_bytes(), header.epoch, &header.key, &file())?;
         let offset = end.saturating_sub(u64::from(header.footer_len));
         let mut sealed = vault.store().read_at(&segment_name(&uid), offset, header.footer_len as usize)?;
-        let plain = vault
-            .open(&key, Part::Footer, 0, &mut sealed)
-            .map_err(|source| CasError::Sealed { file: file(), part: "footer", source })?;
+        let plain = vault.open(&key, Part::Footer, 0, &mut sealed).map_err(|source| CasError::Sealed {
+            file: file(),
+            part: "footer",
+            source,
+        })?;
         let footer = SegmentFooter::decode(plain).map_err(|source| self.format("footer", source))?;
         footer.check(&header).map_err(|source| self.format("footer", source))?;
         Ok(OpenSegment { header, key, footer })
@@ -187,14 +189,20 @@ impl Segment {
     }
 
     /// Reads and opens one page.
-    pub(super) fn read_page(&self, vault: &Vault, open: &OpenSegment, page: u32) -> Result<Vec<u8>, CasError> {
+    pub(super) fn read_page(
+        &self,
+        vault: &Vault,
+        open: &OpenSegment,
+        page: u32,
+    ) -> Result<Vec<u8>, CasError> {
         let rows = open.rows_of(page);
         let stored = rows * ROW_LEN + OVERHEAD;
-        let offset = SegmentHeader::LEN as u64 + u64::from(page) * (ROWS_PER_PAGE * ROW_LEN + OVERHEAD) as u64;
+        let offset =
+            SegmentHeader::LEN as u64 + u64::from(page) * (ROWS_PER_PAGE * ROW_LEN + OVERHEAD) as u64;
         let mut sealed = vault.store().read_at(&segment_name(&self.record.uid), offset, stored)?;
-        let plain = vault.open(&open.key, Part::Page, page.into(), &mut sealed).map_err(|source| {
-            CasError::Sealed { file: self.file(), part: "page", source }
-        })?;
+        let plain = vault
+            .open(&open.key, Part::Page, page.into(), &mut sealed)
+            .map_err(|source| CasError::Sealed { file: self.file(), part: "page", source })?;
         Ok(plain.to_vec())
     }
 

@@ -111,8 +111,11 @@ impl Vault {
             .ok_or_else(|| CasError::UnknownEpoch { file: file.to_owned(), epoch })?;
         let aad = self.aad_of(part, epoch, &uid, 0);
         let wrapped = aead::WrappedKey { nonce: wrapped.nonce, sealed: wrapped.sealed };
-        let key = aead::unwrap_key(data_key, &wrapped, &aad)
-            .map_err(|source| CasError::Sealed { file: file.to_owned(), part: "key", source })?;
+        let key = aead::unwrap_key(data_key, &wrapped, &aad).map_err(|source| CasError::Sealed {
+            file: file.to_owned(),
+            part: "key",
+            source,
+        })?;
         Ok(FileKey { epoch, uid, key })
     }
 

@@ -32,7 +32,10 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("who", &self.who).field("state_dir", &self.state_dir).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("who", &self.who)
+            .field("state_dir", &self.state_dir)
+            .finish_non_exhaustive()
     }
 }
 

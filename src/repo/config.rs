@@ -8,9 +8,8 @@ use crate::store::{BlobName, Put, StorageBackend, StoreError};
 use super::RepoError;
 
 fn names(generation: u64) -> [BlobName; 2] {
-    ["", ".copy"].map(|end| {
-        BlobName::new(&format!("config/{generation:010}{end}")).expect("digits make a legal name")
-    })
+    ["", ".copy"]
+        .map(|end| BlobName::new(&format!("config/{generation:010}{end}")).expect("digits make a legal name"))
 }
 
 fn generation_of(name: &str) -> Option<u64> {
@@ -25,7 +24,8 @@ pub(super) fn load(store: &dyn StorageBackend) -> Result<Config, RepoError> {
         Err(StoreError::NotFound { .. } | StoreError::NotAStore { .. }) => Vec::new(),
         Err(source) => return Err(RepoError::Store { location, source }),
     };
-    let mut generations: Vec<u64> = listed.iter().filter_map(|blob| generation_of(blob.name.as_str())).collect();
+    let mut generations: Vec<u64> =
+        listed.iter().filter_map(|blob| generation_of(blob.name.as_str())).collect();
     generations.sort_unstable();
     generations.dedup();
     if generations.is_empty() {
@@ -53,7 +53,9 @@ fn read(store: &dyn StorageBackend, name: &BlobName) -> Result<Result<Config, De
 /// Stores a new generation; `false`: another process stored this one first.
 pub(super) fn store(store: &dyn StorageBackend, config: &Config) -> Result<bool, RepoError> {
     let failed = |source| RepoError::Store { location: store.location(), source };
-    let bytes = config.encode().map_err(|source| RepoError::Format { file: "the configuration".to_owned(), source })?;
+    let bytes = config
+        .encode()
+        .map_err(|source| RepoError::Format { file: "the configuration".to_owned(), source })?;
     let [first, copy] = names(config.generation);
     if store.put_new(&first, &[&bytes]).map_err(failed)? == Put::Exists {
         return Ok(false);

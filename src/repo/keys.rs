@@ -4,8 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{self, Aad, Cipher, CryptoError, Keyring, Secret32, SealKey, kdf};
-use crate::format::config::{Config, KdfParams, KeyringBytes, KeySlot, SlotKind};
+use crate::crypto::{self, Aad, Cipher, CryptoError, Keyring, SealKey, Secret32, kdf};
+use crate::format::config::{Config, KdfParams, KeySlot, KeyringBytes, SlotKind};
 use crate::id::FamilyId;
 use crate::limits::KEY_SLOTS_MAX;
 
@@ -91,27 +91,46 @@ pub(super) fn open_slots(
     location: &str,
 ) -> Result<(u32, Secret32), RepoError> {
     let location = || location.to_owned();
-    let (kind, secret) = credentials.secret().ok_or_else(|| RepoError::NoPassword { location: location() })?;
+    let (kind, secret) =
+        credentials.secret().ok_or_else(|| RepoError::NoPassword { location: location() })?;
     let mut damaged = None;
     for slot in config.slots.iter().filter(|slot| slot.kind == kind) {
-        match kdf::open_slot(&bare(slot), secret, params(slot.kdf), &slot_aad(config.family, slot.id, slot.kind)) {
+        match kdf::open_slot(
+            &bare(slot),
+            secret,
+            params(slot.kdf),
+            &slot_aad(config.family, slot.id, slot.kind),
+        ) {
             Ok(master) => return Ok((slot.id, master)),
             Err(CryptoError::WrongSecret) => {}
             Err(error) => damaged = damaged.or(Some((slot.id, error))),
         }
     }
     Err(match damaged {
-        Some((id, source)) => RepoError::Crypto { what: format!("key {id} of {} cannot be used", location()), source },
+        Some((id, source)) => {
+            RepoError::Crypto { what: format!("key {id} of {} cannot be used", location()), source }
+        }
         None => RepoError::WrongPassword { location: location() },
     })
 }
 
 /// Seals the keyring under the master key, into the configuration.
-pub(super) fn seal_keyring(config: &mut Config, master: &Secret32, keyring: &Keyring) -> Result<(), RepoError> {
+pub(super) fn seal_keyring(
+    config: &mut Config,
+    master: &Secret32,
+    keyring: &Keyring,
+) -> Result<(), RepoError> {
     let nonce: [u8; 24] = crypto::random().map_err(RepoError::crypto("cannot seal the keyring"))?;
     let mut sealed = Vec::new();
-    let (key, plain) = (SealKey::from(master.clone()), encode_keyring(keyring));
-    crypto::aead::seal(Cipher::XChaCha20Poly1305, &key, nonce, &keyring_aad(config.family), &plain, &mut sealed);
+    let (key, plain) = (SealKey::from(master.clone()), encode_keyring(keyring)?);
+    crypto::aead::seal(
+        Cipher::XChaCha20Poly1305,
+        &key,
+        nonce,
+        &keyring_aad(config.family),
+        &plain,
+        &mut sealed,
+    );
     config.keyring = sealed.split_off(nonce.len());
     config.keyring_nonce = nonce;
     Ok(())
@@ -129,20 +148,23 @@ pub(super) fn open_keyring(config: &Config, master: Option<&Secret32>) -> Result
             Zeroizing::new(plain.map_err(RepoError::crypto(damaged))?)
         }
     };
-    let parts = KeyringBytes::decode(&plain)
-        .map_err(|source| RepoError::Format { file: "the keyring in the configuration".to_owned(), source })?;
+    let parts = KeyringBytes::decode(&plain).map_err(|source| RepoError::Format {
+        file: "the keyring in the configuration".to_owned(),
+        source,
+    })?;
     let epochs = parts.epochs.iter().map(|(number, key)| (*number, Secret32::new(*key))).collect();
     Keyring::from_parts(Secret32::new(parts.root_secret), epochs).map_err(RepoError::crypto(damaged))
 }
 
 /// The keyring's plaintext.
-pub(super) fn encode_keyring(keyring: &Keyring) -> Zeroizing<Vec<u8>> {
+pub(super) fn encode_keyring(keyring: &Keyring) -> Result<Zeroizing<Vec<u8>>, RepoError> {
     let (root_secret, epochs) = keyring.parts();
     KeyringBytes {
         root_secret: *root_secret.as_bytes(),
         epochs: epochs.iter().map(|(number, key)| (*number, *key.as_bytes())).collect(),
     }
     .encode()
+    .map_err(|source| RepoError::Format { file: "the keyring".to_owned(), source })
 }
 
 /// A number for the next slot: above all that are there now and that were there when `config` was made.
@@ -165,7 +187,8 @@ pub(super) fn slot_info(slot: &KeySlot, current: Option<u32>) -> SlotInfo {
 }
 
 fn slot_aad(family: FamilyId, id: u32, kind: SlotKind) -> [u8; Aad::LEN] {
-    Aad { format: Aad::CONFIG, family, kind: kind as u8, epoch: 0, uid: [0; 16], number: id.into() }.to_bytes()
+    Aad { format: Aad::CONFIG, family, kind: kind as u8, epoch: 0, uid: [0; 16], number: id.into() }
+        .to_bytes()
 }
 
 fn keyring_aad(family: FamilyId) -> [u8; Aad::LEN] {

@@ -131,7 +131,12 @@ impl Log {
         })?;
         let private = self
             .vault
-            .open_with(&key, Part::LogPrivate, (self.instance.as_bytes(), public.epoch, number), &public.private)
+            .open_with(
+                &key,
+                Part::LogPrivate,
+                (self.instance.as_bytes(), public.epoch, number),
+                &public.private,
+            )
             .map_err(RepoError::crypto(format!("the private part of {file} does not open")))?;
         let private = EntryPrivate::decode(&private).map_err(format)?;
         state.apply(public, private, entry_hash(bytes), bytes.len() as u64)
@@ -154,11 +159,13 @@ impl Log {
     fn check_devices(&self, public: &EntryPublic) -> Result<(), RepoError> {
         for record in &public.devices {
             let message = record.signing_bytes(public.family);
-            sign::verify(&self.root_key, &message, &record.certificate).map_err(RepoError::crypto(format!(
-                "log entry {}: the certificate of device {} does not verify",
-                public.number,
-                record.device.short()
-            )))?;
+            sign::verify(&self.root_key, &message, &record.certificate).map_err(RepoError::crypto(
+                format!(
+                    "log entry {}: the certificate of device {} does not verify",
+                    public.number,
+                    record.device.short()
+                ),
+            ))?;
         }
         Ok(())
     }
@@ -166,7 +173,8 @@ impl Log {
     fn check_signature(&self, state: &LogState, entry: &LogEntry, signed: &[u8]) -> Result<(), RepoError> {
         let public = &entry.public;
         let number = public.number;
-        let enrolled = public.devices.iter().find(|record| record.device == public.device).map(|record| record.roles);
+        let enrolled =
+            public.devices.iter().find(|record| record.device == public.device).map(|record| record.roles);
         let roles = enrolled.or_else(|| state.devices.get(&public.device).copied()).unwrap_or(0);
         if roles & ROLE_WRITE == 0 {
             return Err(RepoError::Log { number, why: "its device is not enrolled" });

@@ -1,1 +1,26 @@
-//! repo.
+//! Repositories: configuration and keys, the log that decides what exists, refs and history.
+
+mod client;
+mod config;
+mod error;
+mod keys;
+mod log;
+mod refs;
+mod repository;
+mod resolve;
+mod state;
+mod timeline;
+mod when;
+mod workdir;
+
+pub use client::Client;
+pub(crate) use error::cas_kind;
+pub use error::{ErrorKind, RepoError};
+pub use keys::{Credentials, SlotInfo};
+pub use log::Draft;
+pub use refs::check_ref_name;
+pub use repository::{CreateOptions, Probe, Repository};
+pub use resolve::ResolveContext;
+pub use state::{LogState, RefLogEntry, RefMove};
+pub use timeline::{VersionInfo, VersionTimeline};
+pub use workdir::{Head, WorkDir};

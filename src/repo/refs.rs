@@ -102,7 +102,10 @@ impl Repository {
                 return Err(RepoError::RefExists { name: full.clone() });
             }
             if !state.is_live(&at) {
-                return Err(RepoError::NoRevision { spec: at.to_hex(), why: "it is no live commit".to_owned() });
+                return Err(RepoError::NoRevision {
+                    spec: at.to_hex(),
+                    why: "it is no live commit".to_owned(),
+                });
             }
             Ok(Draft {
                 refs: vec![RefMove { name: full.clone(), old, new: Some(at) }],
@@ -149,7 +152,10 @@ mod tests {
         for good in ["main", "laptop/home/alice", "v1.0", "ünïcode", "a-b_c"] {
             assert!(check_ref_name(good).is_ok(), "{good}");
         }
-        for bad in ["", "a..b", "-x", ".hidden", "a/.b", "a//b", "a b", "a\nb", "x~1", "x^", "a:b", "HEAD", "@{1}", "a.lock", "latest", "a/"] {
+        for bad in [
+            "", "a..b", "-x", ".hidden", "a/.b", "a//b", "a b", "a\nb", "x~1", "x^", "a:b", "HEAD", "@{1}",
+            "a.lock", "latest", "a/",
+        ] {
             assert!(check_ref_name(bad).is_err(), "{bad}");
         }
     }

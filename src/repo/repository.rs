@@ -98,7 +98,7 @@ impl Repository {
             opened = (Some(master), Some(1));
         } else {
             made.cipher = Cipher::None;
-            made.keyring = keys::encode_keyring(&keyring).to_vec();
+            made.keyring = keys::encode_keyring(&keyring)?.to_vec();
         }
         if !config::store(&*store, &made)? {
             return Err(RepoError::AlreadyExists { location });
@@ -183,7 +183,8 @@ impl Repository {
         let head = log::seen_head(&state);
         if let Some(head) = head.filter(|head| seen != Some(*head)) {
             if let Err(error) = self.client.remember(instance, head) {
-                self.notices.push(format!("cannot remember this repository's state against rollback: {error}"));
+                self.notices
+                    .push(format!("cannot remember this repository's state against rollback: {error}"));
             }
         }
         *self.state.get_mut().expect("no panic while locked") = Arc::new(state);
@@ -294,7 +295,10 @@ impl Repository {
         self.config.read().expect("no panic while locked").clone()
     }
 
-    fn change_config(&self, change: &mut dyn FnMut(&mut Config) -> Result<(), RepoError>) -> Result<(), RepoError> {
+    fn change_config(
+        &self,
+        change: &mut dyn FnMut(&mut Config) -> Result<(), RepoError>,
+    ) -> Result<(), RepoError> {
         let changed = config::update(self.vault.store(), change)?;
         *self.config.write().expect("no panic while locked") = changed;
         Ok(())
@@ -377,7 +381,7 @@ impl Repository {
         let mut config = self.config();
         config.slots.clear();
         config.keyring_nonce = [0; 24];
-        config.keyring = keys::encode_keyring(self.vault.keyring()).to_vec();
+        config.keyring = keys::encode_keyring(self.vault.keyring())?.to_vec();
         let bytes = config
             .encode()
             .map_err(|source| RepoError::Format { file: "the recovery sheet".to_owned(), source })?;

@@ -73,16 +73,19 @@ impl Repository {
         let missing = |why: String| RepoError::NoRevision { spec: spec.to_owned(), why };
         match name {
             "HEAD" | "@" => match &context.head {
-                None => Err(missing("a repository without a working directory has no HEAD; try `latest`".into())),
-                Some(Head::Detached(id)) => Ok(*id),
-                Some(Head::Branch(branch)) => {
-                    timeline.branch(branch).ok_or_else(|| missing(format!("branch {branch} has no commit yet")))
+                None => {
+                    Err(missing("a repository without a working directory has no HEAD; try `latest`".into()))
                 }
+                Some(Head::Detached(id)) => Ok(*id),
+                Some(Head::Branch(branch)) => timeline
+                    .branch(branch)
+                    .ok_or_else(|| missing(format!("branch {branch} has no commit yet"))),
             },
             "latest" => self.latest(context, spec),
             _ => {
                 let refs = timeline.refs();
-                let full = ["", "heads/", "tags/"].iter().find_map(|group| refs.get(&format!("{group}{name}")));
+                let full =
+                    ["", "heads/", "tags/"].iter().find_map(|group| refs.get(&format!("{group}{name}")));
                 full.map_or_else(|| self.by_prefix(name, spec), |id| Ok(*id))
             }
         }
@@ -126,11 +129,19 @@ impl Repository {
     }
 
     /// Where a ref stood: N movements ago, or at a moment.
-    fn stood(&self, name: &str, when: &str, context: &ResolveContext, spec: &str) -> Result<CommitId, RepoError> {
+    fn stood(
+        &self,
+        name: &str,
+        when: &str,
+        context: &ResolveContext,
+        spec: &str,
+    ) -> Result<CommitId, RepoError> {
         let missing = |why: String| RepoError::NoRevision { spec: spec.to_owned(), why };
         let branch = match (name, &context.head) {
             ("" | "HEAD" | "@", Some(Head::Branch(branch))) => branch.as_str(),
-            ("" | "HEAD" | "@", _) => return Err(missing("HEAD is on no branch; name one before the @".into())),
+            ("" | "HEAD" | "@", _) => {
+                return Err(missing("HEAD is on no branch; name one before the @".into()));
+            }
             (name, _) => name,
         };
         let timeline = self.timeline();
@@ -141,8 +152,9 @@ impl Repository {
         let found = match when.parse::<usize>() {
             Ok(number) => log.get(number),
             Err(_) => {
-                let moment = when::parse(when, context.now, self.client().utc_offset)
-                    .ok_or_else(|| missing(format!("{when:?} is no moment; try `2 days ago` or 2026-01-31")))?;
+                let moment = when::parse(when, context.now, self.client().utc_offset).ok_or_else(|| {
+                    missing(format!("{when:?} is no moment; try `2 days ago` or 2026-01-31"))
+                })?;
                 log.iter().find(|entry| entry.time <= moment)
             }
         };

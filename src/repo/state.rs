@@ -138,7 +138,8 @@ impl LogState {
         let wrong = |why| RepoError::Log { number: public.number, why };
         self.names.extend(private.names.into_iter().map(|name| (name.id, name.name)));
         for change in &public.refs {
-            let name = self.names.get(&change.id).ok_or_else(|| wrong("it moves a ref that has no name"))?.clone();
+            let name =
+                self.names.get(&change.id).ok_or_else(|| wrong("it moves a ref that has no name"))?.clone();
             if self.refs.get(&name) != change.old.as_ref() {
                 return Err(wrong("it moves a ref from where the ref did not stand"));
             }

@@ -38,7 +38,10 @@ fn absolute(text: &str, zone: TimeZone) -> Option<Zoned> {
     if let Ok(moment) = text.parse::<Moment>() {
         return Some(moment.to_zoned(zone));
     }
-    let local = text.parse::<DateTime>().ok().or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight())))?;
+    let local = text
+        .parse::<DateTime>()
+        .ok()
+        .or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight())))?;
     local.to_zoned(zone).ok()
 }
 

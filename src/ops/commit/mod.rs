@@ -1,0 +1,367 @@
+//! `commit`: record a tree.
+//!
+//! Threads and queues, all bounded: the calling thread walks the source and decides what must be read; one thread reads
+//! and cuts large files; workers read small ones, hash, deduplicate, compress and seal; one thread writes packs; one
+//! assembles the tree. Values move one way, and the first failure stops them all.
+
+mod assemble;
+mod big;
+mod finish;
+mod previous;
+mod shared;
+mod sink;
+mod source;
+mod worker;
+mod writer;
+
+use std::fmt;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::bounded;
+
+use crate::cas::Sealer;
+use crate::chonkers::{Chonkers, ChonkersConfig};
+use crate::compress::Level;
+use crate::format::commit::CommitStats;
+use crate::format::dirtree::Timestamp;
+use crate::id::CommitId;
+use crate::observe::{Observer, Phase};
+use crate::repo::{Repository, VersionInfo};
+use crate::worktree::{FileType, OwnerNames, ScanOptions, Scanner, Stat};
+
+use super::OpsError;
+use assemble::{Assembled, Assembler, EnterDir, Plan, Planned, Step};
+use finish::Finish;
+use previous::Previous;
+use shared::Shared;
+use sink::ObjectSink;
+use source::Planner;
+use worker::{Tools, Work};
+use writer::PackWriter;
+
+pub(super) use previous::{ContentReader, node_kind, tree_error};
+
+/// Steps between the scan and the assembler.
+const STEPS_QUEUED: usize = 8192;
+
+/// What is recorded.
+pub enum Source {
+    /// A working directory: what it holds is the tree.
+    WorkDir(PathBuf),
+    /// Files and directories: the tree holds each at its absolute path.
+    Paths(Vec<PathBuf>),
+    /// One file of this name, read from a stream.
+    Stream {
+        /// Name of the file in the tree.
+        name: Vec<u8>,
+        /// Its content. An error, also one at its end, fails the commit.
+        reader: Box<dyn Read + Send>,
+    },
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WorkDir(root) => f.debug_tuple("WorkDir").field(root).finish(),
+            Self::Paths(paths) => f.debug_tuple("Paths").field(paths).finish(),
+            Self::Stream { name, .. } => {
+                f.debug_tuple("Stream").field(&String::from_utf8_lossy(name)).finish()
+            }
+        }
+    }
+}
+
+/// What a scan leaves out.
+#[derive(Debug, Clone, Default)]
+pub struct ScanSettings {
+    /// Patterns in gitignore's syntax.
+    pub excludes: Vec<String>,
+    /// Files of such patterns.
+    pub exclude_files: Vec<PathBuf>,
+    /// Leave out what lies beside a `CACHEDIR.TAG`.
+    pub exclude_caches: bool,
+    /// Leave out what lies beside a file of such a name.
+    pub exclude_if_present: Vec<std::ffi::OsString>,
+    /// Leave out larger files.
+    pub exclude_larger_than: Option<u64>,
+    /// Stay on one file system.
+    pub one_file_system: bool,
+    /// Heed `.gitignore` files, too.
+    pub git_ignore: bool,
+}
+
+/// What to record, and how.
+#[derive(Debug)]
+pub struct CommitRequest {
+    /// What is recorded.
+    pub source: Source,
+    /// What is left out of it.
+    pub scan: ScanSettings,
+    /// Description.
+    pub message: String,
+    /// Who records it.
+    pub author: String,
+    /// The host that the source is of.
+    pub host: String,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Branch that moves to the new commit. `None`: HEAD's in a working directory, otherwise one named after host and paths.
+    pub branch: Option<String>,
+    /// HEAD, in a working directory.
+    pub head: Option<crate::repo::Head>,
+    /// Parent other than the branch's last commit.
+    pub parent: Option<CommitId>,
+    /// Replace the branch's last commit.
+    pub amend: bool,
+    /// Make a commit even if nothing changed.
+    pub allow_empty: bool,
+    /// Read every file again.
+    pub force: bool,
+    /// Do everything but write.
+    pub dry_run: bool,
+    /// Compression; `None`: the repository's setting.
+    pub compression: Option<Level>,
+    /// Worker threads; 0: one a core.
+    pub threads: usize,
+    /// When it began.
+    pub time: Timestamp,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitOutcome {
+    /// The commit; `None` when nothing changed, and in a dry run.
+    pub commit: Option<CommitId>,
+    /// Its first parent.
+    pub parent: Option<CommitId>,
+    /// The branch that stands on it; empty with a detached HEAD.
+    pub branch: String,
+    /// Another writer moved the branch meanwhile: the commit is on a branch of its own.
+    pub diverged: bool,
+    /// Counts.
+    pub stats: CommitStats,
+    /// Entries that the parent did not have.
+    pub new_files: u64,
+    /// Entries that differ from the parent's.
+    pub changed_files: u64,
+    /// Entries taken over.
+    pub unchanged_files: u64,
+    /// Paths that could not be read as they should.
+    pub problems: u64,
+    /// Nothing was written.
+    pub dry_run: bool,
+}
+
+/// Records a tree as a new commit.
+///
+/// # Errors
+/// When the repository or the source as a whole fails, or the observer cancels. The repository is then as it was.
+/// Single paths that cannot be read are no errors: they go to the observer, and are counted.
+pub fn commit(
+    repo: &Repository,
+    request: CommitRequest,
+    observer: &dyn Observer,
+) -> Result<CommitOutcome, OpsError> {
+    let begun = std::time::Instant::now();
+    let finish = Finish::new(repo, &request)?;
+    let level = match request.compression {
+        Some(level) => level,
+        None => finish::level_setting(repo)?,
+    };
+    let shared = Shared::default();
+    observer.phase(Phase::Store, None, None);
+    let vault = Arc::clone(repo.chunks().vault());
+    let index = Arc::clone(repo.chunks().index());
+    let (packs, finished) = bounded(0);
+    let sealer = Sealer::new(Arc::clone(&vault), &index, move |pack| {
+        packs.send(pack).map_err(|_| crate::cas::CasError::WriterGone)
+    });
+    let done = thread::scope(|scope| {
+        let mut writer = PackWriter::new(&vault, &index);
+        let writing = scope.spawn(|| writer.run(&finished, &shared).map(|()| writer));
+        let outcome = record(repo, request, &finish, (&sealer, level), &shared, observer, begun);
+        if let Err(error) = outcome {
+            drop(sealer);
+            shared.fail(error);
+            let _ = writing.join().expect("the pack writer does not panic");
+            return Err(shared.take_failure().expect("just set"));
+        }
+        let uses = sealer.uses();
+        drop(sealer);
+        let written = writing.join().expect("the pack writer does not panic");
+        match shared.take_failure() {
+            Some(error) => Err(error),
+            None => Ok((outcome?, written?, uses)),
+        }
+    });
+    let (recorded, written, uses) = done?;
+    finish.publish(repo, recorded, written, uses, observer)
+}
+
+/// A tree that was stored and, unless nothing changed, its commit object.
+struct Recorded {
+    commit: Option<(CommitId, crate::format::commit::Commit)>,
+    stats: CommitStats,
+    assembled: Assembled,
+}
+
+fn record(
+    repo: &Repository,
+    request: CommitRequest,
+    finish: &Finish,
+    (sealer, level): (&Sealer<'_>, Level),
+    shared: &Shared,
+    observer: &dyn Observer,
+    begun: std::time::Instant,
+) -> Result<Recorded, OpsError> {
+    let keyring = repo.chunks().vault().keyring();
+    let config = ChonkersConfig::with_unit(repo.chunker().unit)
+        .map_err(|error| OpsError::Refused { why: format!("this repository's chunker: {error}") })?;
+    let sink =
+        ObjectSink::new(sealer, level, request.dry_run).map_err(OpsError::cas("set up compression"))?;
+    let (results, outcomes) = crossbeam_channel::unbounded();
+    let tools = Tools {
+        chonkers: Chonkers::new(config, keyring.chunking_key()),
+        tree_key: worker::tree_key(keyring),
+        sink,
+        observer,
+        shared,
+        results,
+    };
+    let threads = if request.threads > 0 { request.threads } else { cores() };
+    let assembled = run_threads(repo, request, finish.base(), &tools, outcomes, threads)?;
+    observer.phase(Phase::Finish, None, None);
+    finish.store(repo, &tools, assembled, begun)
+}
+
+fn run_threads(
+    repo: &Repository,
+    request: CommitRequest,
+    base: Option<&VersionInfo>,
+    tools: &Tools<'_>,
+    outcomes: crossbeam_channel::Receiver<(u64, worker::Outcome)>,
+    threads: usize,
+) -> Result<Assembled, OpsError> {
+    let owners = OwnerNames::new();
+    let (steps, stepped) = bounded(STEPS_QUEUED);
+    let (work, todo) = bounded::<Work>(2 * threads);
+    let (big, large) = bounded(4);
+    let assembled = thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for _ in 0..threads {
+            let todo = todo.clone();
+            workers.push(scope.spawn(move || worker::run(tools, &todo)));
+        }
+        drop(todo);
+        let pieces = work.clone();
+        let reader = scope.spawn(move || big::run(tools, &large, &pieces));
+        let assembler = Assembler::new(tools, &owners, outcomes);
+        let assembling = scope.spawn(move || assembler.run(&stepped));
+        let walked = walk(repo, request, base, tools, (steps, work, big), threads);
+        if let Err(error) = walked {
+            tools.shared.fail(error);
+        }
+        reader.join().expect("reading does not panic");
+        workers.into_iter().for_each(|worker| worker.join().expect("workers do not panic"));
+        assembling.join().expect("assembling does not panic")
+    });
+    match (tools.shared.take_failure(), assembled) {
+        (Some(error), _) | (None, Err(error)) => Err(error),
+        (None, Ok(None)) => Err(OpsError::Cancelled),
+        (None, Ok(Some(assembled))) => Ok(assembled),
+    }
+}
+
+type Queues = (
+    crossbeam_channel::Sender<Step>,
+    crossbeam_channel::Sender<Work>,
+    crossbeam_channel::Sender<worker::Job>,
+);
+
+/// Walks the source on the calling thread; the queues close when it returns.
+fn walk(
+    repo: &Repository,
+    request: CommitRequest,
+    base: Option<&VersionInfo>,
+    tools: &Tools<'_>,
+    queues: Queues,
+    threads: usize,
+) -> Result<(), OpsError> {
+    let options = scan_options(repo, &request.scan, threads);
+    let previous = base.map(|base| Previous::new(repo.chunks(), &base.commit.state)).transpose()?;
+    let root = base.map(|base| &base.commit.root);
+    match request.source {
+        Source::WorkDir(path) => {
+            let mut planner = Planner::new(tools, queues, previous, request.force);
+            planner.workdir(&Scanner::new(options)?, &path, root)
+        }
+        Source::Paths(paths) => {
+            let paths = source::normalise(&paths)?;
+            let mut planner = Planner::new(tools, queues, previous, request.force);
+            planner.paths(&Scanner::new(options)?, &paths, root)
+        }
+        Source::Stream { name, mut reader } => stream(tools, queues, name, &mut *reader, request.time),
+    }
+}
+
+fn stream(
+    tools: &Tools<'_>,
+    (steps, work, _big): Queues,
+    name: Vec<u8>,
+    reader: &mut dyn Read,
+    time: Timestamp,
+) -> Result<(), OpsError> {
+    let stat = |file_type, mode| Stat {
+        file_type,
+        mode,
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+        size: 0,
+        mtime: super::convert::live_time(time),
+        ctime: super::convert::live_time(time),
+        ino: 0,
+        dev: 0,
+        nlink: 1,
+        blocks: u64::MAX,
+    };
+    let root = EnterDir {
+        path: PathBuf::from("/"),
+        name: Vec::new(),
+        rel: Vec::new(),
+        stat: stat(FileType::Dir, 0o755),
+        previous: None,
+        made_up: true,
+    };
+    let path = big::stream_path(&name);
+    let file = stat(FileType::Regular, 0o600);
+    let planned = Planned { path: path.clone(), name, stat: file, plan: Plan::Job(1) };
+    let _ = steps.send(Step::Enter(Box::new(root)));
+    tools.observer.file(&path);
+    big::read_stream(tools, (1, &path), reader, file, &work)?;
+    let _ = steps.send(Step::Entry(Box::new(planned)));
+    let _ = steps.send(Step::Leave);
+    Ok(())
+}
+
+/// The scanner's options; the repository itself is never entered.
+pub(super) fn scan_options(repo: &Repository, settings: &ScanSettings, threads: usize) -> ScanOptions {
+    ScanOptions {
+        one_file_system: settings.one_file_system,
+        exclude_caches: settings.exclude_caches,
+        exclude_if_present: settings.exclude_if_present.clone(),
+        exclude_larger_than: settings.exclude_larger_than,
+        excludes: settings.excludes.clone(),
+        exclude_files: settings.exclude_files.clone(),
+        git_ignore: settings.git_ignore,
+        warpignore: true,
+        skip: vec![PathBuf::from(repo.location())],
+        threads,
+    }
+}
+
+pub(super) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,7 +1,163 @@
-//! chonkers.
+//! The Chonkers chunker: content-defined chunks with strict guarantees on their size and on the locality of cuts.
+//!
+//! Layers of growing *absolute unit* A turn a sequence of chunks into coarser ones, each in three phases:
+//! balancing, caterpillars, diffbit. The guarantees, for a final unit A and whatever the content is:
+//!
+//! 1. a chunk weighs at most A bytes, unless it is a caterpillar, a unit that is repeated;
+//! 2. no two neighbours both weigh less than A/2, and two neighbours together at least 3A/4;
+//! 3. whether a boundary stands at a place depends only on bytes within a constant times A.
+//!
+//! Source: B. Berger, "The Chonkers Algorithm: Content-Defined Chunking with Provable Strict Guarantees on Size
+//! and Locality", arXiv 2509.11121. Differs in where it begins (proto-chunks instead of single bytes) and in the
+//! diffbit (of keyed hashes of the contents, and of the contents only where those agree).
+
+mod balancing;
+mod buffer;
+mod caterpillar;
+mod chain;
+mod diffbit;
+mod item;
+mod items;
+mod layer;
+mod minima;
+mod proto;
+mod ring;
+mod stream;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 
+use std::sync::Arc;
+
+pub use items::{Group, ItemCutter, cut_items};
+pub use stream::{ChonkersStream, Sink};
 pub use tree::{
     ChonkerNode, ChonkerTree, ChonkerTreeBuilder, Leaf, Leaves, NodeSink, NodeSource, TreeChild, TreeError,
     TreeRoot,
 };
+
+use crate::chunk::Chunk;
+use item::Hasher;
+
+/// Absolute unit of the lowest layer.
+const UNIT_FIRST: u64 = 2;
+
+/// How large the chunks are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChonkersConfig {
+    unit: u32,
+}
+
+/// Why a configuration of the chunker was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The absolute unit is not a power of two within the bounds.
+    #[error("chunk unit {unit} is not a power of two between {min} and {max} bytes")]
+    Unit {
+        /// The unit that was asked for.
+        unit: u32,
+        /// The least one.
+        min: u32,
+        /// The greatest one.
+        max: u32,
+    },
+}
+
+impl ChonkersConfig {
+    /// Least absolute unit, in bytes.
+    pub const UNIT_MIN: u32 = 4 << 10;
+    /// Greatest absolute unit, in bytes.
+    pub const UNIT_MAX: u32 = 1 << 20;
+
+    /// Large chunks (256 KiB at most) for large backups: fewer objects.
+    pub const fn backup() -> Self {
+        Self { unit: 256 << 10 }
+    }
+
+    /// Small chunks (16 KiB at most): finds more of what is equal, at more objects.
+    pub const fn fine() -> Self {
+        Self { unit: 16 << 10 }
+    }
+
+    /// Chunks of at most `unit` bytes: a power of two, [`Self::UNIT_MIN`] to [`Self::UNIT_MAX`].
+    ///
+    /// # Errors
+    /// [`ConfigError::Unit`] if it is not.
+    pub fn with_unit(unit: u32) -> Result<Self, ConfigError> {
+        let (min, max) = (Self::UNIT_MIN, Self::UNIT_MAX);
+        if unit.is_power_of_two() && (min..=max).contains(&unit) {
+            Ok(Self { unit })
+        } else {
+            Err(ConfigError::Unit { unit, min, max })
+        }
+    }
+
+    /// The absolute unit: most bytes of a chunk.
+    pub const fn unit(&self) -> u32 {
+        self.unit
+    }
+}
+
+impl Default for ChonkersConfig {
+    /// Chunks of at most 64 KiB.
+    fn default() -> Self {
+        Self { unit: 64 << 10 }
+    }
+}
+
+/// A chunker with its keys. Cheap to clone, and can be shared between threads.
+///
+/// The same bytes, configuration and key give the same chunks on every machine, at once or as a stream.
+#[derive(Clone)]
+pub struct Chonkers {
+    config: ChonkersConfig,
+    keys: Arc<Keys>,
+}
+
+/// What is derived from the key.
+struct Keys {
+    hasher: Hasher,
+    proto: [u64; 4],
+}
+
+impl Keys {
+    fn new(key: &[u8; 32]) -> Self {
+        let derived = blake3::derive_key("warp 1 chonkers chunker", key);
+        let mut reader = blake3::Hasher::new_keyed(&derived).finalize_xof();
+        let mut draw = || {
+            let mut bytes = [0; 8];
+            reader.fill(&mut bytes);
+            u64::from_le_bytes(bytes)
+        };
+        Self { proto: std::array::from_fn(|_| draw()), hasher: Hasher::new(draw) }
+    }
+}
+
+impl Chonkers {
+    /// A chunker for `config`; `key` is secret and belongs to the repository.
+    pub fn new(config: ChonkersConfig, key: &[u8; 32]) -> Self {
+        Self { config, keys: Arc::new(Keys::new(key)) }
+    }
+
+    /// The configuration that the chunker was made with.
+    pub fn config(&self) -> ChonkersConfig {
+        self.config
+    }
+
+    /// The chunks of `data`, in order, which cover it without a gap. Empty data has none, data of at most
+    /// the absolute unit is one chunk.
+    pub fn cut(&self, data: &[u8]) -> Vec<Chunk> {
+        let mut chunks = Vec::new();
+        let mut sink = |data: crate::chunk::ChunkData<'_>| chunks.push(data.chunk);
+        let mut stream = self.stream();
+        stream.push(data, &mut sink);
+        stream.finish(&mut sink);
+        chunks
+    }
+
+    /// Begins to cut a content whose bytes come in pieces.
+    pub fn stream(&self) -> ChonkersStream {
+        ChonkersStream::new(Arc::clone(&self.keys), self.config.unit)
+    }
+}

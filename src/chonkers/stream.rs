@@ -1,0 +1,137 @@
+//! Cutting a stream: bytes come in pieces, chunks go out as soon as later bytes cannot change them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::buffer::Buffer;
+use super::item::Item;
+use super::layer::Layers;
+use super::proto::{Output, Proto};
+use super::{Keys, UNIT_FIRST};
+use crate::chunk::{Chunk, ChunkData};
+
+/// Bytes taken into the buffer at a time.
+const STEP: usize = 128 << 10;
+/// Least bytes in the buffer before what is no longer needed is dropped.
+const SLACK: usize = 1 << 20;
+/// Zeros that stand for a longer run at both of its ends: enough that every level of proto-chunks has
+/// recognised the run, and that nothing but the run is in sight.
+const ZEROS: usize = 4096;
+
+/// Receives chunks in the order of the content.
+pub type Sink<'a> = dyn FnMut(ChunkData<'_>) + 'a;
+
+/// Cuts one content whose bytes come in pieces, in bounded memory. Made by [`Chonkers::stream`](super::Chonkers::stream).
+///
+/// How the content is divided into pieces makes no difference to the chunks.
+pub struct ChonkersStream {
+    keys: Arc<Keys>,
+    unit: u64,
+    buffer: Buffer,
+    proto: Proto,
+    layers: Layers,
+    /// Buffered bytes at which to drop what is no longer needed.
+    threshold: usize,
+}
+
+impl ChonkersStream {
+    pub(super) fn new(keys: Arc<Keys>, unit: u32) -> Self {
+        let unit = u64::from(unit);
+        Self {
+            proto: Proto::new(&keys.proto),
+            layers: Layers::new(UNIT_FIRST, unit),
+            keys,
+            unit,
+            buffer: Buffer::default(),
+            threshold: SLACK,
+        }
+    }
+
+    /// Takes the next bytes; gives `sink` the chunks that they complete.
+    pub fn push(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
+        for piece in bytes.chunks(STEP) {
+            self.buffer.append(piece);
+            let Self { keys, unit, buffer, proto, layers, .. } = self;
+            let hasher = &keys.hasher;
+            let mut emit = |item: Item| give(&item, *unit, buffer, sink);
+            let mut sink = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
+            proto.advance(&mut Output { buffer, hasher, sink: &mut sink });
+            if self.buffer.len() >= self.threshold {
+                self.drop_unneeded();
+            }
+        }
+    }
+
+    /// Takes `len` zero bytes, as [`Self::push`] would, in a time that does not depend on `len`.
+    pub fn push_zeros(&mut self, len: u64, sink: &mut Sink<'_>) {
+        const BLOCK: [u8; ZEROS] = [0; ZEROS];
+        // A run that the buffer is to leave out has to be heavier than any chunk, so that it stays a caterpillar.
+        let written = len.min(self.unit + 3 * ZEROS as u64);
+        let mut left = written;
+        while left > 0 {
+            let step = left.min(ZEROS as u64);
+            self.push(&BLOCK[..step as usize], sink);
+            left -= step;
+        }
+        if len > written {
+            let middle = self.buffer.end() - ZEROS as u64;
+            debug_assert!(
+                self.proto.open_run().is_some_and(|run| run.start < middle),
+                "a run of zeros is open"
+            );
+            self.proto.extend_run(len - written);
+            self.buffer.insert_gap(middle, len - written);
+        }
+    }
+
+    /// Gives `sink` the chunks that are left: the content is complete.
+    pub fn finish(mut self, sink: &mut Sink<'_>) {
+        let end = self.buffer.end();
+        if end <= self.unit {
+            return self.give_whole(end, sink);
+        }
+        let Self { keys, unit, buffer, proto, layers, .. } = &mut self;
+        let hasher = &keys.hasher;
+        let mut emit = |item: Item| give(&item, *unit, buffer, sink);
+        let mut feed = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
+        proto.finish(&mut Output { buffer, hasher, sink: &mut feed });
+        layers.finish(hasher, &*buffer, &mut emit);
+    }
+
+    /// A content of at most the absolute unit is one chunk.
+    fn give_whole(&self, len: u64, sink: &mut Sink<'_>) {
+        if len > 0 {
+            let chunk = Chunk { offset: 0, len: len as u32, repeat: 1 };
+            sink(ChunkData { chunk, bytes: self.buffer.get(0, len) });
+        }
+    }
+
+    /// Drops the bytes that neither a chunk to come nor a decision needs.
+    fn drop_unneeded(&mut self) {
+        let mut needed = Vec::new();
+        let unit = self.unit;
+        let mut visit = |item: &Item, copies: u64| needed.push(needed_of(item, copies, unit));
+        self.layers.pending(&mut visit);
+        self.proto.pending(&mut visit);
+        if let Some(run) = self.proto.open_run() {
+            let all = run.end - run.start <= unit;
+            needed.push(run.start..if all { run.end } else { run.start + 1 });
+        }
+        needed.push(self.proto.needed_from()..self.buffer.end());
+        self.buffer.retain(&needed);
+        self.threshold = SLACK.max(2 * self.buffer.len());
+    }
+}
+
+/// What must be kept of an item and its copies: all of it as long as it can become part of a chunk, else a unit.
+fn needed_of(item: &Item, copies: u64, unit: u64) -> Range<u64> {
+    let all = item.weight().saturating_mul(copies);
+    item.pos..item.pos + if all <= unit { all } else { item.unit }
+}
+
+/// Gives on an item of the last layer as a chunk: one copy as far as that fits a chunk, else a repeated unit.
+fn give(item: &Item, unit: u64, buffer: &Buffer, sink: &mut Sink<'_>) {
+    let (len, repeat) = if item.weight() <= unit { (item.weight(), 1) } else { (item.unit, item.repeat) };
+    let chunk = Chunk { offset: item.pos, len: len as u32, repeat };
+    sink(ChunkData { chunk, bytes: buffer.get(item.pos, len) });
+}

@@ -75,12 +75,26 @@ pub(super) struct Hasher {
     ring: Ring,
     weight_key: u64,
     value_key: u64,
+    /// Bits of a value that tests leave, so that values collide.
+    #[cfg(test)]
+    pub(super) value_mask: u64,
 }
 
 impl Hasher {
     /// Takes its keys from `draws`.
     pub(super) fn new(mut draws: impl FnMut() -> u64) -> Self {
-        Self { weight_key: draws() | 1, value_key: draws(), ring: Ring::new(draws) }
+        Self {
+            weight_key: draws() | 1,
+            value_key: draws(),
+            ring: Ring::new(draws),
+            #[cfg(test)]
+            value_mask: u64::MAX,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn prime(&self) -> u64 {
+        self.ring.prime()
     }
 
     fn item(&self, pos: u64, unit: u64, symbols: u64, digest: Digest) -> Item {
@@ -88,11 +102,14 @@ impl Hasher {
     }
 
     /// A bijection of `hash` for every weight, so that differing hashes of one weight give differing values.
-    fn value(&self, hash: u64, weight: u64) -> u64 {
+    pub(super) fn value(&self, hash: u64, weight: u64) -> u64 {
         let mut x = hash.wrapping_add(weight.wrapping_mul(self.weight_key)) ^ self.value_key;
         x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
         x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        x ^ (x >> 32)
+        x ^= x >> 32;
+        #[cfg(test)]
+        let x = x & self.value_mask;
+        x
     }
 
     /// The item of `bytes` at `pos`: at most [`LEAF_LEN_MAX`](super::ring::LEAF_LEN_MAX) of them.

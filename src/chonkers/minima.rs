@@ -96,20 +96,28 @@ pub(super) fn is_constant(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn minima(bytes: &[u8], finder: &mut Minima) -> Vec<usize> {
-        finder.hash(bytes);
-        let hashes = finder.hashes.clone();
-        (finder.radius..hashes.len().saturating_sub(finder.radius))
+impl Minima {
+    /// Every minimum of `bytes`, as the definition says.
+    pub(super) fn all(&mut self, bytes: &[u8]) -> Vec<usize> {
+        let radius = self.radius;
+        if bytes.len() < 2 * radius + WINDOW {
+            return Vec::new();
+        }
+        self.hash(bytes);
+        let hashes = &self.hashes;
+        (radius..hashes.len() - radius)
             .filter(|&i| {
-                hashes[i - finder.radius..i].iter().all(|&hash| hash > hashes[i])
-                    && hashes[i..=i + finder.radius].iter().all(|&hash| hash >= hashes[i])
+                hashes[i - radius..i].iter().all(|&hash| hash > hashes[i])
+                    && hashes[i..=i + radius].iter().all(|&hash| hash >= hashes[i])
             })
             .collect()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
     proptest! {
         #[test]
@@ -119,7 +127,7 @@ mod tests {
             key in any::<u64>(),
         ) {
             let mut finder = Minima::new(radius, key);
-            let expected = minima(&bytes, &mut finder);
+            let expected = finder.all(&bytes);
             let mut found = Vec::new();
             let to = bytes.len() + 1 - finder.reach_right();
             finder.find(&bytes, finder.reach_left(), to, &mut found);

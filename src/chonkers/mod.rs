@@ -21,6 +21,8 @@ mod items;
 mod layer;
 mod minima;
 mod proto;
+#[cfg(test)]
+mod reference;
 mod ring;
 mod stream;
 #[cfg(test)]

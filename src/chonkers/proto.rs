@@ -13,9 +13,9 @@ use super::minima::{Minima, is_constant};
 use super::ring::LEAF_LEN_MAX;
 
 /// How far the minima of each level look on both sides.
-const RADII: [usize; 4] = [64, 16, 4, 1];
+pub(super) const RADII: [usize; 4] = [64, 16, 4, 1];
 /// Longest stretch between two cuts of each level that the next level does not cut.
-const LONGEST: [u64; 4] = [LEAF_LEN_MAX as u64, 128, 32, 16];
+pub(super) const LONGEST: [u64; 4] = [LEAF_LEN_MAX as u64, 128, 32, 16];
 /// Bytes that the decision for a position reads before it, and from it on.
 const REACH_LEFT: u64 = 64;
 const REACH_RIGHT: u64 = 64 + 4;

@@ -81,3 +81,40 @@ impl Diffbit {
         self.chain.settle(hasher, &mut tossing, sink);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chain::REACH;
+    use super::super::item::Difference;
+    use super::super::tests::Random;
+    use super::*;
+
+    struct Opaque;
+
+    impl Content for Opaque {
+        fn difference(&self, _: &Item, _: &Item) -> Option<Difference> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_long_chain_settled_piece_by_piece_settles_the_same() {
+        let mut random = Random(5);
+        let hasher = Hasher::new(|| random.next());
+        let limit = 1024;
+        let settle = |items: &[Item], longest| {
+            let mut phase = Diffbit::new(limit, longest);
+            let mut out = Vec::new();
+            items.iter().for_each(|&item| phase.push(item, &hasher, &Opaque, &mut |item| out.push(item)));
+            phase.finish(&hasher, &Opaque, &mut |item| out.push(item));
+            out
+        };
+        for seed in 0..20 {
+            // As balancing leaves them: a quarter of the limit or more; few values make the marks collide.
+            let mut random = Random(seed);
+            let item = |i| hasher.symbol(i, limit / 4 + random.below(limit / 4), random.below(8));
+            let items: Vec<Item> = (0..2000).map(item).collect();
+            assert_eq!(settle(&items, 2 * REACH + 1), settle(&items, usize::MAX), "seed {seed}");
+        }
+    }
+}

@@ -3,7 +3,13 @@
 pub mod commit;
 mod convert;
 mod error;
+pub mod restore;
+mod selection;
 mod tree;
 
 pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
 pub use error::OpsError;
+pub use restore::{
+    ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
+};
+pub use selection::{Selection, Selector, Wanted};

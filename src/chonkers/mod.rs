@@ -15,6 +15,7 @@ mod balancing;
 mod buffer;
 mod caterpillar;
 mod chain;
+pub mod diff;
 mod diffbit;
 mod item;
 mod items;
@@ -31,6 +32,7 @@ pub mod tree;
 
 use std::sync::Arc;
 
+pub use diff::{Delta, DeltaRange, DeltaStats, TreeDiff};
 pub use items::{Group, ItemCutter, cut_items};
 pub use stream::{ChonkersStream, Sink};
 pub use tree::{

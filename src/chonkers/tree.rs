@@ -40,7 +40,7 @@ impl TreeChild {
     }
 
     /// Whether `other` is the same object, however often each stands.
-    fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         self.id == other.id && self.len == other.len
     }
 }
@@ -120,7 +120,7 @@ impl TreeRoot {
     }
 
     /// The checked root object with its level; `None` for no content.
-    fn checked<E>(&self) -> Result<Option<(u8, TreeChild)>, TreeError<E>> {
+    pub(super) fn checked<E>(&self) -> Result<Option<(u8, TreeChild)>, TreeError<E>> {
         let &Self::Tree { level, id, len, repeat } = self else { return Ok(None) };
         if level > limits::NODE_LEVEL_MAX {
             return Err(TreeError::TooDeep { id, level });
@@ -203,7 +203,7 @@ pub enum TreeError<E> {
 /// Reads and checks the node that `child` of a parent of level `level + 1` names; returns its children.
 ///
 /// What is returned holds exactly `child.len` bytes, so sums over a checked tree never overflow.
-fn load<S: NodeSource + ?Sized>(
+pub(super) fn load<S: NodeSource + ?Sized>(
     source: &mut S,
     level: u8,
     child: &TreeChild,

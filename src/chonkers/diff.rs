@@ -1,0 +1,239 @@
+//! TreeDiff: what differs between the contents of two ChonkerTrees.
+//!
+//! Both trees are compared from their roots down. Objects of equal id are passed over without being read; between
+//! them only what differs is opened, one level at a time.
+
+mod align;
+mod census;
+#[cfg(test)]
+mod tests;
+
+use super::tree::{NodeSource, TreeChild, TreeError, TreeRoot, load};
+use align::{Part, align};
+use census::{Census, Side};
+use std::ops::Range;
+
+/// Most objects on one side that are opened and then compared at once. More are compared in pieces, which can only
+/// make ranges longer than they need be.
+const PIECE_MAX: usize = 8192;
+
+/// Most objects held in memory at once (56 bytes each). Nodes for which there is no room are not opened: they
+/// differ as a whole. Nodes of ordinary fan-out never come near it.
+const HELD_MAX: usize = 1 << 21;
+
+/// Most objects that are compared in all: about 700 GB of differing chunks of ordinary length. Beyond that (and in
+/// hostile trees that name few nodes very often) nodes are not opened any more.
+const OPENED_MAX: usize = 1 << 24;
+
+/// Of a repeated node, this many occurrences at each end of the run are opened; the rest differs as a whole.
+const RUN_ENDS: u64 = 2;
+
+/// Comparison of two trees.
+#[derive(Debug, Clone, Copy)]
+pub struct TreeDiff;
+
+/// What differs between an old and a new content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delta {
+    /// Where the contents differ, ascending and apart on both sides. What lies between two neighbouring ranges (or
+    /// before the first, behind the last) is the same bytes on both sides.
+    pub ranges: Vec<DeltaRange>,
+    /// How many bytes that is, and whether they are known.
+    pub stats: DeltaStats,
+}
+
+/// Old bytes and the new ones that stand in their place, in bytes of content; one of the two may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeltaRange {
+    /// Bytes of the old content.
+    pub old: Range<u64>,
+    /// Bytes of the new content.
+    pub new: Range<u64>,
+}
+
+/// Bytes by what became of them. `unchanged + moved + new` is the length of the new content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeltaStats {
+    /// Bytes outside the ranges: on both sides, in order.
+    pub unchanged: u64,
+    /// New bytes inside the ranges, in chunks that old ranges hold too.
+    pub moved: u64,
+    /// The other new bytes inside the ranges.
+    pub new: u64,
+    /// Old bytes inside the ranges, in chunks that no new range holds.
+    pub removed: u64,
+}
+
+impl DeltaStats {
+    /// Share of the new content that the old one had, 0 to 1; 1 for an empty new content.
+    pub fn dedup_ratio(&self) -> f64 {
+        let known = self.unchanged as f64 + self.moved as f64;
+        let total = known + self.new as f64;
+        if total == 0.0 { 1.0 } else { known / total }
+    }
+}
+
+impl TreeDiff {
+    /// Compares the contents of two trees whose nodes `source` holds.
+    ///
+    /// Nodes that both trees share are not read. Runs are counted, never expanded. Chunks are compared by id: chunks
+    /// that differ in one byte differ as a whole. `moved` and `removed` look at what differs, so a chunk that the old
+    /// content has only inside a node that is not read counts as new.
+    ///
+    /// Memory grows with the number of different chunks inside the ranges, not with the contents.
+    ///
+    /// # Errors
+    /// When a node cannot be read or is not what its parent says.
+    pub fn between<S: NodeSource + ?Sized>(
+        old: &TreeRoot,
+        new: &TreeRoot,
+        source: &mut S,
+    ) -> Result<Delta, TreeError<S::Error>> {
+        let (old, new) = (Token::root(old)?, Token::root(new)?);
+        let level = old.iter().chain(&new).map(|token| token.level).max().unwrap_or(0);
+        let mut walk = Walk {
+            source,
+            delta: Delta::default(),
+            end: (0, 0),
+            census: Census::default(),
+            held: 0,
+            opened: 0,
+        };
+        walk.compare(level, old, new)?;
+        let Walk { source, mut delta, census, .. } = walk;
+        census.count(source, &mut delta.stats)?;
+        Ok(delta)
+    }
+}
+
+/// An object at its place in one of the contents.
+#[derive(Debug, Clone, Copy)]
+struct Token {
+    level: u8,
+    child: TreeChild,
+}
+
+impl Token {
+    fn root<E>(root: &TreeRoot) -> Result<Vec<Self>, TreeError<E>> {
+        Ok(root.checked()?.map(|(level, child)| Self { level, child }).into_iter().collect())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.level == other.level && self.child.is_same(&other.child)
+    }
+
+    /// Bytes of all occurrences. Roots and nodes are checked before they become tokens, so this fits.
+    fn bytes(&self) -> u64 {
+        self.child.len * self.child.repeat
+    }
+}
+
+/// The state of a comparison: what lies before `end` (of the old and the new content) is in `delta`.
+struct Walk<'a, S: ?Sized> {
+    source: &'a mut S,
+    delta: Delta,
+    end: (u64, u64),
+    census: Census,
+    held: usize,
+    opened: usize,
+}
+
+impl<S: NodeSource + ?Sized> Walk<'_, S> {
+    /// Compares the next stretch of both sides, of which objects of `level` are the highest that may be opened.
+    fn compare(
+        &mut self,
+        level: u8,
+        mut old: Vec<Token>,
+        mut new: Vec<Token>,
+    ) -> Result<(), TreeError<S::Error>> {
+        let held = old.len() + new.len();
+        self.held += held;
+        for part in align(&mut old, &mut new) {
+            match part {
+                Part::Same(bytes) => self.same(bytes),
+                Part::Different(old, new) => self.open(level, old, new)?,
+            }
+        }
+        self.held -= held;
+        Ok(())
+    }
+
+    /// Opens the nodes of `level` on both sides and compares what is in them.
+    fn open(&mut self, level: u8, old: &[Token], new: &[Token]) -> Result<(), TreeError<S::Error>> {
+        if level == 0 || old.is_empty() || new.is_empty() {
+            self.different(old, new);
+            return Ok(());
+        }
+        let pieces = old.len().max(new.len()).div_ceil(PIECE_MAX);
+        for piece in 0..pieces {
+            let old = self.children(level, share(old, piece, pieces))?;
+            let new = self.children(level, share(new, piece, pieces))?;
+            self.compare(level - 1, old, new)?;
+        }
+        Ok(())
+    }
+
+    /// The tokens, with the nodes of `level` replaced by their children as far as the bounds allow.
+    fn children(&mut self, level: u8, tokens: &[Token]) -> Result<Vec<Token>, TreeError<S::Error>> {
+        let mut children = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            if token.level < level || self.held + children.len() > HELD_MAX || self.opened > OPENED_MAX {
+                push(&mut children, *token);
+                continue;
+            }
+            let before = children.len();
+            self.children_of(token, &mut children)?;
+            self.opened += children.len() - before + 1;
+        }
+        Ok(children)
+    }
+
+    fn children_of(&mut self, token: &Token, out: &mut Vec<Token>) -> Result<(), TreeError<S::Error>> {
+        let below = load(self.source, token.level, &token.child)?;
+        let repeat = token.child.repeat;
+        let inner = repeat.saturating_sub(2 * RUN_ENDS);
+        for time in 0..repeat - inner {
+            if time == RUN_ENDS && inner > 0 {
+                push(out, Token { child: TreeChild { repeat: inner, ..token.child }, ..*token });
+            }
+            below.iter().for_each(|child| push(out, Token { level: token.level - 1, child: *child }));
+        }
+        Ok(())
+    }
+
+    fn same(&mut self, bytes: u64) {
+        self.delta.stats.unchanged += bytes;
+        self.end = (self.end.0 + bytes, self.end.1 + bytes);
+    }
+
+    fn different(&mut self, old: &[Token], new: &[Token]) {
+        old.iter().for_each(|token| self.census.add(Side::Old, token));
+        new.iter().for_each(|token| self.census.add(Side::New, token));
+        let sum = |tokens: &[Token]| tokens.iter().map(Token::bytes).sum::<u64>();
+        let (old_start, new_start) = self.end;
+        self.end = (old_start + sum(old), new_start + sum(new));
+        if self.end == (old_start, new_start) {
+            return;
+        }
+        let (old, new) = (old_start..self.end.0, new_start..self.end.1);
+        match self.delta.ranges.last_mut() {
+            Some(last) if last.old.end == old_start && last.new.end == new_start => {
+                (last.old.end, last.new.end) = self.end;
+            }
+            _ => self.delta.ranges.push(DeltaRange { old, new }),
+        }
+    }
+}
+
+/// Appends a token, as more of the last one if it is the same object.
+fn push(tokens: &mut Vec<Token>, token: Token) {
+    match tokens.last_mut() {
+        Some(last) if last.is_same(&token) => last.child.repeat += token.child.repeat,
+        _ => tokens.push(token),
+    }
+}
+
+/// The `piece`th of `pieces` shares of the tokens.
+fn share(tokens: &[Token], piece: usize, pieces: usize) -> &[Token] {
+    &tokens[tokens.len() * piece / pieces..tokens.len() * (piece + 1) / pieces]
+}

@@ -1,0 +1,132 @@
+use super::*;
+use crate::chonkers::tree::tests::{Memory, build, chunk, leaves};
+use crate::id::ChunkId;
+use proptest::prelude::*;
+use std::collections::HashSet;
+
+fn total(leaves: &[TreeChild]) -> u64 {
+    leaves.iter().map(|leaf| leaf.len * leaf.repeat).sum()
+}
+
+/// Leaves as (start, end, id) of every single occurrence.
+fn expanded(leaves: &[TreeChild]) -> Vec<(u64, ChunkId)> {
+    let mut at = 0;
+    let mut all = Vec::new();
+    for leaf in leaves {
+        for _ in 0..leaf.repeat {
+            all.push((at, leaf.id));
+            at += leaf.len;
+        }
+    }
+    all
+}
+
+/// The chunks outside the ranges of one side, expanded.
+fn outside(leaves: &[TreeChild], ranges: impl Iterator<Item = Range<u64>> + Clone) -> Vec<ChunkId> {
+    let inside = |at: u64| ranges.clone().any(|range| range.contains(&at));
+    expanded(leaves).into_iter().filter(|(at, _)| !inside(*at)).map(|(_, id)| id).collect()
+}
+
+fn check(old: &[TreeChild], new: &[TreeChild], delta: &Delta) {
+    let DeltaStats { unchanged, moved, new: fresh, removed } = delta.stats;
+    assert_eq!(unchanged + moved + fresh, total(new), "{delta:?}");
+    assert!(unchanged + removed <= total(old), "{delta:?}");
+    let (mut old_at, mut new_at) = (0, 0);
+    for (n, range) in delta.ranges.iter().enumerate() {
+        assert!(
+            range.old.start >= old_at && range.old.start - old_at == range.new.start - new_at,
+            "{delta:?}"
+        );
+        assert!(n == 0 || range.old.start > old_at, "{delta:?}");
+        assert!(!range.old.is_empty() || !range.new.is_empty(), "{delta:?}");
+        (old_at, new_at) = (range.old.end, range.new.end);
+    }
+    assert_eq!(total(old) - old_at, total(new) - new_at);
+    let old_ids = outside(old, delta.ranges.iter().map(|range| range.old.clone()));
+    assert!(old_ids == outside(new, delta.ranges.iter().map(|range| range.new.clone())), "{delta:?}");
+    // Nothing is called known that the old side has nowhere, and nothing gone that the new side still has in a range.
+    let known: HashSet<_> = old.iter().map(|leaf| leaf.id).collect();
+    let fresh_least =
+        total(&new.iter().filter(|leaf| !known.contains(&leaf.id)).copied().collect::<Vec<_>>());
+    assert!(fresh >= fresh_least);
+    let left: HashSet<_> = new.iter().map(|leaf| leaf.id).collect();
+    let removed_least =
+        total(&old.iter().filter(|leaf| !left.contains(&leaf.id)).copied().collect::<Vec<_>>());
+    assert!(removed >= removed_least);
+}
+
+fn diff(old: &[TreeChild], new: &[TreeChild]) -> (Delta, usize, usize) {
+    let mut memory = Memory::default();
+    let (old, new) = (build(old, &mut memory), build(new, &mut memory));
+    let delta = TreeDiff::between(&old, &new, &mut memory).unwrap();
+    (delta, memory.reads.len(), memory.nodes.len())
+}
+
+/// One edit: where (share of the length), how many chunks go, which come.
+fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, Vec<u64>)>> {
+    let inserted = prop::collection::vec(prop_oneof![0u64..5, 1_000u64..1_000_000], 0..6);
+    prop::collection::vec((any::<prop::sample::Index>(), 0usize..6, inserted), 0..5)
+}
+
+/// Runs short enough for the expanding oracle.
+fn short_runs(mut leaves: Vec<TreeChild>) -> Vec<TreeChild> {
+    leaves.iter_mut().for_each(|leaf| leaf.repeat = leaf.repeat.min(40));
+    leaves
+}
+
+fn edited(old: &[TreeChild], edits: &[(prop::sample::Index, usize, Vec<u64>)]) -> Vec<TreeChild> {
+    let mut new = old.to_vec();
+    for (at, gone, come) in edits {
+        let at = at.index(new.len() + 1);
+        let end = (at + gone).min(new.len());
+        new.splice(at..end, come.iter().map(|name| chunk(*name, 1)));
+    }
+    new
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn what_lies_outside_the_ranges_is_the_same_after_edits(old in leaves(), edits in edits()) {
+        let old = short_runs(old);
+        let new = edited(&old, &edits);
+        check(&old, &new, &diff(&old, &new).0);
+        check(&new, &old, &diff(&new, &old).0);
+    }
+
+    #[test]
+    fn what_lies_outside_the_ranges_is_the_same_for_any_two_contents(old in leaves(), new in leaves()) {
+        let (old, new) = (short_runs(old), short_runs(new));
+        check(&old, &new, &diff(&old, &new).0);
+    }
+}
+
+fn sequence(seed: u64, count: u64) -> Vec<TreeChild> {
+    (0..count).map(|i| chunk(seed << 32 | i, 1)).collect()
+}
+
+#[test]
+fn equal_contents_have_no_delta_and_read_nothing() {
+    let leaves = sequence(1, 3_000);
+    let (delta, reads, _) = diff(&leaves, &leaves);
+    assert_eq!(delta.ranges, []);
+    assert_eq!(delta.stats, DeltaStats { unchanged: total(&leaves), ..DeltaStats::default() });
+    assert_eq!((delta.stats.dedup_ratio(), reads), (1.0, 0));
+}
+
+#[test]
+fn one_changed_chunk_is_one_range_and_reads_few_of_the_nodes() {
+    let old = sequence(1, 20_000);
+    let mut worst = 0;
+    for at in (0..20_000).step_by(997) {
+        let mut new = old.clone();
+        new[at] = chunk(1 << 60, 1);
+        let (delta, reads, nodes) = diff(&old, &new);
+        worst = worst.max(reads);
+        assert_eq!(delta.ranges.len(), 1, "{at}");
+        assert_eq!((delta.stats.new, delta.stats.removed, delta.stats.moved), (new[at].len, old[at].len, 0));
+        assert!(reads < 40 && nodes > 900, "{at}: {reads} of {nodes}");
+    }
+    println!("most nodes read: {worst}");
+}

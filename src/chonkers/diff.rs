@@ -13,17 +13,21 @@ use align::{Part, align};
 use census::{Census, Side};
 use std::ops::Range;
 
-/// Most objects on one side that are opened and then compared at once. More are compared in pieces, which can only
-/// make ranges longer than they need be.
-const PIECE_MAX: usize = 8192;
+/// What a comparison may cost. Where it is not enough, ranges are longer than they need be, and right.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Most objects on one side that are opened and then compared at once; more are compared in pieces.
+    piece: usize,
+    /// Most objects held in memory at once (56 bytes each). Nodes for which there is no room are not opened: they
+    /// differ as a whole. Nodes of ordinary fan-out never come near it.
+    held: usize,
+    /// Most objects that are compared in all. Beyond that (and in hostile trees that name few nodes very often)
+    /// nodes are not opened any more.
+    opened: usize,
+}
 
-/// Most objects held in memory at once (56 bytes each). Nodes for which there is no room are not opened: they
-/// differ as a whole. Nodes of ordinary fan-out never come near it.
-const HELD_MAX: usize = 1 << 21;
-
-/// Most objects that are compared in all: about 700 GB of differing chunks of ordinary length. Beyond that (and in
-/// hostile trees that name few nodes very often) nodes are not opened any more.
-const OPENED_MAX: usize = 1 << 24;
+/// `opened` is about 350 GB of different chunks of ordinary length.
+const BOUNDS: Bounds = Bounds { piece: 8192, held: 1 << 21, opened: 1 << 23 };
 
 /// Of a repeated node, this many occurrences at each end of the run are opened; the rest differs as a whole.
 const RUN_ENDS: u64 = 2;
@@ -56,11 +60,11 @@ pub struct DeltaRange {
 pub struct DeltaStats {
     /// Bytes outside the ranges: on both sides, in order.
     pub unchanged: u64,
-    /// New bytes inside the ranges, in chunks that old ranges hold too.
+    /// New bytes inside the ranges, in chunks that the old content was seen to hold.
     pub moved: u64,
     /// The other new bytes inside the ranges.
     pub new: u64,
-    /// Old bytes inside the ranges, in chunks that no new range holds.
+    /// Old bytes inside the ranges, in chunks that the new content was not seen to hold.
     pub removed: u64,
 }
 
@@ -76,11 +80,13 @@ impl DeltaStats {
 impl TreeDiff {
     /// Compares the contents of two trees whose nodes `source` holds.
     ///
-    /// Nodes that both trees share are not read. Runs are counted, never expanded. Chunks are compared by id: chunks
-    /// that differ in one byte differ as a whole. `moved` and `removed` look at what differs, so a chunk that the old
-    /// content has only inside a node that is not read counts as new.
+    /// Nodes that both trees share are not read, and runs are counted, never expanded. Chunks are compared by id:
+    /// chunks that differ in one byte differ as a whole. The ranges are right whatever the contents; above some
+    /// 350 GB of differences they may be longer than they need be.
     ///
-    /// Memory grows with the number of different chunks inside the ranges, not with the contents.
+    /// The split between `moved` and `new` looks at what is read, so a chunk that the old content has only inside a
+    /// node that nothing else led to counts as new. Above two million different chunks it is an estimate from those
+    /// of a share of all ids. Memory is bounded, but for the ranges and for one entry per different node.
     ///
     /// # Errors
     /// When a node cannot be read or is not what its parent says.
@@ -89,10 +95,20 @@ impl TreeDiff {
         new: &TreeRoot,
         source: &mut S,
     ) -> Result<Delta, TreeError<S::Error>> {
+        Self::within(BOUNDS, old, new, source)
+    }
+
+    fn within<S: NodeSource + ?Sized>(
+        bounds: Bounds,
+        old: &TreeRoot,
+        new: &TreeRoot,
+        source: &mut S,
+    ) -> Result<Delta, TreeError<S::Error>> {
         let (old, new) = (Token::root(old)?, Token::root(new)?);
         let level = old.iter().chain(&new).map(|token| token.level).max().unwrap_or(0);
         let mut walk = Walk {
             source,
+            bounds,
             delta: Delta::default(),
             end: (0, 0),
             census: Census::default(),
@@ -111,11 +127,17 @@ impl TreeDiff {
 struct Token {
     level: u8,
     child: TreeChild,
+    /// The other side has the same object near by, in another order: no need to open it.
+    is_on_both: bool,
 }
 
 impl Token {
+    fn new(level: u8, child: TreeChild) -> Self {
+        Self { level, child, is_on_both: false }
+    }
+
     fn root<E>(root: &TreeRoot) -> Result<Vec<Self>, TreeError<E>> {
-        Ok(root.checked()?.map(|(level, child)| Self { level, child }).into_iter().collect())
+        Ok(root.checked()?.map(|(level, child)| Self::new(level, child)).into_iter().collect())
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -131,6 +153,7 @@ impl Token {
 /// The state of a comparison: what lies before `end` (of the old and the new content) is in `delta`.
 struct Walk<'a, S: ?Sized> {
     source: &'a mut S,
+    bounds: Bounds,
     delta: Delta,
     end: (u64, u64),
     census: Census,
@@ -150,7 +173,7 @@ impl<S: NodeSource + ?Sized> Walk<'_, S> {
         self.held += held;
         for part in align(&mut old, &mut new) {
             match part {
-                Part::Same(bytes) => self.same(bytes),
+                Part::Same(token) => self.same(&token),
                 Part::Different(old, new) => self.open(level, old, new)?,
             }
         }
@@ -164,7 +187,7 @@ impl<S: NodeSource + ?Sized> Walk<'_, S> {
             self.different(old, new);
             return Ok(());
         }
-        let pieces = old.len().max(new.len()).div_ceil(PIECE_MAX);
+        let pieces = old.len().max(new.len()).div_ceil(self.bounds.piece);
         for piece in 0..pieces {
             let old = self.children(level, share(old, piece, pieces))?;
             let new = self.children(level, share(new, piece, pieces))?;
@@ -177,7 +200,7 @@ impl<S: NodeSource + ?Sized> Walk<'_, S> {
     fn children(&mut self, level: u8, tokens: &[Token]) -> Result<Vec<Token>, TreeError<S::Error>> {
         let mut children = Vec::with_capacity(tokens.len());
         for token in tokens {
-            if token.level < level || self.held + children.len() > HELD_MAX || self.opened > OPENED_MAX {
+            if token.level < level || token.is_on_both || self.is_exhausted(children.len()) {
                 push(&mut children, *token);
                 continue;
             }
@@ -188,20 +211,26 @@ impl<S: NodeSource + ?Sized> Walk<'_, S> {
         Ok(children)
     }
 
+    fn is_exhausted(&self, more: usize) -> bool {
+        self.held + more > self.bounds.held || self.opened > self.bounds.opened
+    }
+
     fn children_of(&mut self, token: &Token, out: &mut Vec<Token>) -> Result<(), TreeError<S::Error>> {
         let below = load(self.source, token.level, &token.child)?;
         let repeat = token.child.repeat;
         let inner = repeat.saturating_sub(2 * RUN_ENDS);
         for time in 0..repeat - inner {
             if time == RUN_ENDS && inner > 0 {
-                push(out, Token { child: TreeChild { repeat: inner, ..token.child }, ..*token });
+                push(out, Token::new(token.level, TreeChild { repeat: inner, ..token.child }));
             }
-            below.iter().for_each(|child| push(out, Token { level: token.level - 1, child: *child }));
+            below.iter().for_each(|child| push(out, Token::new(token.level - 1, *child)));
         }
         Ok(())
     }
 
-    fn same(&mut self, bytes: u64) {
+    fn same(&mut self, token: &Token) {
+        let bytes = token.bytes();
+        self.census.know(token);
         self.delta.stats.unchanged += bytes;
         self.end = (self.end.0 + bytes, self.end.1 + bytes);
     }

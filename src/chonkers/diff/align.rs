@@ -1,14 +1,14 @@
 //! Aligns two sequences of objects: which stand on both sides in the same order.
 
-use super::Token;
+use super::{Token, TreeChild};
 use crate::id::ChunkId;
 use std::cmp::Ordering;
 
 /// One step through both sequences.
 #[derive(Debug)]
 pub(super) enum Part<'a> {
-    /// So many bytes are the same.
-    Same(u64),
+    /// An object is the same.
+    Same(Token),
     /// Old tokens, and the new ones in their place.
     Different(&'a [Token], &'a [Token]),
 }
@@ -37,9 +37,9 @@ fn split<'a>(
     rounds: &[Anchors],
     parts: &mut Vec<Part<'a>>,
 ) {
-    let before = trim_front(&mut old, &mut new);
-    let behind = trim_back(&mut old, &mut new);
-    parts.push(Part::Same(before));
+    trim_front(&mut old, &mut new, parts);
+    let mut behind = Vec::new();
+    trim_back(&mut old, &mut new, &mut behind);
     let anchors = match rounds.first() {
         Some(round) if !old.is_empty() && !new.is_empty() => longest_rising(&pairs(old, new, *round)),
         _ => Vec::new(),
@@ -57,15 +57,14 @@ fn split<'a>(
         }
         _ => parts.push(Part::Different(old, new)),
     }
-    parts.push(Part::Same(behind));
+    parts.extend(behind.into_iter().rev());
 }
 
-fn trim_front(old: &mut &mut [Token], new: &mut &mut [Token]) -> u64 {
-    let mut bytes = 0;
+fn trim_front<'a>(old: &mut &'a mut [Token], new: &mut &'a mut [Token], parts: &mut Vec<Part<'a>>) {
     while let (Some(left), Some(right)) = (old.first_mut(), new.first_mut())
         && left.is_same(right)
     {
-        let (left_ends, right_ends) = take_common(left, right, &mut bytes);
+        let (left_ends, right_ends) = take_common(left, right, parts);
         if left_ends {
             old.split_off_first_mut();
         }
@@ -73,15 +72,13 @@ fn trim_front(old: &mut &mut [Token], new: &mut &mut [Token]) -> u64 {
             new.split_off_first_mut();
         }
     }
-    bytes
 }
 
-fn trim_back(old: &mut &mut [Token], new: &mut &mut [Token]) -> u64 {
-    let mut bytes = 0;
+fn trim_back<'a>(old: &mut &'a mut [Token], new: &mut &'a mut [Token], parts: &mut Vec<Part<'a>>) {
     while let (Some(left), Some(right)) = (old.last_mut(), new.last_mut())
         && left.is_same(right)
     {
-        let (left_ends, right_ends) = take_common(left, right, &mut bytes);
+        let (left_ends, right_ends) = take_common(left, right, parts);
         if left_ends {
             old.split_off_last_mut();
         }
@@ -89,13 +86,12 @@ fn trim_back(old: &mut &mut [Token], new: &mut &mut [Token]) -> u64 {
             new.split_off_last_mut();
         }
     }
-    bytes
 }
 
 /// Takes the occurrences that both have off both; whether each has none left.
-fn take_common(left: &mut Token, right: &mut Token, bytes: &mut u64) -> (bool, bool) {
+fn take_common(left: &mut Token, right: &mut Token, parts: &mut Vec<Part<'_>>) -> (bool, bool) {
     let common = left.child.repeat.min(right.child.repeat);
-    *bytes += left.child.len * common;
+    parts.push(Part::Same(Token::new(left.level, TreeChild { repeat: common, ..left.child })));
     left.child.repeat -= common;
     right.child.repeat -= common;
     (left.child.repeat == 0, right.child.repeat == 0)
@@ -112,26 +108,36 @@ fn sorted(tokens: &[Token]) -> Vec<usize> {
     order
 }
 
-/// Places of equal objects on both sides, ascending by the old place; each place at most once.
-fn pairs(old: &[Token], new: &[Token], which: Anchors) -> Vec<(usize, usize)> {
+/// Places of equal objects on both sides, ascending by the old place; each place at most once. Marks all objects
+/// that are on both sides.
+fn pairs(old: &mut [Token], new: &mut [Token], which: Anchors) -> Vec<(usize, usize)> {
     let (left, right) = (sorted(old), sorted(new));
-    let mut left = left.chunk_by(|a, b| old[*a].is_same(&old[*b])).peekable();
-    let mut right = right.chunk_by(|a, b| new[*a].is_same(&new[*b])).peekable();
+    let (mut left, mut right) = (&left[..], &right[..]);
     let mut pairs = Vec::new();
-    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+    while !left.is_empty() && !right.is_empty() {
+        let (a, b) = (run(old, left), run(new, right));
         let order = key(&old[a[0]]).cmp(&key(&new[b[0]]));
-        if order == Ordering::Equal && (which == Anchors::Nth || (a.len() == 1 && b.len() == 1)) {
-            pairs.extend(a.iter().copied().zip(b.iter().copied()));
+        if order == Ordering::Equal {
+            a.iter().for_each(|at| old[*at].is_on_both = true);
+            b.iter().for_each(|at| new[*at].is_on_both = true);
+            if which == Anchors::Nth || (a.len() == 1 && b.len() == 1) {
+                pairs.extend(a.iter().copied().zip(b.iter().copied()));
+            }
         }
         if order != Ordering::Greater {
-            left.next();
+            left = &left[a.len()..];
         }
         if order != Ordering::Less {
-            right.next();
+            right = &right[b.len()..];
         }
     }
     pairs.sort_unstable();
     pairs
+}
+
+/// The places at the front of `order` that hold the same object.
+fn run<'a>(tokens: &[Token], order: &'a [usize]) -> &'a [usize] {
+    order.chunk_by(|a, b| tokens[*a].is_same(&tokens[*b])).next().unwrap_or(order)
 }
 
 /// The longest selection of the pairs that rises on both sides.

@@ -16,11 +16,13 @@ pub(super) enum Side {
     New,
 }
 
-/// Bytes of content on the two sides.
+/// Bytes inside the ranges of the two sides.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     old: u64,
     new: u64,
+    /// Both sides have it outside the ranges.
+    known: bool,
 }
 
 impl Tally {
@@ -34,6 +36,7 @@ impl Tally {
     /// The side and its bytes, if the other has none.
     fn only_side(&self) -> Option<(Side, u64)> {
         match (self.old, self.new) {
+            _ if self.known => None,
             (old, 0) => Some((Side::Old, old)),
             (0, new) => Some((Side::New, new)),
             _ => None,
@@ -57,15 +60,28 @@ impl Census {
         self.add_bytes(side, token.level, &token.child, token.bytes());
     }
 
+    /// Notes an object that both sides have outside the ranges.
+    pub(super) fn know(&mut self, token: &Token) {
+        if let Some(tally) = self.tally(token.level, &token.child) {
+            tally.known = true;
+        }
+    }
+
     fn add_bytes(&mut self, side: Side, level: u8, child: &TreeChild, bytes: u64) {
-        let Some(above) = usize::from(level).checked_sub(1) else {
-            return self.chunks.add(side, child, bytes);
-        };
+        let total = if level == 0 { &mut self.chunks.total } else { &mut self.open };
+        *total.of(side) += bytes;
+        if let Some(tally) = self.tally(level, child) {
+            *tally.of(side) += bytes;
+        }
+    }
+
+    /// Where an object is counted; `None`: it is a chunk that a sample of others stands for.
+    fn tally(&mut self, level: u8, child: &TreeChild) -> Option<&mut Tally> {
+        let Some(above) = usize::from(level).checked_sub(1) else { return self.chunks.tally(child) };
         if self.nodes.len() <= above {
             self.nodes.resize_with(above + 1, BTreeMap::new);
         }
-        *self.nodes[above].entry((child.id, child.len)).or_default().of(side) += bytes;
-        *self.open.of(side) += bytes;
+        Some(self.nodes[above].entry((child.id, child.len)).or_default())
     }
 
     /// Completes `stats`. Opens the nodes that one side alone has, each once, highest level first, as long as there
@@ -107,7 +123,7 @@ impl Census {
     }
 }
 
-/// The chunks among the objects. Keyed by the first half of half an id: over 10^7 chunks the chance that two of
+/// The chunks among the objects. Keyed by the first 8 bytes of their ids: over 10^7 chunks the chance that two of
 /// them meet, which would only shift a count, is below 10^-5.
 #[derive(Debug, Default)]
 struct Chunks {
@@ -121,18 +137,14 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn add(&mut self, side: Side, chunk: &TreeChild, bytes: u64) {
-        *self.total.of(side) += bytes;
-        let (word, _) = chunk.id.as_bytes().split_first_chunk().expect("an id has 32 bytes");
-        let key = u64::from_le_bytes(*word);
-        if key & self.passed_over != 0 {
-            return;
-        }
-        *self.seen.entry(key).or_default().of(side) += bytes;
+    fn tally(&mut self, chunk: &TreeChild) -> Option<&mut Tally> {
         while self.seen.len() > CHUNKS_MAX {
             self.passed_over = self.passed_over << 1 | 1;
             self.seen.retain(|key, _| key & self.passed_over == 0);
         }
+        let (word, _) = chunk.id.as_bytes().split_first_chunk().expect("an id has 32 bytes");
+        let key = u64::from_le_bytes(*word);
+        (key & self.passed_over == 0).then(|| self.seen.entry(key).or_default())
     }
 
     fn add_alone(&mut self, side: Side, bytes: u64) {

@@ -130,3 +130,123 @@ fn one_changed_chunk_is_one_range_and_reads_few_of_the_nodes() {
     }
     println!("most nodes read: {worst}");
 }
+
+#[test]
+fn an_inserted_chunk_takes_no_old_bytes_and_a_removed_one_no_new_bytes() {
+    let old = sequence(1, 5_000);
+    let mut new = old.clone();
+    new.insert(2_345, chunk(1 << 60, 1));
+    let (delta, ..) = diff(&old, &new);
+    assert_eq!(delta.ranges.len(), 1);
+    assert!(delta.ranges[0].old.is_empty());
+    assert_eq!(delta.ranges[0].new.end - delta.ranges[0].new.start, new[2_345].len);
+    let (delta, ..) = diff(&new, &old);
+    assert!(delta.ranges[0].new.is_empty());
+    assert_eq!((delta.stats.removed, delta.stats.new), (new[2_345].len, 0));
+}
+
+#[test]
+fn appended_and_prepended_content_is_new_and_the_rest_unchanged() {
+    let old = sequence(1, 4_000);
+    let more = sequence(2, 3_000);
+    for new in [[&old[..], &more].concat(), [&more[..], &old].concat()] {
+        let (delta, ..) = diff(&old, &new);
+        check(&old, &new, &delta);
+        assert_eq!(
+            delta.stats,
+            DeltaStats { unchanged: total(&old), new: total(&more), ..DeltaStats::default() }
+        );
+        assert_eq!(delta.ranges.len(), 1);
+    }
+}
+
+#[test]
+fn swapped_halves_are_half_unchanged_and_half_moved() {
+    let (a, b) = (sequence(1, 10_000), sequence(2, 10_000));
+    let (old, new) = ([&a[..], &b].concat(), [&b[..], &a].concat());
+    let (delta, reads, nodes) = diff(&old, &new);
+    check(&old, &new, &delta);
+    assert_eq!((delta.stats.new, delta.stats.removed), (0, 0));
+    assert_eq!(delta.stats.dedup_ratio(), 1.0);
+    assert!(delta.stats.moved <= total(&new) / 2 + (1 << 20), "{delta:?}");
+    println!("nodes read: {reads} of {nodes}");
+    assert!(reads < nodes / 3, "{reads} of {nodes}");
+}
+
+#[test]
+fn contents_without_a_common_chunk_are_new_and_removed_as_a_whole() {
+    let (old, new) = (sequence(1, 3_000), sequence(2, 2_000));
+    let (delta, ..) = diff(&old, &new);
+    let expected = DeltaStats { new: total(&new), removed: total(&old), ..DeltaStats::default() };
+    assert_eq!(delta.stats, expected);
+    assert_eq!(delta.ranges, [DeltaRange { old: 0..total(&old), new: 0..total(&new) }]);
+    assert_eq!(delta.stats.dedup_ratio(), 0.0);
+}
+
+#[test]
+fn nothing_compares_with_anything_and_reads_nothing() {
+    let leaves = sequence(1, 2_000);
+    let (delta, reads, _) = diff(&[], &leaves);
+    assert_eq!((delta.stats.new, delta.ranges.len(), reads), (total(&leaves), 1, 0));
+    let (delta, reads, _) = diff(&leaves, &[]);
+    assert_eq!((delta.stats.removed, delta.ranges.len(), reads), (total(&leaves), 1, 0));
+    assert_eq!(delta.stats.dedup_ratio(), 1.0);
+    assert_eq!(diff(&[], &[]).0, Delta::default());
+}
+
+#[test]
+fn runs_are_counted_and_not_walked() {
+    let many = 1_000_000_000_000;
+    let old = [chunk(1, 1), chunk(0, many), chunk(2, 1)];
+    let new = [chunk(1, 1), chunk(0, many / 2), chunk(3, 2), chunk(0, many / 2 + 7), chunk(2, 1)];
+    let (delta, ..) = diff(&old, &new);
+    assert_eq!((delta.stats.new, delta.stats.moved), (2 * new[2].len, 7 * new[1].len));
+    assert_eq!(delta.stats.unchanged, total(&old));
+    let (delta, ..) = diff(&new, &old);
+    assert_eq!((delta.stats.new, delta.stats.moved, delta.stats.unchanged), (0, 0, total(&old)));
+}
+
+#[test]
+fn runs_of_nodes_are_opened_at_their_ends_alone() {
+    let mut memory = Memory::default();
+    let id = |node, memory: &mut Memory| crate::chonkers::NodeSink::put_node(memory, &node).unwrap();
+    let pair = |a, b| crate::chonkers::ChonkerNode { level: 1, children: vec![chunk(a, 1), chunk(b, 1)] };
+    let (one, two) = (id(pair(1, 2), &mut memory), id(pair(1, 3), &mut memory));
+    let root = |id, other, repeat| TreeRoot::Tree {
+        level: 1,
+        id,
+        len: chunk(1, 1).len + chunk(other, 1).len,
+        repeat,
+    };
+    let many = 1 << 40;
+    let (old, new) = (root(one, 2, many), root(two, 3, many));
+    let delta = TreeDiff::between(&old, &new, &mut memory).unwrap();
+    let DeltaStats { unchanged, moved, new: fresh, removed } = delta.stats;
+    assert_eq!(unchanged + moved, many * chunk(1, 1).len);
+    assert_eq!((fresh, removed), (many * chunk(3, 1).len, many * chunk(2, 1).len));
+    assert!(memory.reads.len() <= 4, "{}", memory.reads.len());
+}
+
+#[test]
+fn trees_that_name_few_nodes_very_often_are_compared_in_bounded_work() {
+    let mut memory = Memory::default();
+    let mut tower = |names: [u64; 2]| {
+        let mut two = names.map(|name| TreeChild { len: 1, ..chunk(name, 1) });
+        for level in 1..=6u8 {
+            two = [0, 1].map(|first| {
+                let children: Vec<_> = (0..1024).map(|at| two[(at + first) % 2]).collect();
+                let len = children.iter().map(|child| child.len).sum();
+                let node = crate::chonkers::ChonkerNode { level, children };
+                let id = crate::chonkers::NodeSink::put_node(&mut memory, &node).unwrap();
+                TreeChild { id, len, repeat: 1 }
+            });
+        }
+        TreeRoot::Tree { level: 6, id: two[0].id, len: two[0].len, repeat: 1 }
+    };
+    let (old, new) = (tower([1, 2]), tower([1, 3]));
+    let bounds = Bounds { held: 1 << 16, opened: 1 << 18, ..BOUNDS };
+    let delta = TreeDiff::within(bounds, &old, &new, &mut memory).unwrap();
+    let DeltaStats { unchanged, moved, new: fresh, .. } = delta.stats;
+    assert_eq!(unchanged + moved + fresh, 1 << 60);
+    assert_eq!(fresh, 1 << 59);
+}

@@ -4,15 +4,12 @@ use super::cutter::GroupCutter;
 use super::{ChonkerNode, LEVEL_FACTOR, NODE_CHILDREN_MAX, NodeSink, TreeChild, TreeRoot};
 use std::collections::VecDeque;
 
-/// Units below this count as this, so that no tree of 2^64 bytes is deeper than [`crate::limits::NODE_LEVEL_MAX`].
-const UNIT_MIN: u32 = 1024;
-
 /// Makes a tree from a sequence of chunks.
 ///
 /// The tree depends on the chunks' ids, lengths and order, the unit and the key alone: not on how equal neighbours
-/// were pushed (one by one or as a count). A node of level n holds at most `16^n * unit` bytes unless it has one
-/// child, and at most [`NODE_CHILDREN_MAX`] children. Memory is bounded by a constant per level, whatever the length
-/// of the content.
+/// were pushed (one by one or as a count). A node of level n holds at most `16^n * unit` bytes, where a child counts
+/// as at most `16^(n-1) * unit` (only runs, chunks over the unit and nodes above such are more), and at most
+/// [`NODE_CHILDREN_MAX`] children. Memory is bounded by a constant per level, whatever the length of the content.
 #[derive(Debug)]
 pub struct ChonkerTreeBuilder {
     unit: u32,
@@ -21,11 +18,14 @@ pub struct ChonkerTreeBuilder {
 }
 
 impl ChonkerTreeBuilder {
-    /// A builder for chunks of a layer of absolute unit `unit` bytes (less than 1024 counts as 1024), with the
-    /// repository's chunking key.
+    /// A builder for chunks of a layer of absolute unit `unit` bytes, with the repository's chunking key.
+    ///
+    /// # Panics
+    /// If `unit` is 0.
     pub fn new(unit: u32, key: &[u8; 32]) -> Self {
+        assert!(unit > 0, "a chunk has bytes");
         let secret = blake3::derive_key("warp 2025 ChonkerTree groups", key);
-        Self { unit: unit.max(UNIT_MIN), secret, levels: Vec::new() }
+        Self { unit, secret, levels: Vec::new() }
     }
 
     /// Takes the next chunk, with the number of times that it stands in a row.
@@ -56,6 +56,12 @@ impl ChonkerTreeBuilder {
             at += 1;
         }
         Ok(TreeRoot::Empty)
+    }
+
+    /// Objects held at present.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.levels.iter().map(|level| level.items.len()).sum()
     }
 
     /// Takes an object of level `at`.
@@ -167,10 +173,11 @@ impl Level {
         }
     }
 
-    /// Bytes of the child, or the share of a node that limits the number of its children.
+    /// Bytes of the child, within bounds: a long run is one entry and must not stand alone in towers of nodes, and
+    /// many small children must not make a long list.
     fn weight_of(&self, child: &TreeChild) -> u128 {
         let bytes = u128::from(child.len) * u128::from(child.repeat);
-        bytes.max(self.cap / NODE_CHILDREN_MAX as u128)
+        bytes.clamp(self.cap.div_ceil(NODE_CHILDREN_MAX as u128), self.cap / u128::from(LEVEL_FACTOR))
     }
 
     fn hash_of(&self, child: &TreeChild) -> u64 {

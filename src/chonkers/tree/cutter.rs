@@ -157,3 +157,110 @@ fn multiply(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     u64::try_from(product % u128::from(PRIME)).expect("below the modulus")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CAP: u128 = 1 << 20;
+
+    fn sizes(items: &[(u128, u64)]) -> Vec<usize> {
+        let mut cutter = GroupCutter::new(CAP, 0x1234_5678_9abc_def1);
+        let mut sizes = Vec::new();
+        for (weight, hash) in items {
+            cutter.push(*weight, *hash, &mut sizes);
+        }
+        cutter.finish(&mut sizes);
+        sizes
+    }
+
+    fn ends(sizes: &[usize]) -> Vec<usize> {
+        sizes
+            .iter()
+            .scan(0, |at, size| {
+                *at += size;
+                Some(*at)
+            })
+            .collect()
+    }
+
+    /// Items of three kinds of weight, with many or few hashes; no two neighbours have the same.
+    fn items(most: usize) -> impl Strategy<Value = Vec<(u128, u64)>> {
+        let weight = prop_oneof![6 => CAP / 64..CAP / 16, 2 => CAP / 1024..CAP / 512, 1 => CAP / 4..CAP * 2];
+        let hash = prop_oneof![Just(3u64), Just(40), Just(u64::MAX)];
+        hash.prop_flat_map(move |names| prop::collection::vec((weight.clone(), 0..names), 0..most)).prop_map(
+            |mut items| {
+                items.dedup_by_key(|item| item.1);
+                items
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn groups_hold_all_items_and_weigh_at_most_the_cap(items in items(2_000)) {
+            let sizes = sizes(&items);
+            prop_assert_eq!(sizes.iter().sum::<usize>(), items.len());
+            let mut at = 0;
+            for size in sizes {
+                let weight: u128 = items[at..at + size].iter().map(|item| item.0).sum();
+                prop_assert!(size == 1 || weight <= CAP);
+                at += size;
+            }
+        }
+
+        #[test]
+        fn a_changed_item_moves_a_bounded_number_of_boundaries(
+            items in items(3_000), at in any::<prop::sample::Index>(), weight in CAP / 1024..CAP, hash: u64,
+        ) {
+            prop_assume!(!items.is_empty());
+            let mut changed = items.clone();
+            changed[at.index(items.len())] = (weight, hash);
+            let (before, after) = (ends(&sizes(&items)), ends(&sizes(&changed)));
+            let moved = before.iter().filter(|end| after.binary_search(end).is_err()).count()
+                .max(after.iter().filter(|end| before.binary_search(end).is_err()).count());
+            prop_assert!(moved <= ROUNDS.len() * (LOOK_AHEAD + 6) + 1, "{moved}");
+        }
+    }
+
+    #[test]
+    fn small_items_are_grouped_until_a_group_is_nearly_full() {
+        let mut hash = 1u64;
+        let mut next = || {
+            hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ 0x55;
+            hash
+        };
+        for (share, least) in [(1024, 40), (64, 20), (16, 8), (4, 2)] {
+            let items: Vec<_> = (0..20_000).map(|_| (CAP / share, next())).collect();
+            let groups = sizes(&items).len();
+            assert!(items.len() / groups >= least, "{share}: {groups}");
+        }
+    }
+
+    #[test]
+    fn neighbouring_boundaries_that_fit_never_have_one_colour() {
+        let mut round = Round::new(u128::MAX);
+        for hash in 0..2_000u64 {
+            let hash = blake3::hash(&hash.to_le_bytes()).as_bytes()[0];
+            round.window.push_back(Group { weight: 1, hash: u64::from(hash), power: 1, items: 1 });
+        }
+        for at in 0..1_990 {
+            if round.fits(at) {
+                assert!(round.colour(at) <= 5);
+                assert!(!round.fits(at + 1) || round.colour(at) != round.colour(at + 1), "{at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_periodic_stretch_becomes_equal_groups() {
+        let items: Vec<_> = (0..9_999u64).map(|at| (CAP / 32, at % 3)).collect();
+        let sizes = sizes(&items);
+        let inner = &sizes[40..sizes.len() - 40];
+        let period = inner.iter().position(|size| *size % 3 == 0);
+        assert!(period == Some(0) && inner.iter().all(|size| *size == inner[0]), "{inner:?}");
+    }
+}

@@ -99,9 +99,10 @@ fn check_shape(unit: u32, root: &TreeRoot, memory: &Memory) {
     for node in memory.nodes.values() {
         assert!((1..=NODE_CHILDREN_MAX).contains(&node.children.len()));
         assert!(node.children.windows(2).all(|two| !two[0].is_same(&two[1])));
-        let len: u128 = node.children.iter().map(|c| u128::from(c.len) * u128::from(c.repeat)).sum();
         let cap = u128::from(unit) * 16u128.pow(u32::from(node.level));
-        assert!(len <= cap || node.children.len() == 1, "level {} holds {len}", node.level);
+        let len = |child: &TreeChild| (u128::from(child.len) * u128::from(child.repeat)).min(cap / 16);
+        let len: u128 = node.children.iter().map(len).sum();
+        assert!(len <= cap, "level {} holds {len}", node.level);
     }
 }
 
@@ -186,4 +187,182 @@ fn fan_out_is_near_sixteen_for_chunks_of_ordinary_length() {
     let counts = per_level(&memory, &Memory::default());
     println!("{root:?} {counts:?}");
     assert!((700..=1800).contains(&counts[1]), "{counts:?}");
+}
+
+#[test]
+fn an_edit_in_periodic_or_repetitive_content_is_as_local() {
+    for names in [2u64, 3, 7, 40] {
+        let leaves: Vec<_> = (0..20_000u64)
+            .map(|i| if names == 40 { chunk(i * i % 1009 % names, 1) } else { chunk(i % names, 1) })
+            .collect();
+        let mut before = Memory::default();
+        build(&leaves, &mut before);
+        for at in (0..20_000).step_by(1_999) {
+            let mut edited = leaves.clone();
+            edited.insert(at, chunk(u64::MAX, 1));
+            let mut after = Memory::default();
+            let root = build(&edited, &mut after);
+            check_shape(UNIT, &root, &after);
+            let counts = per_level(&after, &before);
+            assert!(counts.iter().all(|count| *count <= 12), "{names} names, at {at}: {counts:?}");
+        }
+    }
+}
+
+#[test]
+fn a_period_costs_a_few_nodes_however_often_it_stands() {
+    let leaves: Vec<_> = (0..30_000u64).map(|i| chunk(i % 3, 1)).collect();
+    let mut memory = Memory::default();
+    let root = build(&leaves, &mut memory);
+    assert!(memory.nodes.len() < 30, "{}", memory.nodes.len());
+    assert_eq!(read(&root, &mut memory), combined(leaves));
+}
+
+#[test]
+fn many_tiny_chunks_keep_within_the_fan_out_and_large_ones_within_the_depth() {
+    let tiny: Vec<_> = (0..50_000).map(|i| TreeChild { len: 1, ..chunk(i, 1) }).collect();
+    let vast: Vec<_> = (0..3_000).map(|i| TreeChild { len: 1 << 52, ..chunk(i, 1) }).collect();
+    let mixed: Vec<_> = (0..20_000).map(|i| TreeChild { len: 1 << (i % 48), ..chunk(i, 1) }).collect();
+    for leaves in [tiny, vast, mixed] {
+        for unit in [1, 1000, UNIT, u32::MAX] {
+            let mut memory = Memory::default();
+            let root = build_with(unit, &leaves, &mut memory);
+            check_shape(unit, &root, &memory);
+            assert_eq!(read(&root, &mut memory), leaves);
+        }
+    }
+}
+
+#[test]
+fn small_contents_have_the_smallest_roots() {
+    let mut memory = Memory::default();
+    assert_eq!(build(&[], &mut memory), TreeRoot::Empty);
+    let run = chunk(1, 1 << 40);
+    assert_eq!(build(&[run], &mut memory), TreeRoot::new(0, run));
+    assert!(memory.nodes.is_empty());
+    let two = [chunk(1, 1), chunk(2, 1)];
+    let root = build(&two, &mut memory);
+    assert!(matches!(root, TreeRoot::Tree { level: 1, repeat: 1, .. }));
+    assert_eq!(memory.nodes.len(), 1);
+    // Tebibytes of one chunk between two others.
+    let vast = [chunk(1, 1), chunk(2, 1 << 30), chunk(3, 1)];
+    let root = build(&vast, &mut memory);
+    assert!(matches!(root, TreeRoot::Tree { level: 1, repeat: 1, .. }));
+    assert_eq!(read(&root, &mut memory), vast);
+}
+
+#[test]
+fn what_is_held_while_building_does_not_grow() {
+    let mut memory = Memory::default();
+    let mut builder = ChonkerTreeBuilder::new(UNIT, &KEY);
+    let mut most = 0;
+    for i in 0..200_000 {
+        builder.push(chunk(i, 1), &mut memory).unwrap();
+        most = most.max(builder.held());
+    }
+    println!("objects held: {most}");
+    assert!(most < 6_000, "{most}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn reading_from_an_offset_gives_the_rest_from_the_chunk_that_holds_it(leaves in leaves(), place: u64) {
+        let mut memory = Memory::default();
+        let root = build(&leaves, &mut memory);
+        let total = root.total_len().unwrap();
+        let offset = place % (total + total / 8 + 1);
+        let mut expected = Vec::new();
+        let mut at = 0;
+        for leaf in combined(leaves) {
+            let gone = (offset.saturating_sub(at) / leaf.len).min(leaf.repeat);
+            let rest = TreeChild { repeat: leaf.repeat - gone, ..leaf };
+            if rest.repeat > 0 {
+                expected.push((at + gone * leaf.len, rest));
+            }
+            at += leaf.len * leaf.repeat;
+        }
+        let found: Vec<_> = ChonkerTree::new(root).leaves_from(offset, &mut memory).unwrap()
+            .map(|leaf| leaf.unwrap()).collect();
+        prop_assert_eq!(found.first().map(|leaf| leaf.offset), expected.first().map(|(at, _)| *at));
+        let ends = found.iter().map(|leaf| leaf.offset + leaf.chunk.len * leaf.chunk.repeat);
+        let starts = found.iter().skip(1).map(|leaf| leaf.offset);
+        prop_assert!(starts.zip(ends).all(|(start, end)| start == end));
+        let rest = combined(expected.into_iter().map(|(_, leaf)| leaf));
+        prop_assert_eq!(combined(found.into_iter().map(|leaf| leaf.chunk)), rest);
+    }
+}
+
+#[test]
+fn reading_from_an_offset_reads_one_path_of_nodes() {
+    let leaves = sequence(3, 20_000);
+    let mut memory = Memory::default();
+    let root = build(&leaves, &mut memory);
+    let TreeRoot::Tree { level, .. } = root else { panic!("not empty") };
+    let total = root.total_len().unwrap();
+    for offset in (0..total).step_by(usize::try_from(total / 50).unwrap()) {
+        memory.reads.clear();
+        let leaf = ChonkerTree::new(root).leaves_from(offset, &mut memory).unwrap().next().unwrap().unwrap();
+        assert!((leaf.offset..leaf.offset + leaf.chunk.len).contains(&offset));
+        assert_eq!(memory.reads.len(), usize::from(level));
+    }
+}
+
+/// The error that reading a root gives, whose node is the given one.
+fn refused(level: u8, len: u64, repeat: u64, node: ChonkerNode) -> TreeError<Missing> {
+    let id = ChunkId::new([9; 32]);
+    let mut memory = Memory::default();
+    memory.nodes.insert(id, node);
+    let root = TreeRoot::Tree { level, id, len, repeat };
+    let diff = crate::chonkers::TreeDiff::between(
+        &TreeRoot::Tree { level: level.clamp(1, 16), id: ChunkId::new([8; 32]), len: 1, repeat: 1 },
+        &root,
+        &mut memory.clone(),
+    );
+    assert!(diff.is_err());
+    match ChonkerTree::new(root).leaves(&mut memory) {
+        Err(error) => error,
+        Ok(leaves) => leaves.take(10_000).find_map(Result::err).expect("an error"),
+    }
+}
+
+#[test]
+fn hostile_nodes_are_refused() {
+    let node = |level, children: &[TreeChild]| ChonkerNode { level, children: children.to_vec() };
+    let child = |len, repeat| TreeChild { len, repeat, ..chunk(1, 1) };
+    let good = node(1, &[child(5, 2)]);
+    assert!(matches!(refused(1, 10, 0, good.clone()), TreeError::EmptyChild { .. }));
+    assert!(matches!(refused(1, 0, 1, good.clone()), TreeError::EmptyChild { .. }));
+    assert!(matches!(refused(17, 10, 1, good.clone()), TreeError::TooDeep { level: 17, .. }));
+    assert!(matches!(refused(255, 10, 1, good.clone()), TreeError::TooDeep { .. }));
+    assert!(matches!(refused(1, 1 << 40, 1 << 30, good.clone()), TreeError::TooLong { .. }));
+    assert!(matches!(refused(2, 10, 1, good.clone()), TreeError::WrongLevel { expected: 2, found: 1, .. }));
+    assert!(matches!(refused(1, 11, 1, good), TreeError::WrongLen { expected: 11, found: 10, .. }));
+    assert!(matches!(refused(1, 10, 1, node(1, &[])), TreeError::WrongFanOut { found: 0, .. }));
+    assert!(matches!(refused(1, 1025, 1, node(1, &[child(1, 1); 1025])), TreeError::WrongFanOut { .. }));
+    assert!(matches!(refused(1, 10, 1, node(1, &[child(0, 7), child(10, 1)])), TreeError::EmptyChild { .. }));
+    assert!(matches!(refused(1, 10, 1, node(1, &[child(7, 0), child(10, 1)])), TreeError::EmptyChild { .. }));
+    assert!(matches!(refused(1, 10, 1, node(1, &[child(1 << 63, 2)])), TreeError::TooLong { .. }));
+    assert!(matches!(refused(1, 10, 1, node(1, &[child(1 << 63, 1); 3])), TreeError::TooLong { .. }));
+    assert!(matches!(refused(2, 10, 1, node(2, &[child(10, 1)])), TreeError::Source { level: 1, .. }));
+}
+
+#[test]
+fn an_error_ends_the_leaves() {
+    let mut memory = Memory::default();
+    let root = build(&sequence(4, 500), &mut memory);
+    let TreeRoot::Tree { id, .. } = root else { panic!("not empty") };
+    let second = memory.nodes[&id].children[1].id;
+    memory.nodes.remove(&second);
+    let all: Vec<_> = ChonkerTree::new(root).leaves(&mut memory).unwrap().collect();
+    assert!(all.len() > 1 && all[..all.len() - 1].iter().all(Result::is_ok));
+    assert!(matches!(all.last(), Some(Err(TreeError::Source { id, .. })) if *id == second));
+}
+
+#[test]
+#[should_panic(expected = "2^64 bytes")]
+fn content_of_over_two_to_the_64_bytes_is_no_content() {
+    let leaves = [TreeChild { len: 1 << 63, ..chunk(1, 1) }, TreeChild { len: 1 << 63, ..chunk(2, 1) }];
+    build(&leaves, &mut Memory::default());
 }

@@ -24,10 +24,12 @@ struct Bounds {
     /// Most objects that are compared in all. Beyond that (and in hostile trees that name few nodes very often)
     /// nodes are not opened any more.
     opened: usize,
+    /// Most different chunks that are counted one by one.
+    counted: usize,
 }
 
-/// `opened` is about 350 GB of different chunks of ordinary length.
-const BOUNDS: Bounds = Bounds { piece: 8192, held: 1 << 21, opened: 1 << 23 };
+/// At ordinary chunk lengths `opened` is about 350 GB of differences, `counted` 90 GB.
+const BOUNDS: Bounds = Bounds { piece: 8192, held: 1 << 21, opened: 1 << 23, counted: 1 << 21 };
 
 /// Of a repeated node, this many occurrences at each end of the run are opened; the rest differs as a whole.
 const RUN_ENDS: u64 = 2;
@@ -111,7 +113,7 @@ impl TreeDiff {
             bounds,
             delta: Delta::default(),
             end: (0, 0),
-            census: Census::default(),
+            census: Census::new(bounds.counted),
             held: 0,
             opened: 0,
         };

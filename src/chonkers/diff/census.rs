@@ -5,10 +5,6 @@ use crate::chonkers::tree::{NodeSource, TreeChild, TreeError};
 use crate::id::ChunkId;
 use std::collections::{BTreeMap, HashMap};
 
-/// Most chunks that are counted one by one (about 50 bytes each): 90 GB of differences at ordinary chunk lengths.
-/// Beyond that, only those of a share of all ids are, and stand for the rest.
-const CHUNKS_MAX: usize = 1 << 21;
-
 /// A side of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -45,7 +41,7 @@ impl Tally {
 }
 
 /// The objects inside the ranges, with their bytes on either side. Repeats are multiplied, not walked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Census {
     /// By level from 1 on, by id and length.
     nodes: Vec<BTreeMap<(ChunkId, u64), Tally>>,
@@ -55,6 +51,19 @@ pub(super) struct Census {
 }
 
 impl Census {
+    /// Counts up to `most` different chunks one by one. Of more, only those of a share of all ids are, and stand for
+    /// the rest.
+    pub(super) fn new(most: usize) -> Self {
+        let chunks = Chunks {
+            most,
+            seen: HashMap::new(),
+            passed_over: 0,
+            total: Tally::default(),
+            alone: Tally::default(),
+        };
+        Self { nodes: Vec::new(), chunks, open: Tally::default() }
+    }
+
     /// Counts an object of one side.
     pub(super) fn add(&mut self, side: Side, token: &Token) {
         self.add_bytes(side, token.level, &token.child, token.bytes());
@@ -125,8 +134,10 @@ impl Census {
 
 /// The chunks among the objects. Keyed by the first 8 bytes of their ids: over 10^7 chunks the chance that two of
 /// them meet, which would only shift a count, is below 10^-5.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Chunks {
+    /// Most entries of `seen` (about 50 bytes each).
+    most: usize,
     seen: HashMap<u64, Tally>,
     /// Ids with one of these bits are not in `seen`: it became too large.
     passed_over: u64,
@@ -138,7 +149,7 @@ struct Chunks {
 
 impl Chunks {
     fn tally(&mut self, chunk: &TreeChild) -> Option<&mut Tally> {
-        while self.seen.len() > CHUNKS_MAX {
+        while self.seen.len() > self.most {
             self.passed_over = self.passed_over << 1 | 1;
             self.seen.retain(|key, _| key & self.passed_over == 0);
         }

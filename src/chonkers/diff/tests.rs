@@ -28,6 +28,11 @@ fn outside(leaves: &[TreeChild], ranges: impl Iterator<Item = Range<u64>> + Clon
 }
 
 fn check(old: &[TreeChild], new: &[TreeChild], delta: &Delta) {
+    check_ranges(old, new, delta);
+    check_known(old, new, delta);
+}
+
+fn check_ranges(old: &[TreeChild], new: &[TreeChild], delta: &Delta) {
     let DeltaStats { unchanged, moved, new: fresh, removed } = delta.stats;
     assert_eq!(unchanged + moved + fresh, total(new), "{delta:?}");
     assert!(unchanged + removed <= total(old), "{delta:?}");
@@ -44,6 +49,10 @@ fn check(old: &[TreeChild], new: &[TreeChild], delta: &Delta) {
     assert_eq!(total(old) - old_at, total(new) - new_at);
     let old_ids = outside(old, delta.ranges.iter().map(|range| range.old.clone()));
     assert!(old_ids == outside(new, delta.ranges.iter().map(|range| range.new.clone())), "{delta:?}");
+}
+
+fn check_known(old: &[TreeChild], new: &[TreeChild], delta: &Delta) {
+    let DeltaStats { new: fresh, removed, .. } = delta.stats;
     // Nothing is called known that the old side has nowhere, and nothing gone that the new side still has in a range.
     let known: HashSet<_> = old.iter().map(|leaf| leaf.id).collect();
     let fresh_least =
@@ -56,9 +65,13 @@ fn check(old: &[TreeChild], new: &[TreeChild], delta: &Delta) {
 }
 
 fn diff(old: &[TreeChild], new: &[TreeChild]) -> (Delta, usize, usize) {
+    diff_within(BOUNDS, old, new)
+}
+
+fn diff_within(bounds: Bounds, old: &[TreeChild], new: &[TreeChild]) -> (Delta, usize, usize) {
     let mut memory = Memory::default();
     let (old, new) = (build(old, &mut memory), build(new, &mut memory));
-    let delta = TreeDiff::between(&old, &new, &mut memory).unwrap();
+    let delta = TreeDiff::within(bounds, &old, &new, &mut memory).unwrap();
     (delta, memory.reads.len(), memory.nodes.len())
 }
 
@@ -100,6 +113,29 @@ proptest! {
         let (old, new) = (short_runs(old), short_runs(new));
         check(&old, &new, &diff(&old, &new).0);
     }
+
+    #[test]
+    fn the_ranges_are_right_however_little_may_be_held_and_opened(
+        old in leaves(), edits in edits(), piece in 1usize..20, held in 0usize..500, opened in 0usize..1_000,
+    ) {
+        let old = short_runs(old);
+        let new = edited(&old, &edits);
+        let bounds = Bounds { piece, held, opened, counted: 8 };
+        check_ranges(&old, &new, &diff_within(bounds, &old, &new).0);
+    }
+}
+
+#[test]
+fn a_sample_of_the_chunks_tells_about_how_much_moved() {
+    let old = sequence(1, 8_000);
+    let mut new = sequence(2, 8_000);
+    let half = new.len() / 2;
+    new[half..].copy_from_slice(&old[..half]);
+    new[half..].reverse();
+    let stats = diff_within(Bounds { counted: 1_000, ..BOUNDS }, &old, &new).0.stats;
+    let moved = stats.dedup_ratio();
+    assert!((0.42..0.58).contains(&moved), "{moved}");
+    assert_eq!(diff(&old, &new).0.stats.new, total(&new[..half]));
 }
 
 fn sequence(seed: u64, count: u64) -> Vec<TreeChild> {

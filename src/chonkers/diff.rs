@@ -35,6 +35,27 @@ const BOUNDS: Bounds = Bounds { piece: 8192, held: 1 << 21, opened: 1 << 23, cou
 const RUN_ENDS: u64 = 2;
 
 /// Comparison of two trees.
+///
+/// ```
+/// use warp::chonkers::{ChonkerNode, NodeSource, TreeDiff, TreeRoot};
+/// use warp::id::ChunkId;
+///
+/// /// Two files of one chunk each have no nodes.
+/// struct NoNodes;
+///
+/// impl NodeSource for NoNodes {
+///     type Error = &'static str;
+///     fn node(&mut self, _level: u8, _id: &ChunkId) -> Result<ChonkerNode, Self::Error> {
+///         Err("no nodes here")
+///     }
+/// }
+///
+/// let run = |repeat| TreeRoot::Tree { level: 0, id: ChunkId::new([1; 32]), len: 1000, repeat };
+/// let delta = TreeDiff::between(&run(3), &run(4), &mut NoNodes).unwrap();
+/// assert_eq!(delta.ranges[0].new, 3000..4000);
+/// assert_eq!((delta.stats.unchanged, delta.stats.moved), (3000, 1000));
+/// assert_eq!(delta.stats.dedup_ratio(), 1.0);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct TreeDiff;
 

@@ -5,7 +5,45 @@ use super::{NodeSource, TreeChild, TreeError, TreeRoot, load};
 /// A tree to read.
 ///
 /// Nodes are checked as they are read: a tree from a hostile source ends in an error, or yields leaves whose
-/// lengths add up to what the root says.
+/// lengths add up to what the root says. (Such a tree may name a node 10^18 times: whoever reads counts the bytes.)
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::convert::Infallible;
+/// use warp::chonkers::{ChonkerNode, ChonkerTree, ChonkerTreeBuilder, NodeSink, NodeSource, TreeChild};
+/// use warp::id::ChunkId;
+///
+/// #[derive(Default)]
+/// struct Nodes(HashMap<ChunkId, ChonkerNode>);
+///
+/// impl NodeSink for Nodes {
+///     type Error = Infallible;
+///     fn put_node(&mut self, node: &ChonkerNode) -> Result<ChunkId, Infallible> {
+///         let id = ChunkId::new(*blake3::hash(format!("{node:?}").as_bytes()).as_bytes());
+///         self.0.insert(id, node.clone());
+///         Ok(id)
+///     }
+/// }
+///
+/// impl NodeSource for Nodes {
+///     type Error = &'static str;
+///     fn node(&mut self, _level: u8, id: &ChunkId) -> Result<ChonkerNode, Self::Error> {
+///         self.0.get(id).cloned().ok_or("no such node")
+///     }
+/// }
+///
+/// let mut nodes = Nodes::default();
+/// let mut builder = ChonkerTreeBuilder::new(64 * 1024, &[7; 32]);
+/// for name in 0..100u8 {
+///     builder.push(TreeChild { id: ChunkId::new([name; 32]), len: 40_000, repeat: 1 }, &mut nodes)?;
+/// }
+/// let tree = ChonkerTree::new(builder.finish(&mut nodes)?);
+/// assert_eq!(tree.root().total_len(), Some(4_000_000));
+///
+/// let leaf = tree.leaves_from(1_000_000, &mut nodes).unwrap().next().unwrap().unwrap();
+/// assert_eq!((leaf.offset, leaf.chunk.id), (1_000_000, ChunkId::new([25; 32])));
+/// # Ok::<(), Infallible>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChonkerTree {
     root: TreeRoot,

@@ -4,11 +4,14 @@ use proptest::prelude::*;
 use std::collections::HashMap;
 use std::convert::Infallible;
 
+mod hostile;
+mod locality;
+
 pub(in crate::chonkers) const KEY: [u8; 32] = [7; 32];
 pub(in crate::chonkers) const UNIT: u32 = 65_536;
 
 /// Nodes in memory; counts what is read.
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 pub(in crate::chonkers) struct Memory {
     pub(in crate::chonkers) nodes: HashMap<ChunkId, ChonkerNode>,
     pub(in crate::chonkers) reads: Vec<ChunkId>,
@@ -154,32 +157,6 @@ fn per_level(memory: &Memory, known: &Memory) -> Vec<usize> {
 }
 
 #[test]
-fn an_edit_of_one_chunk_makes_a_bounded_number_of_new_nodes_a_level() {
-    let leaves = sequence(1, 20_000);
-    let mut before = Memory::default();
-    build(&leaves, &mut before);
-    let mut worst = vec![0; usize::from(NODE_LEVEL_MAX) + 1];
-    let mut total = vec![0; worst.len()];
-    for case in 0..60u64 {
-        let at = usize::from(blake3::hash(&case.to_le_bytes()).as_bytes()[0]) * 78;
-        let mut edited = leaves.clone();
-        match case % 3 {
-            0 => edited.insert(at, chunk(u64::MAX - case, 1)),
-            1 => drop(edited.remove(at)),
-            _ => edited[at] = chunk(u64::MAX - case, 1),
-        }
-        let mut after = Memory::default();
-        build(&edited, &mut after);
-        for (level, count) in per_level(&after, &before).into_iter().enumerate() {
-            worst[level] = worst[level].max(count);
-            total[level] += count;
-        }
-    }
-    println!("new nodes a level: worst {worst:?}, total over 60 edits {total:?}");
-    assert!(worst.iter().all(|count| *count <= 8), "{worst:?}");
-}
-
-#[test]
 fn fan_out_is_near_sixteen_for_chunks_of_ordinary_length() {
     let leaves = sequence(2, 20_000);
     let mut memory = Memory::default();
@@ -187,26 +164,6 @@ fn fan_out_is_near_sixteen_for_chunks_of_ordinary_length() {
     let counts = per_level(&memory, &Memory::default());
     println!("{root:?} {counts:?}");
     assert!((700..=1800).contains(&counts[1]), "{counts:?}");
-}
-
-#[test]
-fn an_edit_in_periodic_or_repetitive_content_is_as_local() {
-    for names in [2u64, 3, 7, 40] {
-        let leaves: Vec<_> = (0..20_000u64)
-            .map(|i| if names == 40 { chunk(i * i % 1009 % names, 1) } else { chunk(i % names, 1) })
-            .collect();
-        let mut before = Memory::default();
-        build(&leaves, &mut before);
-        for at in (0..20_000).step_by(1_999) {
-            let mut edited = leaves.clone();
-            edited.insert(at, chunk(u64::MAX, 1));
-            let mut after = Memory::default();
-            let root = build(&edited, &mut after);
-            check_shape(UNIT, &root, &after);
-            let counts = per_level(&after, &before);
-            assert!(counts.iter().all(|count| *count <= 12), "{names} names, at {at}: {counts:?}");
-        }
-    }
 }
 
 #[test]
@@ -307,62 +264,4 @@ fn reading_from_an_offset_reads_one_path_of_nodes() {
         assert!((leaf.offset..leaf.offset + leaf.chunk.len).contains(&offset));
         assert_eq!(memory.reads.len(), usize::from(level));
     }
-}
-
-/// The error that reading a root gives, whose node is the given one.
-fn refused(level: u8, len: u64, repeat: u64, node: ChonkerNode) -> TreeError<Missing> {
-    let id = ChunkId::new([9; 32]);
-    let mut memory = Memory::default();
-    memory.nodes.insert(id, node);
-    let root = TreeRoot::Tree { level, id, len, repeat };
-    let diff = crate::chonkers::TreeDiff::between(
-        &TreeRoot::Tree { level: level.clamp(1, 16), id: ChunkId::new([8; 32]), len: 1, repeat: 1 },
-        &root,
-        &mut memory.clone(),
-    );
-    assert!(diff.is_err());
-    match ChonkerTree::new(root).leaves(&mut memory) {
-        Err(error) => error,
-        Ok(leaves) => leaves.take(10_000).find_map(Result::err).expect("an error"),
-    }
-}
-
-#[test]
-fn hostile_nodes_are_refused() {
-    let node = |level, children: &[TreeChild]| ChonkerNode { level, children: children.to_vec() };
-    let child = |len, repeat| TreeChild { len, repeat, ..chunk(1, 1) };
-    let good = node(1, &[child(5, 2)]);
-    assert!(matches!(refused(1, 10, 0, good.clone()), TreeError::EmptyChild { .. }));
-    assert!(matches!(refused(1, 0, 1, good.clone()), TreeError::EmptyChild { .. }));
-    assert!(matches!(refused(17, 10, 1, good.clone()), TreeError::TooDeep { level: 17, .. }));
-    assert!(matches!(refused(255, 10, 1, good.clone()), TreeError::TooDeep { .. }));
-    assert!(matches!(refused(1, 1 << 40, 1 << 30, good.clone()), TreeError::TooLong { .. }));
-    assert!(matches!(refused(2, 10, 1, good.clone()), TreeError::WrongLevel { expected: 2, found: 1, .. }));
-    assert!(matches!(refused(1, 11, 1, good), TreeError::WrongLen { expected: 11, found: 10, .. }));
-    assert!(matches!(refused(1, 10, 1, node(1, &[])), TreeError::WrongFanOut { found: 0, .. }));
-    assert!(matches!(refused(1, 1025, 1, node(1, &[child(1, 1); 1025])), TreeError::WrongFanOut { .. }));
-    assert!(matches!(refused(1, 10, 1, node(1, &[child(0, 7), child(10, 1)])), TreeError::EmptyChild { .. }));
-    assert!(matches!(refused(1, 10, 1, node(1, &[child(7, 0), child(10, 1)])), TreeError::EmptyChild { .. }));
-    assert!(matches!(refused(1, 10, 1, node(1, &[child(1 << 63, 2)])), TreeError::TooLong { .. }));
-    assert!(matches!(refused(1, 10, 1, node(1, &[child(1 << 63, 1); 3])), TreeError::TooLong { .. }));
-    assert!(matches!(refused(2, 10, 1, node(2, &[child(10, 1)])), TreeError::Source { level: 1, .. }));
-}
-
-#[test]
-fn an_error_ends_the_leaves() {
-    let mut memory = Memory::default();
-    let root = build(&sequence(4, 500), &mut memory);
-    let TreeRoot::Tree { id, .. } = root else { panic!("not empty") };
-    let second = memory.nodes[&id].children[1].id;
-    memory.nodes.remove(&second);
-    let all: Vec<_> = ChonkerTree::new(root).leaves(&mut memory).unwrap().collect();
-    assert!(all.len() > 1 && all[..all.len() - 1].iter().all(Result::is_ok));
-    assert!(matches!(all.last(), Some(Err(TreeError::Source { id, .. })) if *id == second));
-}
-
-#[test]
-#[should_panic(expected = "2^64 bytes")]
-fn content_of_over_two_to_the_64_bytes_is_no_content() {
-    let leaves = [TreeChild { len: 1 << 63, ..chunk(1, 1) }, TreeChild { len: 1 << 63, ..chunk(2, 1) }];
-    build(&leaves, &mut Memory::default());
 }

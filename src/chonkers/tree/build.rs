@@ -2,6 +2,7 @@
 
 use super::cutter::GroupCutter;
 use super::{ChonkerNode, LEVEL_FACTOR, NODE_CHILDREN_MAX, NodeSink, TreeChild, TreeRoot};
+use crate::limits::NODE_LEVEL_MAX;
 use std::collections::VecDeque;
 
 /// Makes a tree from a sequence of chunks.
@@ -190,6 +191,8 @@ impl Level {
 
     /// Makes a node of the first `size` items.
     fn put<S: NodeSink>(&mut self, size: usize, sink: &mut S) -> Result<TreeChild, S::Error> {
+        // Sixteen levels of the least fan-out seen (8) are 10^14 entries.
+        assert!(self.number < NODE_LEVEL_MAX, "a tree of fewer entries than any content has");
         let children: Vec<_> = self.items.drain(..size).collect();
         let len = children.iter().try_fold(0u64, |sum, child| sum.checked_add(child.total_len()?));
         let len = len.expect("content of less than 2^64 bytes");

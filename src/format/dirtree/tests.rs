@@ -156,6 +156,35 @@ fn entries_that_break_a_rule_are_neither_written_nor_read() {
     });
 }
 
+/// Replaces the one place where `old` stands.
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let places: Vec<_> = (0..bytes.len()).filter(|place| bytes[*place..].starts_with(old)).collect();
+    let [place] = places[..] else { panic!("{old:?} stands at {places:?}") };
+    [&bytes[..place], new, &bytes[place + old.len()..]].concat()
+}
+
+#[test]
+fn other_encodings_of_the_same_entries_are_refused() {
+    let ids = |name: &[u8], user: &[u8], xattr_value: &[u8]| DirEntry {
+        owner: Owner { user: user.to_vec(), ..owner(1) },
+        xattrs: vec![xattr("user.note", xattr_value)],
+        ..file(name)
+    };
+    let two =
+        DirNode::Leaf(vec![ids(b"a", b"first", b"1111"), ids(b"b", b"other", b"2222")]).encode().unwrap();
+    let twin_owners = replaced(&two, b"other", b"first");
+    let twin_sets = replaced(&two, b"2222", b"1111");
+    let linked = DirNode::Leaf(vec![DirEntry { hard_link: u64::MAX - 1, ..file(b"a") }]).encode().unwrap();
+    let no_group = replaced(&linked, &(u64::MAX - 1).to_le_bytes(), &[0; 8]);
+    let content = ContentRoot::Tree { level: 9, id: ChunkId::new([1; 32]), len: 77, repeat: 2 };
+    let tree = entry(b"a", EntryKind::File { content, sparse: false });
+    let tree = DirNode::Leaf(vec![tree]).encode().unwrap();
+    let no_tree = replaced(&tree, &[77, 9, 2, 1], &[77, 0, 1, 1]);
+    for bytes in [twin_owners, twin_sets, no_group, no_tree] {
+        assert!(matches!(DirNode::decode(&bytes), Err(DecodeError::Invalid { .. })), "{bytes:02x?}");
+    }
+}
+
 #[test]
 fn nodes_that_break_a_rule_are_neither_written_nor_read() {
     let child = |entries| DirChild { first: b"a".to_vec(), id: ChunkId::new([1; 32]), entries };

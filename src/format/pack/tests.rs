@@ -138,6 +138,22 @@ fn a_directory_that_does_not_add_up_is_neither_written_nor_read() {
 }
 
 #[test]
+fn a_run_of_kinds_that_is_cut_in_two_is_refused() {
+    let mut directory = directory();
+    directory.objects.iter_mut().for_each(|object| object.kind = ObjectKind::Chunk);
+    let bytes = directory.encode().unwrap();
+    let run = 4 + 2 + 3 + 2 + 2;
+    assert_eq!(bytes[run..run + 2], [ObjectKind::Chunk as u8, 3]);
+    let cut = [&bytes[..run], &[1, 1, 1, 2], &bytes[run + 2..]].concat();
+    assert_eq!(PackDirectory::decode(&bytes), Ok(directory));
+    assert!(matches!(PackDirectory::decode(&cut), Err(DecodeError::Invalid { .. })));
+    for run_len in [0, 4] {
+        let wrong = [&bytes[..=run], &[run_len], &bytes[run + 2..]].concat();
+        assert!(PackDirectory::decode(&wrong).is_err());
+    }
+}
+
+#[test]
 fn a_block_of_more_objects_or_bytes_than_allowed_is_refused() {
     let block = |objects: Vec<ObjectEntry>| PackDirectory {
         blocks: vec![BlockEntry { stored_len: 1, codec: BlockCodec::Zstd, objects: objects.len() as u32 }],

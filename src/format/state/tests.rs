@@ -123,7 +123,10 @@ fn nothing_follows_an_error_of_the_source_or_of_the_bytes() {
 #[test]
 fn hostile_streams_are_refused_without_much_memory() {
     let head = [&MAGIC[..], &[1, 0]].concat();
-    let hostile: [&[u8]; 7] = [
+    let shares_too_little = [0, 2, b'a', b'b', 0, 1, 2, b'b', b'c', 0];
+    assert!(decode(&[&head[..], &shares_too_little[..5]].concat()[..]).is_ok());
+    let hostile: [&[u8]; 8] = [
+        &shares_too_little,
         &[1, 0],
         &[0, 1, 0, 0],
         &[0, 0xff, 0xff, 0xff, 0xff, 0x0f],

@@ -287,9 +287,12 @@ pub fn limit(what: &'static str, found: u64, max: u64) -> Result<(), DecodeError
 /// Errors with [`DecodeError::Invalid`] unless all `items` differ. `what` names them.
 pub(crate) fn ensure_distinct<T: std::hash::Hash + Eq>(
     what: &'static str,
-    items: impl Iterator<Item = T>,
+    items: impl ExactSizeIterator<Item = T>,
 ) -> Result<(), DecodeError> {
-    let mut seen = std::collections::HashSet::new();
+    if items.len() < 2 {
+        return Ok(());
+    }
+    let mut seen = std::collections::HashSet::with_capacity(items.len());
     for item in items {
         if !seen.insert(item) {
             return Err(DecodeError::Invalid { what, why: "one stands there twice" });

@@ -32,18 +32,26 @@ const TREE: u8 = 0x40;
 const LINKED: u8 = 0x80;
 
 /// Distinct values in the order in which they first come up.
-struct Table<T>(HashMap<T, usize>, Vec<T>);
+struct Table<T> {
+    items: Vec<T>,
+    numbers: HashMap<T, usize>,
+    /// Number that was asked for last: neighbours are often alike.
+    last: usize,
+}
 
 impl<T: Copy + Eq + Hash> Table<T> {
     fn new() -> Self {
-        Self(HashMap::new(), Vec::new())
+        Self { items: Vec::new(), numbers: HashMap::new(), last: 0 }
     }
 
     fn number(&mut self, value: T) -> usize {
-        *self.0.entry(value).or_insert_with(|| {
-            self.1.push(value);
-            self.1.len() - 1
-        })
+        if self.items.get(self.last) != Some(&value) {
+            self.last = *self.numbers.entry(value).or_insert(self.items.len());
+            if self.last == self.items.len() {
+                self.items.push(value);
+            }
+        }
+        self.last
     }
 }
 
@@ -111,17 +119,17 @@ fn encode_attributes(writer: &mut Writer, entries: &[DirEntry]) {
         let xattrs = if xattrs.is_empty() { 0 } else { sets.number(&xattrs[..]) + 1 };
         numbers.push(table.number(Attributes { mode: *mode, owner: owners.number(owner), xattrs }));
     }
-    writer.count(owners.1.len());
-    for Owner { uid, gid, user, group } in owners.1 {
+    writer.count(owners.items.len());
+    for Owner { uid, gid, user, group } in owners.items {
         writer.varint((*uid).into());
         writer.varint((*gid).into());
         writer.prefixed(user);
         writer.prefixed(group);
     }
-    writer.count(sets.1.len());
-    sets.1.into_iter().for_each(|set| encode_set(writer, set));
-    writer.count(table.1.len());
-    for Attributes { mode, owner, xattrs } in table.1 {
+    writer.count(sets.items.len());
+    sets.items.into_iter().for_each(|set| encode_set(writer, set));
+    writer.count(table.items.len());
+    for Attributes { mode, owner, xattrs } in table.items {
         writer.varint(mode.into());
         writer.count(owner);
         writer.count(xattrs);

@@ -24,14 +24,19 @@ impl IndexRow {
     }
 
     fn decode(bytes: &[u8; Self::LEN]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(WHAT, bytes);
-        let locator = Locator::new(reader.array()?);
-        let (pack, block, slot) = (reader.u16()?, reader.u16()?, reader.u16()?);
-        let kind =
-            ObjectKind::from_u8(reader.u8()?).ok_or_else(|| reader.invalid("a row's kind is unknown"))?;
-        let flags = reader.u8()?;
-        reader.ensure(flags & !FLAGS == 0, "a row has unknown flags")?;
-        Ok(Self { locator, kind, pack, block, slot, flags })
+        let number = |place: usize| u16::from_le_bytes([bytes[place], bytes[place + 1]]);
+        let rule = Reader::new(WHAT, &[]);
+        let flags = bytes[23];
+        rule.ensure(flags & !FLAGS == 0, "a row has unknown flags")?;
+        let kind = ObjectKind::from_u8(bytes[22]).ok_or_else(|| rule.invalid("a row's kind is unknown"))?;
+        Ok(Self {
+            locator: locator(bytes),
+            kind,
+            pack: number(16),
+            block: number(18),
+            slot: number(20),
+            flags,
+        })
     }
 }
 

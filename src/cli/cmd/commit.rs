@@ -1,0 +1,352 @@
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use warp::compress::Level;
+use warp::format::dirtree::Timestamp;
+use warp::ops::{self, CommitOutcome, CommitRequest, Source};
+use warp::repo::VersionInfo;
+
+use super::stream::CommandOutput;
+use crate::cli::args::{LatestArgs, ScanArgs};
+use crate::cli::context::{Context, Opened};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::ui::{Paint, Ui};
+use crate::cli::{escape, history, json, signals, size, time};
+
+/// Record files as a new commit
+///
+/// In a working directory all of it is recorded. In a repository made with `warp init --bare` say which paths.
+///
+/// Files whose size, times and inode are as in the parent commit are not read again. A path that cannot be read is
+/// reported, the commit goes on, and the exit code is 3. If nothing has changed, no commit is made.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  warp commit -m 'second draft'                      a working directory
+  warp -r /mnt/backup commit ~ /etc                  paths, into a stand-alone repository
+  warp commit --exclude '*.o' --exclude-caches ~     without what can be made again
+  pg_dump db | warp commit --stdin --stdin-filename db.sql
+  warp commit --stdin-filename db.sql --stdin-from-command -- pg_dump db
+  find . -newer mark -print0 | warp commit --files-from0 -
+
+A file .warpignore in any directory excludes what it lists, written as in .gitignore.")]
+pub(crate) struct Args {
+    /// What to record; with --stdin-from-command: the command
+    #[arg(value_name = "PATH")]
+    paths: Vec<OsString>,
+
+    /// Describe the commit
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+
+    /// Add a tag to the commit; may be repeated
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+
+    /// Record another name of the host
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+
+    /// Record another author
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+
+    /// Compare with this commit instead of the newest one of the branch
+    #[arg(long, value_name = "REV")]
+    parent: Option<String>,
+
+    /// Record on this branch
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+
+    /// Record another time, as in 2026-11-22 or "2026-11-22 13:58"
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    time: Option<Timestamp>,
+
+    /// Show what would be recorded, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// Read every file, whatever its times say
+    #[arg(short, long)]
+    force: bool,
+
+    /// Make a commit even if nothing has changed
+    #[arg(long)]
+    allow_empty: bool,
+
+    /// Replace the last commit of the branch
+    #[arg(long, conflicts_with = "parent")]
+    amend: bool,
+
+    /// Compress with a zstd level from 1 to 22, auto, or off
+    #[arg(long, value_name = "LEVEL", value_parser = compression)]
+    compression: Option<Compression>,
+
+    /// Record standard input as one file
+    #[arg(long, conflicts_with_all = ["paths", "stdin_from_command", "files_from", "files_from0"])]
+    stdin: bool,
+
+    /// Name of the file that a stream is recorded as
+    #[arg(long, value_name = "NAME", default_value = "stdin")]
+    stdin_filename: OsString,
+
+    /// Record what a command prints as one file; write the command behind --. No commit is made if it fails
+    #[arg(long, conflicts_with_all = ["files_from", "files_from0"])]
+    stdin_from_command: bool,
+
+    /// Read paths from a file, one a line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    files_from: Vec<PathBuf>,
+
+    /// Read paths from a file, with a NUL byte behind each; - is standard input
+    #[arg(long, value_name = "FILE")]
+    files_from0: Vec<PathBuf>,
+
+    #[command(flatten)]
+    scan: ScanArgs,
+}
+
+/// How to compress, as written on the command line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compression(pub(crate) Level);
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Level::Auto => f.write_str("auto"),
+            Level::Off => f.write_str("off"),
+            Level::Zstd(level) => write!(f, "{level}"),
+        }
+    }
+}
+
+/// Reads `auto`, `off`, or a level.
+pub(crate) fn compression(text: &str) -> Result<Compression, String> {
+    match (text, text.parse()) {
+        ("auto", _) => Ok(Compression(Level::Auto)),
+        ("off", _) => Ok(Compression(Level::Off)),
+        (_, Ok(level @ 1..=22)) => Ok(Compression(Level::Zstd(level))),
+        _ => Err("write auto, off, or a zstd level from 1 to 22".to_owned()),
+    }
+}
+
+pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
+    let scan = args.scan.settings(ctx)?;
+    let level = level(ctx, args)?;
+    let listed = listed_paths(ctx, args)?;
+    check_some_exist(&listed)?;
+    let opened = ctx.open()?;
+    let before = if args.amend { amended(ctx, args, &opened, &listed)? } else { None };
+    let parent = args.parent.as_deref().map(|rev| opened.resolve(rev, &LatestArgs::default())).transpose()?;
+    let source = source(&opened, args, listed)?;
+    let streamed = matches!(source, Source::Stream { .. });
+    let before = before.as_ref().map(|version| &version.commit);
+    let request = CommitRequest {
+        source,
+        scan,
+        message: args.message.clone().or_else(|| Some(before?.message.clone())).unwrap_or_default(),
+        author: author(ctx, args, before.map(|commit| commit.author.as_str())),
+        host: args.host.clone().unwrap_or_else(|| ctx.host()),
+        tags: before.filter(|_| args.tag.is_empty()).map_or(args.tag.clone(), |commit| commit.tags.clone()),
+        branch: args.branch.clone(),
+        parent,
+        amend: args.amend,
+        allow_empty: args.allow_empty,
+        force: args.force,
+        dry_run: args.dry_run,
+        compression: level,
+        threads: ctx.threads(),
+        workdir: opened.own_workdir()?,
+        time: args.time.unwrap_or_else(time::now),
+    };
+    let message = request.message.clone();
+    let progress = ui.progress();
+    if streamed {
+        // A read from a terminal or pipe does not end for a signal: stop at once, before an end that the signal caused
+        // at the other side looks like the end of the data.
+        signals::listen(false);
+    }
+    let done = ops::commit(&opened.repo, request, &progress)?;
+    drop(progress);
+    report(ui, &done, &message)?;
+    Ok(Exit::for_problems(done.problems))
+}
+
+fn level(ctx: &Context, args: &Args) -> Result<Option<Level>, CliError> {
+    let set = ctx.settings.compression.as_deref().map(compression).transpose();
+    let set = set.map_err(|why| CliError::usage(format!("the setting `compression`: {why}")))?;
+    Ok(args.compression.or(set).map(|level| level.0))
+}
+
+fn author(ctx: &Context, args: &Args, before: Option<&str>) -> String {
+    let usual = || ctx.settings.author.clone().unwrap_or_else(|| ctx.who());
+    args.author.clone().or_else(|| before.map(str::to_owned)).unwrap_or_else(usual)
+}
+
+/// The commit that `--amend` replaces: it lends its message, author and tags.
+fn amended(
+    ctx: &Context,
+    args: &Args,
+    opened: &Opened,
+    paths: &[PathBuf],
+) -> Result<Option<VersionInfo>, CliError> {
+    let host = Some(args.host.clone().unwrap_or_else(|| ctx.host()));
+    let latest = LatestArgs { host, tag: Vec::new(), path: paths.to_vec() };
+    let revision = match &args.branch {
+        Some(branch) => format!("heads/{branch}"),
+        None => opened.default_revision().to_owned(),
+    };
+    Ok(Some(opened.version(&revision, &latest)?))
+}
+
+/// All paths of the command line and of lists, absolute.
+fn listed_paths(ctx: &Context, args: &Args) -> Result<Vec<PathBuf>, CliError> {
+    if args.stdin_from_command {
+        return Ok(Vec::new());
+    }
+    let mut paths: Vec<PathBuf> = args.paths.iter().map(PathBuf::from).collect();
+    for (files, end) in [(&args.files_from, b'\n'), (&args.files_from0, b'\0')] {
+        for file in files {
+            paths.extend(read_list(file, end)?);
+        }
+    }
+    let asked = !(args.files_from.is_empty() && args.files_from0.is_empty());
+    if asked && paths.is_empty() {
+        return Err(CliError::failed("the lists of paths are empty"));
+    }
+    Ok(paths.iter().map(|path| anchored(ctx, path)).collect())
+}
+
+/// An absolute path; where `..` could follow a symbolic link, what the system says it is.
+fn anchored(ctx: &Context, path: &Path) -> PathBuf {
+    let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
+    let real = if climbs { path.canonicalize().ok() } else { None };
+    real.unwrap_or_else(|| ctx.absolute(path))
+}
+
+fn read_list(file: &Path, end: u8) -> Result<Vec<PathBuf>, CliError> {
+    let mut bytes = Vec::new();
+    let read = match file == Path::new("-") {
+        true => io::stdin().lock().read_to_end(&mut bytes),
+        false => std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| CliError::file("read paths from", file, error))?;
+    let lines = bytes.split(|byte| *byte == end).filter(|line| !line.is_empty());
+    Ok(lines.map(|line| OsString::from_vec(line.to_vec()).into()).collect())
+}
+
+/// A misspelled path is better known before a password is asked for; one of several may be missing.
+fn check_some_exist(paths: &[PathBuf]) -> Result<(), CliError> {
+    let missing =
+        |path: &PathBuf| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    match paths {
+        [] => Ok(()),
+        all if !all.iter().all(missing) => Ok(()),
+        [one, ..] => Err(CliError::failed(format!("{} does not exist", escape::path(one)))),
+    }
+}
+
+fn source(opened: &Opened, args: &Args, paths: Vec<PathBuf>) -> Result<Source, CliError> {
+    let streamed = args.stdin || args.stdin_from_command;
+    if let Some(workdir) = &opened.workdir {
+        let all_of_it = paths.iter().all(|path| path.canonicalize().is_ok_and(|path| path == workdir.root));
+        if streamed || !all_of_it {
+            let root = escape::path(&workdir.root).into_owned();
+            let error =
+                CliError::usage(format!("a commit of the working directory {root} records all of it"));
+            return Err(error.hint("leave out the paths; or use a repository made with `warp init --bare`"));
+        }
+        return Ok(Source::WorkDir(workdir.root.clone()));
+    }
+    if streamed {
+        return stream(args);
+    }
+    match paths.is_empty() {
+        true => Err(CliError::usage("say which paths to record").hint("as in `warp commit ~`")),
+        false => Ok(Source::Paths(paths)),
+    }
+}
+
+fn stream(args: &Args) -> Result<Source, CliError> {
+    let reader: Box<dyn Read + Send> = match args.stdin_from_command {
+        true => Box::new(CommandOutput::start(&args.paths)?),
+        false => Box::new(io::stdin()),
+    };
+    Ok(Source::Stream { name: args.stdin_filename.as_bytes().to_vec(), reader })
+}
+
+fn report(ui: &mut Ui, done: &CommitOutcome, message: &str) -> Result<(), CliError> {
+    if ui.is_json() {
+        return Ok(ui.json(&json::CommitSummary::new(done))?);
+    }
+    if ui.is_quiet() {
+        return Ok(());
+    }
+    let line = match done.commit {
+        Some(id) => {
+            let branch = escape::line(&done.branch);
+            let root = if done.parent.is_none() { " (root commit)" } else { "" };
+            let id = ui.paint(Paint::Yellow, &id.short()).into_owned();
+            format!("[{branch}{root} {id}] {}", history::title(message))
+        }
+        None if done.dry_run => {
+            format!("would commit to {}; nothing was written", escape::line(&done.branch))
+        }
+        None => "nothing to commit, tree unchanged".to_owned(),
+    };
+    writeln!(ui.out(), "{line}")?;
+    counts(ui, done);
+    Ok(())
+}
+
+fn counts(ui: &mut Ui, done: &CommitOutcome) {
+    let stats = &done.stats;
+    ui.status(format_args!(
+        " {} new, {} changed, {} unchanged",
+        size::count(done.new_files, "file", "files"),
+        done.changed_files,
+        done.unchanged_files
+    ));
+    ui.status(format_args!(
+        " {} of {} new, {} stored, in {}",
+        size::human(stats.new_bytes),
+        size::human(stats.bytes),
+        size::human(stats.stored_bytes),
+        time::duration(stats.duration_ms)
+    ));
+    if done.problems > 0 {
+        let paths = size::count(done.problems, "path", "paths");
+        ui.warn(format_args!("{paths} could not be read; the commit holds the rest"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compression_is_a_level_or_a_word() {
+        for text in ["auto", "off", "1", "22"] {
+            assert_eq!(compression(text).unwrap().to_string(), text);
+        }
+        for wrong in ["", "0", "23", "-1", "zstd", "AUTO"] {
+            assert!(compression(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lists_of_paths_may_hold_any_byte_but_their_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("list");
+        std::fs::write(&list, b"a\xff\n\nb c\n").unwrap();
+        let names = |end| -> Vec<Vec<u8>> {
+            read_list(&list, end).unwrap().into_iter().map(|path| path.into_os_string().into_vec()).collect()
+        };
+        assert_eq!(names(b'\n'), [b"a\xff".to_vec(), b"b c".to_vec()]);
+        assert_eq!(names(b'\0'), [b"a\xff\n\nb c\n".to_vec()]);
+    }
+}

@@ -1,0 +1,93 @@
+//! One verb a file.
+
+mod archive;
+mod branch;
+mod cat;
+mod checkout;
+mod commit;
+mod completions;
+mod config;
+mod diff;
+mod find;
+mod init;
+mod key;
+mod log;
+mod ls;
+mod restore;
+mod show;
+mod stats;
+mod status;
+mod stream;
+mod switch;
+mod tag;
+mod undo;
+mod util;
+
+use super::Cli;
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::ui::Ui;
+
+/// The verbs, in the order in which help lists them.
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum Command {
+    Init(init::Args),
+    Commit(Box<commit::Args>),
+    Status(status::Args),
+    Log(log::Args),
+    Show(show::Args),
+    Diff(diff::Args),
+    Ls(ls::Args),
+    Cat(cat::Args),
+    Find(find::Args),
+    Stats(stats::Args),
+    Checkout(checkout::Args),
+    Switch(switch::Args),
+    Restore(restore::Args),
+    Archive(archive::Args),
+    Branch(branch::Args),
+    Tag(tag::Args),
+    Undo(undo::Args),
+    Key(key::Args),
+    Config(config::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Util(util::Args),
+}
+
+/// Runs a verb that needs neither settings nor a repository; `None` if this one does.
+pub(crate) fn run_alone(ui: &mut Ui, cli: &Cli) -> Option<Result<Exit, CliError>> {
+    match &cli.command {
+        Command::Completions(args) => Some(completions::run(ui, args)),
+        Command::Util(args) => Some(util::run(args)),
+        Command::Config(args) => config::run_on_file(ui, &cli.globals, args),
+        _ => None,
+    }
+}
+
+/// Runs a verb.
+pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Init(args) => init::run(ui, ctx, args),
+        Command::Commit(args) => commit::run(ui, ctx, args),
+        Command::Status(args) => status::run(ui, ctx, args),
+        Command::Log(args) => log::run(ui, ctx, args),
+        Command::Show(args) => show::run(ui, ctx, args),
+        Command::Diff(args) => diff::run(ui, ctx, args),
+        Command::Ls(args) => ls::run(ui, ctx, args),
+        Command::Cat(args) => cat::run(ui, ctx, args),
+        Command::Find(args) => find::run(ui, ctx, args),
+        Command::Stats(args) => stats::run(ui, ctx, args),
+        Command::Checkout(args) => checkout::run(ui, ctx, args),
+        Command::Switch(args) => switch::run(ui, ctx, args),
+        Command::Restore(args) => restore::run(ui, ctx, args),
+        Command::Archive(args) => archive::run(ui, ctx, args),
+        Command::Branch(args) => branch::run(ui, ctx, args),
+        Command::Tag(args) => tag::run(ui, ctx, args),
+        Command::Undo(args) => undo::run(ui, ctx, args),
+        Command::Key(args) => key::run(ui, ctx, args),
+        Command::Config(args) => config::run(ui, ctx, args),
+        Command::Completions(args) => completions::run(ui, args),
+        Command::Util(args) => util::run(args),
+    }
+}

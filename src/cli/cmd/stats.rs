@@ -1,0 +1,94 @@
+use serde::Serialize;
+use warp::ops::{self, RepositoryStats};
+
+use crate::cli::args::LatestArgs;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::size::human;
+use crate::cli::ui::Ui;
+
+/// Show how large the repository is, and what it saves
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  warp stats                    all commits
+  warp stats latest             one of them")]
+pub(crate) struct Args {
+    /// Count the files of these revisions; without any: of all commits
+    #[arg(value_name = "REV")]
+    revisions: Vec<String>,
+
+    #[command(flatten)]
+    latest: LatestArgs,
+}
+
+#[derive(Serialize)]
+struct Stats {
+    message_type: &'static str,
+    snapshots_count: u64,
+    /// Bytes of all files of the counted commits.
+    total_uncompressed_size: u64,
+    unique_size: u64,
+    dedup_ratio: f64,
+    /// Bytes of the whole repository.
+    total_size: u64,
+    total_blob_count: u64,
+    packs_count: u64,
+    packs_size: u64,
+    index_size: u64,
+    log_entries: u64,
+    log_size: u64,
+}
+
+pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
+    let opened = ctx.open()?;
+    let commits = match args.revisions.is_empty() {
+        true => opened.repo.timeline().commits(),
+        false => {
+            args.revisions.iter().map(|rev| opened.resolve(rev, &args.latest)).collect::<Result<_, _>>()?
+        }
+    };
+    let progress = ui.progress();
+    let stats = ops::stats(&opened.repo, &commits, &progress)?;
+    drop(progress);
+    if ui.is_json() {
+        ui.json(&as_json(&stats))?;
+        return Ok(Exit::Done);
+    }
+    for (what, value) in table(&stats, commits.len()) {
+        writeln!(ui.out(), "{what:<22} {value}")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(stats: &RepositoryStats) -> Stats {
+    Stats {
+        message_type: "stats",
+        snapshots_count: stats.commits,
+        total_uncompressed_size: stats.file_bytes,
+        unique_size: stats.unique_bytes,
+        dedup_ratio: stats.dedup_ratio,
+        total_size: stats.total_bytes,
+        total_blob_count: stats.objects,
+        packs_count: stats.packs,
+        packs_size: stats.pack_bytes,
+        index_size: stats.index_bytes,
+        log_entries: stats.log_entries,
+        log_size: stats.log_bytes,
+    }
+}
+
+fn table(stats: &RepositoryStats, counted: usize) -> Vec<(&'static str, String)> {
+    vec![
+        ("Commits:", stats.commits.to_string()),
+        ("Commits counted here:", counted.to_string()),
+        ("Bytes of their files:", human(stats.file_bytes)),
+        ("Bytes that differ:", human(stats.unique_bytes)),
+        ("Deduplication:", format!("{:.2} x", stats.dedup_ratio)),
+        ("Objects:", stats.objects.to_string()),
+        ("Packs:", format!("{} in {}", human(stats.pack_bytes), stats.packs)),
+        ("Index:", human(stats.index_bytes)),
+        ("Log:", format!("{} in {} entries", human(stats.log_bytes), stats.log_entries)),
+        ("Whole repository:", human(stats.total_bytes)),
+    ]
+}

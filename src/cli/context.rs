@@ -1,0 +1,370 @@
+//! What a command works on: settings, the repository that they lead to, and what paths and revisions mean there.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use warp::format::config::KdfParams;
+use warp::id::CommitId;
+use warp::ops;
+use warp::repo::{Client, Credentials, ErrorKind, Head, Repository, ResolveContext, VersionInfo, WorkDir};
+use warp::store::{LocalStore, OsVfs, StorageBackend};
+
+use super::args::{GlobalArgs, LatestArgs};
+use super::config::{self, UserConfig};
+use super::error::{CliError, Exit, NO_REPOSITORY_HINT};
+use super::password::Source;
+use super::settings::Settings;
+use super::{escape, time};
+
+/// Name of the folder that makes the folder around it a working directory.
+pub(crate) const DOT_WARP: &str = ".warp";
+/// How often a password is asked for at a terminal.
+const ATTEMPTS: u32 = 3;
+/// Cost of deriving a key from a password: RFC 9106's second recommended choice, on one lane more or less.
+const KDF: KdfParams = KdfParams { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
+
+/// The command line's surroundings.
+pub(crate) struct Context {
+    pub(crate) globals: GlobalArgs,
+    /// Environment over profile over the rest of the file.
+    pub(crate) settings: Settings,
+    env: Settings,
+    user: UserConfig,
+    home: Option<PathBuf>,
+    cwd: PathBuf,
+}
+
+/// Where a repository lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location {
+    /// The repository itself.
+    pub(crate) dir: PathBuf,
+    /// The folder around it, if it is a `.warp`.
+    pub(crate) root: Option<PathBuf>,
+}
+
+impl Context {
+    /// Reads the environment and the user's settings.
+    pub(crate) fn new(globals: GlobalArgs) -> Result<Self, CliError> {
+        let home = config::home();
+        let env = Settings::from_env(|name| std::env::var(name).ok()).map_err(CliError::usage)?;
+        let user = match config::path(home.as_deref()) {
+            Ok(path) => UserConfig::load(&path, profile(&globals).as_deref(), home.as_deref())?,
+            Err(_) => UserConfig::default(),
+        };
+        let cwd = std::env::current_dir().map_err(|error| CliError::file("find", Path::new("."), error))?;
+        Ok(Self { settings: env.clone().over(user.merged()), globals, env, user, home, cwd })
+    }
+
+    /// The layers of settings with their names, the strongest first.
+    pub(crate) fn layers(&self) -> [(&'static str, &Settings); 3] {
+        [("environment", &self.env), ("profile", &self.user.profile), ("file", &self.user.base)]
+    }
+
+    /// How many threads work; 0: one for each core.
+    pub(crate) fn threads(&self) -> usize {
+        self.globals.threads.or(self.settings.threads).unwrap_or(0)
+    }
+
+    /// Name of this host.
+    pub(crate) fn host(&self) -> String {
+        let system = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+        self.settings.host.clone().unwrap_or_else(system)
+    }
+
+    /// `user@host`.
+    pub(crate) fn who(&self) -> String {
+        let name = uzers::get_current_username().map(|name| name.to_string_lossy().into_owned());
+        format!("{}@{}", name.unwrap_or_else(|| uzers::get_current_uid().to_string()), self.host())
+    }
+
+    /// A path below the current directory.
+    pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
+        lexical(&self.cwd.join(path))
+    }
+
+    /// Where a password comes from: the command line, the environment, the settings, a terminal.
+    fn password_source(&self) -> Source {
+        let flags = Settings {
+            key_file: self.globals.key_file.clone(),
+            password_file: self.globals.password_file.clone(),
+            password_command: self.globals.password_command.clone(),
+            ..Settings::default()
+        };
+        let variable = || std::env::var_os("WARP_PASSWORD").map(|_| Source::Variable("WARP_PASSWORD"));
+        let given = Source::of(&flags).or_else(|| Source::of(&self.env)).or_else(variable);
+        given.or_else(|| Source::of(&self.settings)).unwrap_or(Source::Prompt)
+    }
+
+    /// The password of a repository that is being made.
+    pub(crate) fn new_credentials(&self) -> Result<Credentials, CliError> {
+        self.password_source().read("Password for the new repository: ", true)
+    }
+
+    /// Finds the repository: `-r`, `WARP_REPOSITORY`, settings, the nearest `.warp` upwards.
+    pub(crate) fn locate(&self) -> Result<Location, CliError> {
+        let named = self.globals.repo.as_ref().or(self.settings.repository.as_ref());
+        if let Some(dir) = named {
+            return Ok(named_location(&self.cwd.join(dir)));
+        }
+        let mut upwards = self.cwd.ancestors().filter(|folder| folder.join(DOT_WARP).is_dir());
+        upwards.next().map(named_location).ok_or_else(|| {
+            let message = format!(
+                "no repository: {} and no folder above it holds a {DOT_WARP}",
+                escape::path(&self.cwd)
+            );
+            CliError::new(Exit::NoRepository, message).hint(NO_REPOSITORY_HINT)
+        })
+    }
+
+    /// Who works on a repository, and from where.
+    pub(crate) fn client(&self) -> Result<Client, CliError> {
+        Ok(Client {
+            state_dir: config::state_dir(self.home.as_deref())?,
+            who: self.who(),
+            host: self.host(),
+            now: time::now,
+            utc_offset: time::utc_offset(time::now()),
+            accept_rollback: self.globals.accept_rollback,
+        })
+    }
+
+    /// Finds and opens the repository, asking for its password if it has one.
+    pub(crate) fn open(&self) -> Result<Opened, CliError> {
+        let location = self.locate()?;
+        let store: Arc<dyn StorageBackend> =
+            Arc::new(LocalStore::open(&location.dir, Arc::new(OsVfs::new()))?);
+        let probe = Repository::probe(store.as_ref())?;
+        let repo = match probe.encrypted {
+            true => self.unlock(&store, &location)?,
+            false => Repository::open(store, Credentials::None, self.client()?)?,
+        };
+        let root = location.root.filter(|_| probe.worktree);
+        let workdir = root.map(|root| WorkDir::open(&root)).transpose()?;
+        Ok(Opened { repo, workdir, cwd: self.cwd.clone() })
+    }
+
+    /// Opens an encrypted repository; at a terminal a wrong password may be corrected.
+    fn unlock(&self, store: &Arc<dyn StorageBackend>, location: &Location) -> Result<Repository, CliError> {
+        let source = self.password_source();
+        let question = format!("Password for {}: ", escape::path(&location.dir));
+        let mut attempt = 1;
+        loop {
+            let credentials = source.read(&question, false)?;
+            match Repository::open(Arc::clone(store), credentials, self.client()?) {
+                Err(error) if again(&error, &source) && attempt < ATTEMPTS => attempt += 1,
+                result => return Ok(result?),
+            }
+        }
+    }
+}
+
+fn again(error: &warp::repo::RepoError, source: &Source) -> bool {
+    error.kind() == ErrorKind::WrongPassword && *source == Source::Prompt
+}
+
+/// The profile that the command line or the environment names.
+pub(crate) fn profile(globals: &GlobalArgs) -> Option<String> {
+    let variable = || std::env::var("WARP_PROFILE").ok().filter(|name| !name.is_empty());
+    globals.profile.clone().or_else(variable)
+}
+
+/// Cost of deriving a new key. The feature `testing` makes it cheap where `WARP_TESTING_KDF=1` asks for it.
+pub(crate) fn kdf() -> KdfParams {
+    #[cfg(feature = "testing")]
+    if std::env::var_os("WARP_TESTING_KDF").is_some_and(|value| value == "1") {
+        return KdfParams { memory_kib: 8, passes: 1, lanes: 1 };
+    }
+    KDF
+}
+
+/// `DIR` where it holds a `.warp`, a `.warp` itself, or a stand-alone repository.
+fn named_location(dir: &Path) -> Location {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    if dir.join(DOT_WARP).is_dir() {
+        return Location { root: Some(dir.clone()), dir: dir.join(DOT_WARP) };
+    }
+    let around = dir.parent().filter(|_| dir.file_name() == Some(OsStr::new(DOT_WARP)));
+    Location { root: around.map(Path::to_owned), dir: dir.clone() }
+}
+
+/// An open repository, and the working directory around it, if there is one.
+pub(crate) struct Opened {
+    pub(crate) repo: Repository,
+    pub(crate) workdir: Option<WorkDir>,
+    cwd: PathBuf,
+}
+
+impl Opened {
+    /// Where the working directory stands.
+    pub(crate) fn head(&self) -> Result<Option<Head>, CliError> {
+        Ok(self.workdir.as_ref().map(WorkDir::head).transpose()?)
+    }
+
+    /// The working directory, or an error that says what to use instead.
+    pub(crate) fn need_workdir(&self, instead: &str) -> Result<&WorkDir, CliError> {
+        self.workdir.as_ref().ok_or_else(|| {
+            let message = format!("{} has no working directory", escape::line(&self.repo.location()));
+            CliError::failed(message).hint(instead)
+        })
+    }
+
+    /// A working directory of one's own, for requests that take it.
+    pub(crate) fn own_workdir(&self) -> Result<Option<WorkDir>, CliError> {
+        Ok(self.workdir.as_ref().map(|workdir| WorkDir::open(&workdir.root)).transpose()?)
+    }
+
+    /// The revision that a command means when none is named.
+    pub(crate) fn default_revision(&self) -> &'static str {
+        if self.workdir.is_some() { "HEAD" } else { "latest" }
+    }
+
+    /// The commit of a revision; `latest` obeys the filters.
+    pub(crate) fn resolve(&self, revision: &str, latest: &LatestArgs) -> Result<CommitId, CliError> {
+        let context = ResolveContext {
+            head: self.head()?,
+            now: time::now(),
+            host: latest.host.clone(),
+            paths: latest
+                .path
+                .iter()
+                .map(|path| lexical(&self.cwd.join(path)).into_os_string().into_vec())
+                .collect(),
+            tags: latest.tag.clone(),
+        };
+        Ok(self.repo.resolve(revision, &context)?)
+    }
+
+    /// The commit of a revision, with its content.
+    pub(crate) fn version(&self, revision: &str, latest: &LatestArgs) -> Result<VersionInfo, CliError> {
+        Ok(self.repo.version(self.resolve(revision, latest)?)?)
+    }
+
+    /// The commit that HEAD stands on; `None` before the first one.
+    pub(crate) fn head_commit(&self) -> Result<Option<CommitId>, CliError> {
+        Ok(match self.head()? {
+            Some(Head::Branch(name)) => self.repo.timeline().refs().get(&format!("heads/{name}")).copied(),
+            Some(Head::Detached(id)) => Some(id),
+            None => None,
+        })
+    }
+
+    /// The live files that a commit is compared with: the working directory, or the paths that it was made of.
+    pub(crate) fn live(&self, commit: CommitId) -> Result<ops::Source, CliError> {
+        Ok(match &self.workdir {
+            Some(workdir) => ops::Source::WorkDir(workdir.root.clone()),
+            None => {
+                let paths = self.repo.version(commit)?.commit.paths;
+                ops::Source::Paths(paths.into_iter().map(|path| OsString::from_vec(path).into()).collect())
+            }
+        })
+    }
+
+    /// Where the live tree's root lies on this host.
+    pub(crate) fn live_root(&self) -> &Path {
+        self.workdir.as_ref().map_or(Path::new("/"), |workdir| &workdir.root)
+    }
+
+    /// A path of the command line as a path of the tree: without a leading `/`; empty is the root. In a working
+    /// directory it is relative to the current directory, in a stand-alone repository to the root.
+    pub(crate) fn tree_path(&self, path: &OsStr) -> Result<Vec<u8>, CliError> {
+        let root = self.live_root();
+        let base = if self.workdir.is_some() && self.cwd.starts_with(root) { &self.cwd } else { root };
+        let full = lexical(&base.join(path));
+        let below = full.strip_prefix(root).map_err(|_| {
+            CliError::usage(format!("{} is outside of the working directory", escape::path(Path::new(path))))
+        })?;
+        Ok(below.as_os_str().as_bytes().to_vec())
+    }
+
+    /// [`Self::tree_path`] of each.
+    pub(crate) fn tree_paths(&self, paths: &[OsString]) -> Result<Vec<Vec<u8>>, CliError> {
+        paths.iter().map(|path| self.tree_path(path)).collect()
+    }
+
+    /// Splits `REV:PATH`. The path is one of the tree, from its root; `REV:./PATH` starts at the current directory.
+    pub(crate) fn split_spec(&self, spec: &OsStr) -> Result<(String, Option<Vec<u8>>), CliError> {
+        let bytes = spec.as_bytes();
+        let (revision, path) = match colon(bytes) {
+            Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
+            None => (bytes, None),
+        };
+        let text = std::str::from_utf8(revision);
+        let text =
+            text.map_err(|_| CliError::usage(format!("{} is not a revision", escape::name(revision))))?;
+        let revision = if text.is_empty() { self.default_revision() } else { text };
+        let path = path.map(|path| match path {
+            b"." => self.tree_path(OsStr::from_bytes(path)),
+            relative if relative.starts_with(b"./") || relative.starts_with(b"../") => {
+                self.tree_path(OsStr::from_bytes(relative))
+            }
+            whole => Ok(rooted(whole)),
+        });
+        Ok((revision.to_owned(), path.transpose()?))
+    }
+}
+
+/// The colon behind a revision: not one within `@{…}`.
+fn colon(spec: &[u8]) -> Option<usize> {
+    let mut depth = 0;
+    spec.iter().position(|byte| {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        *byte == b':' && depth <= 0
+    })
+}
+
+/// A path from the tree's root, without the slashes and dots that mean nothing.
+fn rooted(path: &[u8]) -> Vec<u8> {
+    let full = lexical(&Path::new("/").join(OsStr::from_bytes(path)));
+    full.strip_prefix("/").unwrap_or(&full).as_os_str().as_bytes().to_vec()
+}
+
+/// Resolves `.` and `..` in an absolute path by their text alone.
+fn lexical(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(out.pop()),
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colon_within_a_date_does_not_split() {
+        assert_eq!(colon(b"main:src"), Some(4));
+        assert_eq!(colon(b"main@{2026-11-22 13:58}:src:x"), Some(23));
+        assert_eq!(colon(b"main@{13:58}"), None);
+    }
+
+    #[test]
+    fn tree_paths_have_no_dots_and_no_leading_slash() {
+        for (path, wanted) in [("/a/./b/", "a/b"), ("a/../b", "b"), ("../../a", "a"), ("", ""), ("/", "")] {
+            assert_eq!(rooted(path.as_bytes()), wanted.as_bytes(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_named_by_itself_or_by_the_folder_around_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join(DOT_WARP)).unwrap();
+        let wanted = Location { dir: root.join(DOT_WARP), root: Some(root.clone()) };
+        assert_eq!(named_location(&root), wanted);
+        assert_eq!(named_location(&root.join(DOT_WARP)), wanted);
+        let bare = root.join("bare");
+        assert_eq!(named_location(&bare), Location { dir: bare, root: None });
+    }
+}

@@ -1,0 +1,256 @@
+//! How a command ends: errors, hints, exit codes. The only place that knows which failure is which code.
+
+use std::error::Error;
+use std::fmt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use warp::ops::OpsError;
+use warp::repo::{ErrorKind, RepoError};
+use warp::store::StoreError;
+
+use super::escape;
+
+/// Exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// All of it was done.
+    Done = 0,
+    /// It failed; or, with `diff --exit-code`, there are differences.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Done, but for some paths.
+    Partial = 3,
+    /// There is no repository.
+    NoRepository = 10,
+    /// The password is wrong, or there is none.
+    WrongPassword = 12,
+    /// Stopped by a signal.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// [`Exit::Partial`] if paths failed.
+    pub(crate) fn for_problems(problems: u64) -> Self {
+        if problems == 0 { Self::Done } else { Self::Partial }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What went wrong with a command, how it exits, and what may help.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) exit: Exit,
+    pub(crate) hint: Option<String>,
+    /// Paths that the error speaks of, as bytes of the file system.
+    pub(crate) paths: Vec<Vec<u8>>,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+/// Most paths that an error lists.
+const LISTED_MAX: usize = 20;
+
+impl CliError {
+    /// A failure in the command line's own words.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, hint: None, paths: Vec::new(), error: message.into().into() }
+    }
+
+    /// [`Exit::Failed`].
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// [`Exit::Usage`].
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// A file of the user that could not be read or written: `cannot {action} {path}`.
+    pub(crate) fn file(action: &str, path: &Path, source: std::io::Error) -> Self {
+        let message = format!("cannot {action} {}", escape::path(path));
+        Self { error: Box::new(Caused { message, source: Box::new(source) }), ..Self::failed("") }
+    }
+
+    /// A failure with a cause: `message`, then the chain of `source`.
+    pub(crate) fn caused(
+        exit: Exit,
+        message: impl Into<String>,
+        source: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        let error = Caused { message: message.into(), source: Box::new(source) };
+        Self { error: Box::new(error), ..Self::new(exit, "") }
+    }
+
+    /// Adds a hint: what to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn of_kind(kind: ErrorKind, error: Box<dyn Error + Send + Sync>) -> Self {
+        Self { exit: exit_of(kind), hint: hint_for(kind).map(str::to_owned), paths: Vec::new(), error }
+    }
+
+    /// The error in one line, with its causes.
+    pub(crate) fn message(&self) -> String {
+        one_line(self.error.as_ref())
+    }
+
+    /// What a person reads: the error, its causes, the paths, the hint.
+    pub(crate) fn report(&self) -> String {
+        let mut lines = causes(self.error.as_ref());
+        let mut out = format!("error: {}\n", lines.remove(0));
+        out.extend(lines.iter().map(|cause| format!("  caused by: {cause}\n")));
+        out.extend(self.paths.iter().take(LISTED_MAX).map(|path| format!("  {}\n", escape::name(path))));
+        if let Some(more) = self.paths.len().checked_sub(LISTED_MAX).filter(|more| *more > 0) {
+            out.push_str(&format!("  and {more} more\n"));
+        }
+        out.extend(self.hint.iter().map(|hint| format!("hint: {hint}\n")));
+        out
+    }
+}
+
+fn exit_of(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::NoRepository => Exit::NoRepository,
+        ErrorKind::WrongPassword | ErrorKind::NoPassword => Exit::WrongPassword,
+        ErrorKind::Cancelled => Exit::Interrupted,
+        ErrorKind::Usage => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn hint_for(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::NoRepository => NO_REPOSITORY_HINT,
+        ErrorKind::NoPassword => NO_PASSWORD_HINT,
+        ErrorKind::WrongPassword => {
+            "`warp key export` made a recovery sheet, if anybody ran it; without a password, a key file or the sheet nobody can read the repository"
+        }
+        ErrorKind::NewerFormat => "install a newer warp; this one leaves the repository alone",
+        ErrorKind::Rollback => {
+            "if the repository was brought back from a copy on purpose, say --accept-rollback once"
+        }
+        ErrorKind::Damaged => "nothing was changed; copy the repository to a sound disk before anything else",
+        _ => return None,
+    })
+}
+
+/// How a repository is found.
+pub(crate) const NO_REPOSITORY_HINT: &str =
+    "make one here with `warp init`, or name one with -r DIR or WARP_REPOSITORY";
+/// How a password is given.
+pub(crate) const NO_PASSWORD_HINT: &str = "give the password with WARP_PASSWORD, --password-file FILE, --password-command CMD, or run warp in a terminal";
+
+impl From<RepoError> for CliError {
+    fn from(error: RepoError) -> Self {
+        Self::of_kind(error.kind(), Box::new(error))
+    }
+}
+
+impl From<OpsError> for CliError {
+    fn from(error: OpsError) -> Self {
+        match error {
+            OpsError::WouldOverwrite { ref paths } => {
+                let paths = paths.clone();
+                let hint = "commit them first, or say --force to lose what they hold now";
+                Self { paths, ..Self::of_kind(ErrorKind::Refused, Box::new(error)) }.hint(hint)
+            }
+            error => Self::of_kind(error.kind(), Box::new(error)),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let kind = match error {
+            StoreError::NotAStore { .. } => ErrorKind::NoRepository,
+            StoreError::AlreadyAStore { .. } => ErrorKind::AlreadyExists,
+            _ => ErrorKind::Store,
+        };
+        Self::of_kind(kind, Box::new(error))
+    }
+}
+
+/// Only writing to standard output fails with a bare error of the system: everything else names its file.
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        Self::caused(Exit::Failed, "cannot write to standard output", error)
+    }
+}
+
+#[derive(Debug)]
+struct Caused {
+    message: String,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl fmt::Display for Caused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Caused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+/// An error and its causes, outermost first, each harmless to a terminal; a cause that only repeats is left out.
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let line = escape::text(&error.to_string()).into_owned();
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+        next = error.source();
+    }
+    lines
+}
+
+/// An error and its causes in one line.
+pub(crate) fn one_line(error: &(dyn Error + 'static)) -> String {
+    causes(error).join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_the_chain_the_paths_and_the_hint() {
+        let io = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let mut error = CliError::file("read", Path::new("a\x1b"), io).hint("look elsewhere");
+        error.paths = (0..22).map(|n| format!("p{n}").into_bytes()).collect();
+        let report = error.report();
+        assert!(report.starts_with("error: cannot read \"a\\x1b\"\n  caused by: entity not found\n  p0\n"));
+        assert!(report.ends_with("  p19\n  and 2 more\nhint: look elsewhere\n"));
+    }
+
+    #[test]
+    fn every_documented_failure_has_its_exit_code() {
+        let cases = [
+            (ErrorKind::NoRepository, 10),
+            (ErrorKind::WrongPassword, 12),
+            (ErrorKind::NoPassword, 12),
+            (ErrorKind::Cancelled, 130),
+            (ErrorKind::Usage, 2),
+            (ErrorKind::Damaged, 1),
+            (ErrorKind::Refused, 1),
+        ];
+        for (kind, code) in cases {
+            assert_eq!(exit_of(kind) as u8, code, "{kind:?}");
+        }
+    }
+}

@@ -30,7 +30,8 @@ pub(crate) struct GlobalArgs {
     /// Read the password from a file
     ///
     /// A newline at its end is no part of the password. Also: the variable WARP_PASSWORD_FILE. A password is looked for
-    /// on the command line, then in the environment, then in the settings; at last it is asked for, if there is a terminal.
+    /// on the command line, then in the environment, where WARP_PASSWORD may hold the password itself, then in the
+    /// settings; at last it is asked for, if there is a terminal.
     #[arg(long, global = true, value_name = "FILE", display_order = 901, conflicts_with_all = ["password_command", "key_file"])]
     pub(crate) password_file: Option<PathBuf>,
 

@@ -171,12 +171,14 @@ impl From<OpsError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        let kind = match error {
-            StoreError::NotAStore { .. } => ErrorKind::NoRepository,
-            StoreError::AlreadyAStore { .. } => ErrorKind::AlreadyExists,
-            _ => ErrorKind::Store,
-        };
-        Self::of_kind(kind, Box::new(error))
+        match error {
+            StoreError::NotAStore { location } => {
+                let message = format!("there is no repository in {}", escape::line(&location));
+                Self::new(Exit::NoRepository, message).hint(NO_REPOSITORY_HINT)
+            }
+            StoreError::AlreadyAStore { .. } => Self::of_kind(ErrorKind::AlreadyExists, Box::new(error)),
+            _ => Self::of_kind(ErrorKind::Store, Box::new(error)),
+        }
     }
 }
 

@@ -1,0 +1,779 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_warp_global_optspecs
+    string join \n r/repo= password-file= password-command= key-file= profile= q/quiet v/verbose no-progress json color= threads= accept-rollback h/help V/version
+end
+
+function __fish_warp_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_warp_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_warp_using_subcommand
+    set -l cmd (__fish_warp_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c warp -n "__fish_warp_needs_command" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_needs_command" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_needs_command" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_needs_command" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_needs_command" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_needs_command" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_needs_command" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_needs_command" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_needs_command" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_needs_command" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_needs_command" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_needs_command" -s V -l version -d 'Print version'
+complete -c warp -n "__fish_warp_needs_command" -f -a "init" -d 'Make a repository'
+complete -c warp -n "__fish_warp_needs_command" -f -a "commit" -d 'Record files as a new commit'
+complete -c warp -n "__fish_warp_needs_command" -f -a "status" -d 'Show what has changed since the last commit'
+complete -c warp -n "__fish_warp_needs_command" -f -a "log" -d 'Show commits, newest first'
+complete -c warp -n "__fish_warp_needs_command" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
+complete -c warp -n "__fish_warp_needs_command" -f -a "diff" -d 'Compare commits with each other, or with live files'
+complete -c warp -n "__fish_warp_needs_command" -f -a "ls" -d 'List the files of a commit'
+complete -c warp -n "__fish_warp_needs_command" -f -a "cat" -d 'Print a file of a commit'
+complete -c warp -n "__fish_warp_needs_command" -f -a "find" -d 'Find files by name in all commits'
+complete -c warp -n "__fish_warp_needs_command" -f -a "stats" -d 'Show how large the repository is, and what it saves'
+complete -c warp -n "__fish_warp_needs_command" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
+complete -c warp -n "__fish_warp_needs_command" -f -a "switch" -d 'Go to a branch'
+complete -c warp -n "__fish_warp_needs_command" -f -a "restore" -d 'Write files of a commit into any directory'
+complete -c warp -n "__fish_warp_needs_command" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
+complete -c warp -n "__fish_warp_needs_command" -f -a "branch" -d 'List, make, rename or delete branches'
+complete -c warp -n "__fish_warp_needs_command" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
+complete -c warp -n "__fish_warp_needs_command" -f -a "undo" -d 'Take the last commit back'
+complete -c warp -n "__fish_warp_needs_command" -f -a "key" -d 'Manage the passwords and key files that open the repository'
+complete -c warp -n "__fish_warp_needs_command" -f -a "config" -d 'Read and change lasting settings'
+complete -c warp -n "__fish_warp_needs_command" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
+complete -c warp -n "__fish_warp_needs_command" -f -a "util" -d 'Generate files that the project keeps'
+complete -c warp -n "__fish_warp_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand init" -l initial-branch -d 'Name of the first branch' -r
+complete -c warp -n "__fish_warp_using_subcommand init" -l chunk-size -d 'How finely files are cut; it cannot be changed later' -r -f -a "default\t'Pieces of about 45 KiB: for most'
+backup\t'Pieces four times as large: for terabytes of large files'
+fine\t'Pieces a quarter as large: finds more that repeats, at the price of a larger index'"
+complete -c warp -n "__fish_warp_using_subcommand init" -l compression -d 'How commits compress: auto, off, or a zstd level from 1 to 22' -r
+complete -c warp -n "__fish_warp_using_subcommand init" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand init" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand init" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand init" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand init" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand init" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand init" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand init" -l bare -d 'Make a stand-alone repository, without a working directory'
+complete -c warp -n "__fish_warp_using_subcommand init" -l no-encryption -d 'Do not encrypt: everybody who can read the folder reads all files'
+complete -c warp -n "__fish_warp_using_subcommand init" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand init" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand init" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand init" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand init" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand commit" -s m -l message -d 'Describe the commit' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l tag -d 'Add a tag to the commit; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l host -d 'Record another name of the host' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l author -d 'Record another author' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l parent -d 'Compare with this commit instead of the newest one of the branch' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l branch -d 'Record on this branch' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l time -d 'Record another time, as in 2026-11-22 or "2026-11-22 13:58"' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l compression -d 'Compress with a zstd level from 1 to 22, auto, or off' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin-filename -d 'Name of the file that a stream is recorded as' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l files-from -d 'Read paths from a file, one a line; - is standard input' -r -F
+complete -c warp -n "__fish_warp_using_subcommand commit" -l files-from0 -d 'Read paths from a file, with a NUL byte behind each; - is standard input' -r -F
+complete -c warp -n "__fish_warp_using_subcommand commit" -s e -l exclude -d 'Leave out what matches a pattern, as in a .gitignore; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l exclude-file -d 'Read such patterns from a file, one a line; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand commit" -l exclude-caches -d 'Leave out directories that are marked as caches by a CACHEDIR.TAG' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand commit" -l exclude-if-present -d 'Leave out directories that hold a file of this name; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l exclude-larger-than -d 'Leave out files larger than this, as in 100M or 1GiB' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -s x -l one-file-system -d 'Stay on the file system of each path' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand commit" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand commit" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand commit" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand commit" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand commit" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand commit" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -s n -l dry-run -d 'Show what would be recorded, and write nothing'
+complete -c warp -n "__fish_warp_using_subcommand commit" -s f -l force -d 'Read every file, whatever its times say'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l allow-empty -d 'Make a commit even if nothing has changed'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l amend -d 'Replace the last commit of the branch'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin -d 'Record standard input as one file'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin-from-command -d 'Record what a command prints as one file; write the command behind --. No commit is made if it fails'
+complete -c warp -n "__fish_warp_using_subcommand commit" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand commit" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand commit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand status" -s e -l exclude -d 'Leave out what matches a pattern, as in a .gitignore; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -l exclude-file -d 'Read such patterns from a file, one a line; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand status" -l exclude-caches -d 'Leave out directories that are marked as caches by a CACHEDIR.TAG' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand status" -l exclude-if-present -d 'Leave out directories that hold a file of this name; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -l exclude-larger-than -d 'Leave out files larger than this, as in 100M or 1GiB' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -s x -l one-file-system -d 'Stay on the file system of each path' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand status" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand status" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand status" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand status" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand status" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand status" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand status" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand status" -s s -l short -d 'Print a letter and a name for each change, nothing else'
+complete -c warp -n "__fish_warp_using_subcommand status" -s z -l null -d 'End names with NUL bytes and do not escape them; implies --short'
+complete -c warp -n "__fish_warp_using_subcommand status" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand status" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand status" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand status" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand status" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand log" -s n -l max-count -d 'At most N commits' -r
+complete -c warp -n "__fish_warp_using_subcommand log" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand log" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand log" -l path -d 'Only commits that were made of this path' -r -F
+complete -c warp -n "__fish_warp_using_subcommand log" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand log" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand log" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand log" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand log" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand log" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand log" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand log" -l oneline -d 'One line for each commit'
+complete -c warp -n "__fish_warp_using_subcommand log" -l graph -d 'Draw lines of descent'
+complete -c warp -n "__fish_warp_using_subcommand log" -l all -d 'Start at all branches and tags'
+complete -c warp -n "__fish_warp_using_subcommand log" -l reflog -d 'Show how a branch moved, newest first'
+complete -c warp -n "__fish_warp_using_subcommand log" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand log" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand log" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand log" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand log" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand show" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand show" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand show" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand show" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand show" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand show" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand show" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand show" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand show" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand show" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand show" -s p -l patch -l text -d 'Print text differences'
+complete -c warp -n "__fish_warp_using_subcommand show" -l stat -d 'Print how many bytes of each file are new, moved and unchanged'
+complete -c warp -n "__fish_warp_using_subcommand show" -l name-status -d 'Print only a letter and a name: A added, D deleted, M modified, T type changed, U metadata, R renamed'
+complete -c warp -n "__fish_warp_using_subcommand show" -l name-only -d 'Print only names'
+complete -c warp -n "__fish_warp_using_subcommand show" -s z -l null -d 'End names with NUL bytes and do not escape them; for --name-only and --name-status'
+complete -c warp -n "__fish_warp_using_subcommand show" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand show" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand show" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand show" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand show" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand diff" -s e -l exclude -d 'Leave out what matches a pattern, as in a .gitignore; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -l exclude-file -d 'Read such patterns from a file, one a line; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand diff" -l exclude-caches -d 'Leave out directories that are marked as caches by a CACHEDIR.TAG' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand diff" -l exclude-if-present -d 'Leave out directories that hold a file of this name; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -l exclude-larger-than -d 'Leave out files larger than this, as in 100M or 1GiB' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -s x -l one-file-system -d 'Stay on the file system of each path' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand diff" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand diff" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand diff" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand diff" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand diff" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand diff" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand diff" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand diff" -l exit-code -d 'Exit with 1 if there are differences'
+complete -c warp -n "__fish_warp_using_subcommand diff" -s p -l patch -l text -d 'Print text differences'
+complete -c warp -n "__fish_warp_using_subcommand diff" -l stat -d 'Print how many bytes of each file are new, moved and unchanged'
+complete -c warp -n "__fish_warp_using_subcommand diff" -l name-status -d 'Print only a letter and a name: A added, D deleted, M modified, T type changed, U metadata, R renamed'
+complete -c warp -n "__fish_warp_using_subcommand diff" -l name-only -d 'Print only names'
+complete -c warp -n "__fish_warp_using_subcommand diff" -s z -l null -d 'End names with NUL bytes and do not escape them; for --name-only and --name-status'
+complete -c warp -n "__fish_warp_using_subcommand diff" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand diff" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand diff" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand diff" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand diff" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand ls" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand ls" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand ls" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand ls" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand ls" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand ls" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand ls" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand ls" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand ls" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand ls" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand ls" -s l -l long -d 'Show mode, owner, size and time'
+complete -c warp -n "__fish_warp_using_subcommand ls" -s R -l recursive -d 'Also what lies in directories, and in those, with whole paths'
+complete -c warp -n "__fish_warp_using_subcommand ls" -s z -l null -d 'End names with NUL bytes and do not escape them'
+complete -c warp -n "__fish_warp_using_subcommand ls" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand ls" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand ls" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand ls" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand ls" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand cat" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand cat" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand cat" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand cat" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand cat" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand cat" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand cat" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand cat" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand cat" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand cat" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand cat" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand cat" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand cat" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand cat" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand cat" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand cat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand find" -s n -l in -d 'Look only in this revision; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand find" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand find" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand find" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand find" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand find" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand find" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand find" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand find" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand find" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand find" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand find" -s i -l ignore-case -d 'Do not tell capitals from small letters'
+complete -c warp -n "__fish_warp_using_subcommand find" -s l -l long -d 'Show mode, owner, size and time'
+complete -c warp -n "__fish_warp_using_subcommand find" -s z -l null -d 'End names with NUL bytes and do not escape them'
+complete -c warp -n "__fish_warp_using_subcommand find" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand find" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand find" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand find" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand find" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand stats" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand stats" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand stats" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand stats" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand stats" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand stats" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand stats" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand stats" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand stats" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand stats" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand stats" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand stats" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand stats" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand stats" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand stats" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s b -d 'Make a new branch there, and go to it' -r
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s e -l exclude -d 'Leave out what matches a pattern, as in a .gitignore; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l exclude-file -d 'Read such patterns from a file, one a line; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l exclude-caches -d 'Leave out directories that are marked as caches by a CACHEDIR.TAG' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l exclude-if-present -d 'Leave out directories that hold a file of this name; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l exclude-larger-than -d 'Leave out files larger than this, as in 100M or 1GiB' -r
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s x -l one-file-system -d 'Stay on the file system of each path' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s f -l force -d 'Overwrite content that no commit has'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s n -l dry-run -d 'Show what would be done, and do nothing'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l verify -d 'Read every file back and compare it with the repository'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand switch" -s c -l create -d 'Make a new branch, and go to it' -r
+complete -c warp -n "__fish_warp_using_subcommand switch" -s e -l exclude -d 'Leave out what matches a pattern, as in a .gitignore; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand switch" -l exclude-file -d 'Read such patterns from a file, one a line; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand switch" -l exclude-caches -d 'Leave out directories that are marked as caches by a CACHEDIR.TAG' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand switch" -l exclude-if-present -d 'Leave out directories that hold a file of this name; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand switch" -l exclude-larger-than -d 'Leave out files larger than this, as in 100M or 1GiB' -r
+complete -c warp -n "__fish_warp_using_subcommand switch" -s x -l one-file-system -d 'Stay on the file system of each path' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand switch" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
+false\t''"
+complete -c warp -n "__fish_warp_using_subcommand switch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand switch" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand switch" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand switch" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand switch" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand switch" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand switch" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand switch" -s f -l force -d 'Overwrite content that no commit has'
+complete -c warp -n "__fish_warp_using_subcommand switch" -s n -l dry-run -d 'Show what would be done, and do nothing'
+complete -c warp -n "__fish_warp_using_subcommand switch" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand switch" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand switch" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand switch" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand switch" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand switch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand restore" -s s -l source -d 'The commit; without it the last one' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -s t -l target -d 'The directory to write into; it is made if it is not there' -r -F
+complete -c warp -n "__fish_warp_using_subcommand restore" -l overwrite -d 'Which files that are there already are written over' -r -f -a "always\t'All'
+if-changed\t'Those whose size or time differs'
+if-newer\t'Those that are older than the commit\'s'
+never\t'None'"
+complete -c warp -n "__fish_warp_using_subcommand restore" -l include -d 'Only what matches a pattern; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -s e -l exclude -d 'Not what matches a pattern; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand restore" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand restore" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand restore" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand restore" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand restore" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand restore" -l delete -d 'Remove what the commit does not have; asks first in a directory that warp did not make'
+complete -c warp -n "__fish_warp_using_subcommand restore" -s y -l yes -d 'Do not ask before removing'
+complete -c warp -n "__fish_warp_using_subcommand restore" -s n -l dry-run -d 'Show what would be done, and do nothing'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l verify -d 'Read every file back and compare it with the repository'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l numeric-ids -d 'Set owners by number, not by name'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l devices -d 'Make device nodes'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l setuid -d 'Set the setuid and setgid bits'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l xattrs-trusted -d 'Set extended attributes of the namespaces `trusted` and `security`'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l sparse -d 'Make holes for runs of zeros in all files, not only in those that had holes'
+complete -c warp -n "__fish_warp_using_subcommand restore" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand restore" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand archive" -l prefix -d 'Put this in front of every name' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -l include -d 'Only what matches a pattern; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -s e -l exclude -d 'Not what matches a pattern; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -l host -d 'Only commits of this host' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -l path -d 'Only commits of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand archive" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand archive" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand archive" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand archive" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand archive" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand archive" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand archive" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand archive" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand archive" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand archive" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand branch" -s d -l delete -d 'Delete a branch whose commits another branch has' -r
+complete -c warp -n "__fish_warp_using_subcommand branch" -s D -d 'Delete a branch in any case' -r
+complete -c warp -n "__fish_warp_using_subcommand branch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand branch" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand branch" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand branch" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand branch" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand branch" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand branch" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand branch" -s m -l move -d 'Rename: -m NEW the branch that you are on, -m OLD NEW any'
+complete -c warp -n "__fish_warp_using_subcommand branch" -s f -l force -d 'Move a branch that is there already, or rename over it'
+complete -c warp -n "__fish_warp_using_subcommand branch" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand branch" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand branch" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand branch" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand branch" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand branch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand tag" -s d -l delete -d 'Delete a tag' -r
+complete -c warp -n "__fish_warp_using_subcommand tag" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand tag" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand tag" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand tag" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand tag" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand tag" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand tag" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand tag" -s f -l force -d 'Move a tag that is there already'
+complete -c warp -n "__fish_warp_using_subcommand tag" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand tag" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand tag" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand tag" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand tag" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand undo" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undo" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undo" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand undo" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undo" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand undo" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand undo" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand undo" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand undo" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand undo" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand undo" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand undo" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "add" -d 'Add a password or a key file'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "list" -d 'List passwords and key files; * marks the one in use'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "remove" -d 'Remove a password or key file; the last one stays'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "passwd" -d 'Change the password or key file in use'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "export" -d 'Print a recovery sheet, which opens the repository without any password'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'A name for people' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-file -d 'Read the new password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-command -d 'Run a command that prints the new password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-password-file -d 'Read the new password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-password-command -d 'Run a command that prints the new password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a password or a key file'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "list" -d 'List passwords and key files; * marks the one in use'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove a password or key file; the last one stays'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "passwd" -d 'Change the password or key file in use'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "export" -d 'Print a recovery sheet, which opens the repository without any password'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "get" -d 'Print the value of a key; exit code 1 if it has none'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "set" -d 'Give a key a value; comments in the file stay'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "unset" -d 'Take a key\'s value away'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "list" -d 'Print all values, and where each comes from'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l repository -d 'Of the repository, not of the user'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l repository -d 'In the repository, for everybody'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l repository -d 'In the repository, for everybody'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l repository -d 'Of the repository, not of the user'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l keys -d 'Print all keys and what they mean'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "get" -d 'Print the value of a key; exit code 1 if it has none'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "set" -d 'Give a key a value; comments in the file stay'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "unset" -d 'Take a key\'s value away'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "list" -d 'Print all values, and where each comes from'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand completions" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand completions" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand completions" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand completions" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand completions" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand completions" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand completions" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand completions" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand completions" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand completions" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -f -a "man" -d 'Write all man pages'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -f -a "completions" -d 'Write the completions of all shells'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "man" -d 'Write all man pages'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "completions" -d 'Write the completions of all shells'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "init" -d 'Make a repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "commit" -d 'Record files as a new commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "status" -d 'Show what has changed since the last commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "log" -d 'Show commits, newest first'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "diff" -d 'Compare commits with each other, or with live files'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "ls" -d 'List the files of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "cat" -d 'Print a file of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "find" -d 'Find files by name in all commits'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "stats" -d 'Show how large the repository is, and what it saves'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "switch" -d 'Go to a branch'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "restore" -d 'Write files of a commit into any directory'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "branch" -d 'List, make, rename or delete branches'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "undo" -d 'Take the last commit back'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "key" -d 'Manage the passwords and key files that open the repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "config" -d 'Read and change lasting settings'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "util" -d 'Generate files that the project keeps'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config completions util help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "add" -d 'Add a password or a key file'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "list" -d 'List passwords and key files; * marks the one in use'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "remove" -d 'Remove a password or key file; the last one stays'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "passwd" -d 'Change the password or key file in use'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "export" -d 'Print a recovery sheet, which opens the repository without any password'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "get" -d 'Print the value of a key; exit code 1 if it has none'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "set" -d 'Give a key a value; comments in the file stay'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "unset" -d 'Take a key\'s value away'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "list" -d 'Print all values, and where each comes from'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from util" -f -a "man" -d 'Write all man pages'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from util" -f -a "completions" -d 'Write the completions of all shells'

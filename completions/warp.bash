@@ -1178,17 +1178,13 @@ _warp() {
             return 0
             ;;
         warp__subcmd__find)
-            opts="-i -n -l -z -r -q -v -h --ignore-case --in --long --null --host --tag --path --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-i -l -z -r -q -v -h --ignore-case --in --long --null --host --tag --path --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --in)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -n)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -275,7 +275,7 @@ complete -c warp -n "__fish_warp_using_subcommand cat" -l no-progress -d 'Show n
 complete -c warp -n "__fish_warp_using_subcommand cat" -l json -d 'Print JSON, one object a line'
 complete -c warp -n "__fish_warp_using_subcommand cat" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand cat" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand find" -s n -l in -d 'Look only in this revision; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand find" -l in -d 'Look only in this revision; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand find" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand find" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand find" -l path -d 'Only commits of this path; may be repeated' -r -F

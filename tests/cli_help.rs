@@ -1,5 +1,7 @@
 //! What the command line says about itself: help, man pages, completions.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -31,9 +33,12 @@ fn all_help(path: &[&str], found: &mut BTreeMap<String, String>) {
 
 /// Cuts the section on global options out of a help text.
 fn split_globals(help: &str) -> (String, String) {
-    let (before, rest) = help.split_once("Global options:\n").expect("every command takes the global options");
+    let (before, rest) =
+        help.split_once("Global options:\n").expect("every command takes the global options");
     match rest.find("\nExamples:\n") {
-        Some(end) => (format!("{before}(global options)\n{}", &rest[end..]), rest[..end].trim_end().to_owned()),
+        Some(end) => {
+            (format!("{before}(global options)\n{}", &rest[end..]), rest[..end].trim_end().to_owned())
+        }
         None => (format!("{before}(global options)\n"), rest.trim_end().to_owned()),
     }
 }
@@ -61,7 +66,8 @@ fn every_command_shows_examples() {
 
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
-    let named = entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()));
+    let named =
+        entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()));
     named.collect()
 }
 

@@ -49,7 +49,7 @@ impl Context {
     /// Reads the environment and the user's settings.
     pub(crate) fn new(globals: GlobalArgs) -> Result<Self, CliError> {
         let home = config::home();
-        let env = Settings::from_env(|name| std::env::var(name).ok()).map_err(CliError::usage)?;
+        let env = Settings::from_env(|name| std::env::var_os(name)).map_err(CliError::usage)?;
         let user = match config::path(home.as_deref()) {
             Ok(path) => UserConfig::load(&path, profile(&globals).as_deref(), home.as_deref())?,
             Err(_) => UserConfig::default(),
@@ -242,10 +242,15 @@ impl Opened {
         Ok(self.repo.version(self.resolve(revision, latest)?)?)
     }
 
+    /// Where a branch stands; `None` if there is none of this name.
+    pub(crate) fn branch(&self, name: &str) -> Option<CommitId> {
+        self.repo.timeline().refs().get(&format!("heads/{name}")).copied()
+    }
+
     /// The commit that HEAD stands on; `None` before the first one.
     pub(crate) fn head_commit(&self) -> Result<Option<CommitId>, CliError> {
         Ok(match self.head()? {
-            Some(Head::Branch(name)) => self.repo.timeline().refs().get(&format!("heads/{name}")).copied(),
+            Some(Head::Branch(name)) => self.branch(&name),
             Some(Head::Detached(id)) => Some(id),
             None => None,
         })

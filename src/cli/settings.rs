@@ -1,6 +1,7 @@
 //! Lasting settings of a user: keys, their types, and how layers of them combine.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -109,11 +110,12 @@ impl Settings {
     ///
     /// # Errors
     /// If a variable's text is not what its key wants.
-    pub(crate) fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub(crate) fn from_env(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, String> {
         let mut table = toml::Table::new();
         for key in KEYS {
             let variable = key.env();
             if let Some(text) = get(&variable).filter(|text| !text.is_empty()) {
+                let text = text.into_string().map_err(|_| format!("{variable} is not UTF-8"))?;
                 let value = value_of(key, &text).map_err(|why| format!("{variable}: {why}"))?;
                 table.insert(key.name.to_owned(), value);
             }
@@ -193,13 +195,13 @@ mod tests {
                 "WARP_HOST" => "",
                 _ => return None,
             };
-            Some(value.to_owned())
+            Some(OsString::from(value))
         };
         assert_eq!(
             Settings::from_env(env).unwrap(),
             layer("threads = 3\ngit-ignore = true\nexclude = ['a b', 'c']")
         );
-        let wrong = Settings::from_env(|name| (name == "WARP_THREADS").then(|| "many".to_owned()));
+        let wrong = Settings::from_env(|name| (name == "WARP_THREADS").then(|| "many".into()));
         assert_eq!(wrong.unwrap_err(), "WARP_THREADS: \"many\" is not a number");
     }
 

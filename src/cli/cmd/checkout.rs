@@ -84,14 +84,12 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         let selection = selected(&opened, &args.below)?;
         return go(ui, ctx, &opened, commit, None, selection, going);
     }
-    let head =
-        if is_branch(&opened, revision) { Head::Branch(revision.to_owned()) } else { Head::Detached(commit) };
+    let (commit, head) = match (opened.branch(revision), opened.head()?) {
+        (Some(tip), _) => (tip, Head::Branch(revision.to_owned())),
+        (None, Some(head)) if matches!(revision, "HEAD" | "@") => (commit, head),
+        (None, _) => (commit, Head::Detached(commit)),
+    };
     go(ui, ctx, &opened, commit, Some(head), Selection::default(), going)
-}
-
-/// Whether there is a branch of this name.
-pub(crate) fn is_branch(opened: &Opened, name: &str) -> bool {
-    opened.repo.timeline().refs().contains_key(&format!("heads/{name}"))
 }
 
 /// Makes a branch at `start` (or here) and goes to it; a branch that cannot be reached is not left behind.

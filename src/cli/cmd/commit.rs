@@ -194,13 +194,14 @@ fn amended(
     opened: &Opened,
     paths: &[PathBuf],
 ) -> Result<Option<VersionInfo>, CliError> {
+    if let Some(branch) = &args.branch {
+        let missing = || CliError::failed(format!("there is no branch {}", escape::name(branch.as_bytes())));
+        let tip = opened.branch(branch).ok_or_else(missing)?;
+        return Ok(Some(opened.repo.version(tip)?));
+    }
     let host = Some(args.host.clone().unwrap_or_else(|| ctx.host()));
     let latest = LatestArgs { host, tag: Vec::new(), path: paths.to_vec() };
-    let revision = match &args.branch {
-        Some(branch) => format!("heads/{branch}"),
-        None => opened.default_revision().to_owned(),
-    };
-    Ok(Some(opened.version(&revision, &latest)?))
+    Ok(Some(opened.version(opened.default_revision(), &latest)?))
 }
 
 /// All paths of the command line and of lists, absolute.

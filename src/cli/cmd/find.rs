@@ -17,7 +17,7 @@ use crate::cli::{escape, json, list};
 #[command(after_help = "\
 Examples:
   warp find '*.tex'
-  warp find -i readme -n HEAD             only in the last commit
+  warp find -i readme --in HEAD           only in the last commit
   warp find 'src/**/*.rs' -l")]
 pub(crate) struct Args {
     /// What to look for
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     ignore_case: bool,
 
     /// Look only in this revision; may be repeated
-    #[arg(short = 'n', long = "in", value_name = "REV")]
+    #[arg(long = "in", value_name = "REV")]
     revisions: Vec<String>,
 
     /// Show mode, owner, size and time

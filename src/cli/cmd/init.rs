@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -24,9 +24,9 @@ Examples:
   warp init ~/thesis                     of another one
   warp init --bare /mnt/disk/backup      a repository on its own, for many hosts and paths")]
 pub(crate) struct Args {
-    /// Where
-    #[arg(value_name = "DIR", default_value = ".")]
-    dir: PathBuf,
+    /// Where; without it what -r says, or the current directory
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
 
     /// Make a stand-alone repository, without a working directory
     #[arg(long)]
@@ -79,18 +79,35 @@ struct Initialized {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let dir = ctx.absolute(&args.dir);
+    let dir = match (&args.dir, &ctx.globals.repo) {
+        (Some(_), Some(_)) => return Err(CliError::usage("name the directory once: as DIR or with -r")),
+        (Some(dir), None) | (None, Some(dir)) => ctx.absolute(dir),
+        (None, None) => ctx.absolute(Path::new(".")),
+    };
     let dir = if args.bare { dir } else { dir.join(DOT_WARP) };
     // Before anybody is asked for a password: is there room for a repository?
     let vfs = Arc::new(OsVfs::new());
-    if LocalStore::open(&dir, vfs.clone()).is_ok_and(|store| Repository::probe(&store).is_ok()) {
-        return Err(CliError::failed(format!("there is a repository in {} already", escape::path(&dir))));
-    }
+    check_room(&dir, &vfs)?;
     let credentials = if args.no_encryption { Credentials::None } else { ctx.new_credentials()? };
     let store = LocalStore::create(&dir, vfs)?;
     let repo = Repository::create(Arc::new(store), options(ctx, args, credentials), ctx.client()?)?;
     report(ui, &repo, args)?;
     Ok(Exit::Done)
+}
+
+/// A repository may go into a folder that is not there, that is empty, or where an `init` was interrupted.
+fn check_room(dir: &Path, vfs: &Arc<OsVfs>) -> Result<(), CliError> {
+    match LocalStore::open(dir, vfs.clone()) {
+        Ok(store) if Repository::probe(&store).is_ok() => {
+            Err(CliError::failed(format!("there is a repository in {} already", escape::path(dir))))
+        }
+        Ok(_) => Ok(()),
+        Err(_) if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) => {
+            Err(CliError::failed(format!("{} is not empty", escape::path(dir)))
+                .hint("name a folder of its own"))
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 fn options(ctx: &Context, args: &Args, credentials: Credentials) -> CreateOptions {

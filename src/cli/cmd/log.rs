@@ -104,6 +104,9 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     })?;
     failed.map_or(Ok(()), Err)?;
     printer.end(ui)?;
+    if request.from.is_empty() {
+        ui.status(format_args!("No commits yet"));
+    }
     Ok(Exit::Done)
 }
 

@@ -2,7 +2,7 @@ use warp::ops::Selection;
 use warp::repo::Head;
 
 use super::checkout::{self, Going, USE_RESTORE};
-use crate::cli::args::{LatestArgs, ScanArgs};
+use crate::cli::args::ScanArgs;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
@@ -47,11 +47,10 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         return checkout::to_new_branch(ui, ctx, &opened, name, args.branch.as_deref(), going);
     }
     let name = args.branch.as_deref().unwrap_or_default();
-    if !checkout::is_branch(&opened, name) {
+    let Some(commit) = opened.branch(name) else {
         let error = CliError::failed(format!("there is no branch {}", escape::name(name.as_bytes())));
         return Err(error
             .hint(format!("make it with `warp switch -c {}`, or see `warp checkout`", escape::line(name))));
-    }
-    let commit = opened.resolve(&format!("heads/{name}"), &LatestArgs::default())?;
+    };
     checkout::go(ui, ctx, &opened, commit, Some(Head::Branch(name.to_owned())), Selection::default(), going)
 }

@@ -123,7 +123,7 @@ fn ask(question: &str, new: bool) -> Result<Secret, CliError> {
         return Err(error.hint(NO_PASSWORD_HINT));
     }
     let password = prompt(question)?;
-    if new && *password != *prompt("The same password again: ")? {
+    if new && !password.is_empty() && *password != *prompt("The same password again: ")? {
         return Err(CliError::failed("the two passwords differ"));
     }
     Ok(password)

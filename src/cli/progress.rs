@@ -337,6 +337,15 @@ mod tests {
     }
 
     #[test]
+    fn the_templates_of_the_bar_are_valid() {
+        for known in [false, true] {
+            let bar = ProgressBar::hidden().with_style(style(known));
+            bar.set_position(1);
+            bar.tick();
+        }
+    }
+
+    #[test]
     fn long_paths_keep_their_end() {
         assert_eq!(shorten("abcdef", 6), "abcdef");
         assert_eq!(shorten("abcdefg", 6), "…cdefg");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use warp::compress::Level;
 use warp::format::dirtree::Timestamp;
-use warp::ops::{self, CommitOutcome, CommitRequest, Source};
+use warp::ops::{self, CommitOutcome, CommitRequest, ScanSettings, Source};
 use warp::repo::VersionInfo;
 
 use super::stream::CommandOutput;
@@ -140,30 +140,13 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let listed = listed_paths(ctx, args)?;
     check_some_exist(&listed)?;
     let opened = ctx.open()?;
-    let before = if args.amend { amended(ctx, args, &opened, &listed)? } else { None };
-    let parent = args.parent.as_deref().map(|rev| opened.resolve(rev, &LatestArgs::default())).transpose()?;
-    let source = source(&opened, args, listed)?;
-    let streamed = matches!(source, Source::Stream { .. });
-    let before = before.as_ref().map(|version| &version.commit);
-    let request = CommitRequest {
-        source,
-        scan,
-        message: args.message.clone().or_else(|| Some(before?.message.clone())).unwrap_or_default(),
-        author: author(ctx, args, before.map(|commit| commit.author.as_str())),
-        host: args.host.clone().unwrap_or_else(|| ctx.host()),
-        tags: before.filter(|_| args.tag.is_empty()).map_or(args.tag.clone(), |commit| commit.tags.clone()),
-        branch: args.branch.clone(),
-        parent,
-        amend: args.amend,
-        allow_empty: args.allow_empty,
-        force: args.force,
-        dry_run: args.dry_run,
-        compression: level,
-        threads: ctx.threads(),
-        workdir: opened.own_workdir()?,
-        time: args.time.unwrap_or_else(time::now),
-    };
+    let mut request = CommitRequest { scan, compression: level, ..request(ctx, args, &opened)? };
+    if args.amend {
+        keep_what_is_not_said(&mut request, args, &amended(ctx, args, &opened, &listed)?);
+    }
+    request.source = source(&opened, args, listed)?;
     let message = request.message.clone();
+    let streamed = matches!(request.source, Source::Stream { .. });
     let progress = ui.progress();
     if streamed {
         // A read from a terminal or pipe does not end for a signal: stop at once, before an end that the signal caused
@@ -176,32 +159,59 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     Ok(Exit::for_problems(done.problems))
 }
 
+/// What the options and settings say, but for the source.
+fn request(ctx: &Context, args: &Args, opened: &Opened) -> Result<CommitRequest, CliError> {
+    let usual_author = || ctx.settings.author.clone().unwrap_or_else(|| ctx.who());
+    Ok(CommitRequest {
+        source: Source::Paths(Vec::new()),
+        scan: ScanSettings::default(),
+        message: args.message.clone().unwrap_or_default(),
+        author: args.author.clone().unwrap_or_else(usual_author),
+        host: args.host.clone().unwrap_or_else(|| ctx.host()),
+        tags: args.tag.clone(),
+        branch: args.branch.clone(),
+        parent: args.parent.as_deref().map(|rev| opened.resolve(rev, &LatestArgs::default())).transpose()?,
+        amend: args.amend,
+        allow_empty: args.allow_empty,
+        force: args.force,
+        dry_run: args.dry_run,
+        compression: None,
+        threads: ctx.threads(),
+        workdir: opened.own_workdir()?,
+        time: args.time.unwrap_or_else(time::now),
+    })
+}
+
+/// An amended commit keeps the message, author and tags of the one that it replaces.
+fn keep_what_is_not_said(request: &mut CommitRequest, args: &Args, before: &VersionInfo) {
+    let commit = &before.commit;
+    if args.message.is_none() {
+        request.message.clone_from(&commit.message);
+    }
+    if args.author.is_none() {
+        request.author.clone_from(&commit.author);
+    }
+    if args.tag.is_empty() {
+        request.tags.clone_from(&commit.tags);
+    }
+}
+
 fn level(ctx: &Context, args: &Args) -> Result<Option<Level>, CliError> {
     let set = ctx.settings.compression.as_deref().map(compression).transpose();
     let set = set.map_err(|why| CliError::usage(format!("the setting `compression`: {why}")))?;
     Ok(args.compression.or(set).map(|level| level.0))
 }
 
-fn author(ctx: &Context, args: &Args, before: Option<&str>) -> String {
-    let usual = || ctx.settings.author.clone().unwrap_or_else(|| ctx.who());
-    args.author.clone().or_else(|| before.map(str::to_owned)).unwrap_or_else(usual)
-}
-
-/// The commit that `--amend` replaces: it lends its message, author and tags.
-fn amended(
-    ctx: &Context,
-    args: &Args,
-    opened: &Opened,
-    paths: &[PathBuf],
-) -> Result<Option<VersionInfo>, CliError> {
+/// The commit that `--amend` replaces.
+fn amended(ctx: &Context, args: &Args, opened: &Opened, paths: &[PathBuf]) -> Result<VersionInfo, CliError> {
     if let Some(branch) = &args.branch {
         let missing = || CliError::failed(format!("there is no branch {}", escape::name(branch.as_bytes())));
         let tip = opened.branch(branch).ok_or_else(missing)?;
-        return Ok(Some(opened.repo.version(tip)?));
+        return Ok(opened.repo.version(tip)?);
     }
     let host = Some(args.host.clone().unwrap_or_else(|| ctx.host()));
     let latest = LatestArgs { host, tag: Vec::new(), path: paths.to_vec() };
-    Ok(Some(opened.version(opened.default_revision(), &latest)?))
+    opened.version(opened.default_revision(), &latest)
 }
 
 /// All paths of the command line and of lists, absolute.

@@ -1,0 +1,220 @@
+//! Trees go into a repository and come back whole.
+
+#![cfg(feature = "testing")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use warp::format::config::KdfParams;
+use warp::format::dirtree::Timestamp;
+use warp::id::CommitId;
+use warp::observe::Silent;
+use warp::ops::{self, CommitOutcome, CommitRequest, RestoreRequest, Source};
+use warp::repo::{Client, CreateOptions, Credentials, Repository};
+use warp::store::{LocalStore, OsVfs};
+use warp::testing::{RecordingObserver, assert_same_tree, edit_tree, make_tree};
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    Timestamp { secs: since.as_secs() as i64, nanos: since.subsec_nanos() }
+}
+
+fn client(state: &Path) -> Client {
+    Client {
+        state_dir: state.to_owned(),
+        vfs: Arc::new(OsVfs::new()),
+        who: "tester@host".to_owned(),
+        host: "host".to_owned(),
+        now,
+        utc_offset: 0,
+        accept_rollback: false,
+    }
+}
+
+struct Bench {
+    dir: tempfile::TempDir,
+    repo: Repository,
+}
+
+fn password() -> Credentials {
+    Credentials::Password(b"correct horse".to_vec().into())
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(LocalStore::create(dir.path().join("repo"), Arc::new(OsVfs::new())).unwrap());
+        let options = CreateOptions {
+            credentials: password(),
+            label: "test".to_owned(),
+            kdf: KdfParams { memory_kib: 8, passes: 1, lanes: 1 },
+            worktree: false,
+            chunk_unit: 64 << 10,
+            settings: Vec::new(),
+        };
+        let repo = Repository::create(store, options, client(&dir.path().join("state"))).unwrap();
+        Self { dir, repo }
+    }
+
+    fn reopen(&mut self) {
+        let store = Arc::new(LocalStore::open(self.dir.path().join("repo"), Arc::new(OsVfs::new())).unwrap());
+        self.repo = Repository::open(store, &password(), client(&self.dir.path().join("state"))).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn commit(&self, source: &Path) -> CommitOutcome {
+        let observer = RecordingObserver::new();
+        let outcome = ops::commit(&self.repo, request(source), &observer).unwrap();
+        assert_eq!(outcome.problems, 0, "{:?}", observer.problems());
+        outcome
+    }
+
+    fn restore(&self, commit: CommitId, name: &str) -> PathBuf {
+        let target = self.path(name);
+        let observer = RecordingObserver::new();
+        let request = RestoreRequest { verify: true, ..RestoreRequest::new(commit, &target) };
+        let outcome = ops::restore(&self.repo, request, &observer).unwrap();
+        assert_eq!(outcome.problems, 0, "{:?}", observer.problems());
+        target
+    }
+}
+
+fn request(source: &Path) -> CommitRequest {
+    CommitRequest {
+        source: Source::WorkDir(source.to_owned()),
+        scan: ops::ScanSettings::default(),
+        message: "test".to_owned(),
+        author: "tester".to_owned(),
+        host: "host".to_owned(),
+        tags: Vec::new(),
+        branch: Some("main".to_owned()),
+        head: None,
+        parent: None,
+        amend: false,
+        allow_empty: false,
+        force: false,
+        dry_run: false,
+        compression: None,
+        threads: 0,
+        time: now(),
+    }
+}
+
+#[test]
+fn odd_trees_and_their_edits_come_back_whole_from_every_commit() {
+    for seed in 0..3 {
+        let mut bench = Bench::new();
+        let source = bench.path("source");
+        make_tree(&source, seed, 60).unwrap();
+        let mut versions = Vec::new();
+        for version in 0..3 {
+            let commit = bench.commit(&source).commit.expect("something changed");
+            let copy = bench.restore(commit, &format!("restored-{version}"));
+            assert_same_tree(&source, &copy);
+            versions.push((commit, copy));
+            edit_tree(&source, seed * 100 + version, 12).unwrap();
+        }
+        bench.reopen();
+        for (index, (commit, copy)) in versions.iter().enumerate() {
+            let again = bench.restore(*commit, &format!("again-{index}"));
+            assert_same_tree(copy, &again);
+        }
+    }
+}
+
+#[test]
+fn a_second_commit_of_the_same_tree_stores_nothing_and_reads_nothing() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    make_tree(&source, 7, 80).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(80));
+    bench.commit(&source);
+    let blobs = || walkdir::WalkDir::new(bench.path("repo")).into_iter().count();
+    let before = blobs();
+    let outcome = bench.commit(&source);
+    assert_eq!(outcome.commit, None);
+    assert_eq!((outcome.new_files, outcome.changed_files), (0, 0));
+    assert_eq!(blobs(), before);
+}
+
+#[test]
+fn a_small_commit_adds_one_pack_and_one_log_entry() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("a"), "content").unwrap();
+    let files = |folder: &str| std::fs::read_dir(bench.path("repo").join(folder)).unwrap().count();
+    let before = (files("packs"), files("index"), files("log"));
+    bench.commit(&source);
+    assert_eq!((files("packs"), files("index"), files("log")), (before.0 + 1, before.1, before.2 + 1));
+}
+
+#[test]
+fn absolute_paths_come_back_below_the_target() {
+    let bench = Bench::new();
+    let (one, two) = (bench.path("some/where/one"), bench.path("some/two"));
+    make_tree(&one, 1, 20).unwrap();
+    make_tree(&two, 2, 20).unwrap();
+    let source = Source::Paths(vec![two.clone(), one.clone()]);
+    let request = CommitRequest { source, branch: None, ..request(&one) };
+    let outcome = ops::commit(&bench.repo, request, &Silent).unwrap();
+    let target = bench.restore(outcome.commit.unwrap(), "target");
+    for source in [&one, &two] {
+        assert_same_tree(source, &target.join(source.strip_prefix("/").unwrap()));
+    }
+}
+
+#[test]
+fn a_stream_becomes_a_file() {
+    let bench = Bench::new();
+    let content: Vec<u8> = (0..3_000_000u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
+    let source = Source::Stream { name: b"dump.sql".to_vec(), reader: Box::new(std::io::Cursor::new(content.clone())) };
+    let request = CommitRequest { source, ..request(Path::new("/")) };
+    let outcome = ops::commit(&bench.repo, request, &Silent).unwrap();
+    let target = bench.restore(outcome.commit.unwrap(), "target");
+    assert!(std::fs::read(target.join("dump.sql")).unwrap() == content);
+}
+
+#[test]
+fn a_sparse_file_of_a_tebibyte_commits_and_comes_back_in_no_time() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    std::fs::create_dir(&source).unwrap();
+    let file = std::fs::File::create(source.join("sparse")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    use std::os::unix::fs::FileExt;
+    file.write_at(b"in the middle", 1 << 39).unwrap();
+    let commit = bench.commit(&source).commit.unwrap();
+    let target = bench.restore(commit, "target");
+    let copy = std::fs::File::open(target.join("sparse")).unwrap();
+    assert_eq!(copy.metadata().unwrap().len(), 1 << 40);
+    let mut middle = [0; 13];
+    copy.read_exact_at(&mut middle, 1 << 39).unwrap();
+    assert_eq!(&middle, b"in the middle");
+    use std::os::unix::fs::MetadataExt;
+    assert!(copy.metadata().unwrap().blocks() < 1024, "holes were filled");
+}
+
+#[test]
+fn many_entries_of_one_directory_share_nodes_between_commits() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    std::fs::create_dir(&source).unwrap();
+    for i in 0..5000 {
+        std::fs::write(source.join(format!("file-{i:05}")), format!("content {i}")).unwrap();
+    }
+    let first = bench.commit(&source).commit.unwrap();
+    let packs = || -> u64 {
+        let files = std::fs::read_dir(bench.path("repo/packs")).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+    };
+    let before = packs();
+    std::fs::write(source.join("file-02500x"), "new").unwrap();
+    let second = bench.commit(&source).commit.unwrap();
+    assert!(packs() - before <= 64 << 10, "one new file wrote {} bytes", packs() - before);
+    assert_ne!(first, second);
+    assert_same_tree(&source, &bench.restore(second, "target"));
+}

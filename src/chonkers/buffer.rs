@@ -62,21 +62,22 @@ impl Buffer {
 
     /// Keeps only these ranges of the stream, which ascend and may touch or overlap.
     pub(super) fn retain(&mut self, ranges: &[Range<u64>]) {
-        let mut kept = Vec::with_capacity(self.bytes.len());
         let mut pieces: Vec<Piece> = Vec::new();
-        let mut end = 0;
+        let (mut kept, mut end) = (0, 0);
         for range in ranges {
             let start = range.start.max(end);
             if start >= range.end {
                 continue;
             }
             if pieces.is_empty() || start > end {
-                pieces.push(Piece { pos: start, at: kept.len() });
+                pieces.push(Piece { pos: start, at: kept });
             }
-            kept.extend_from_slice(self.get(start, range.end - start));
+            let (at, len) = (self.index(start), (range.end - start) as usize);
+            self.bytes.copy_within(at..at + len, kept);
+            kept += len;
             end = range.end;
         }
-        self.bytes = kept;
+        self.bytes.truncate(kept);
         self.pieces = pieces;
     }
 }

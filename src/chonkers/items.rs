@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::UNIT_FIRST;
+use super::fine::UNIT_FIRST;
 use super::item::{Content, Difference, Hasher, Item};
 use super::layer::Layers;
 

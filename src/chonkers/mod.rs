@@ -17,9 +17,12 @@ mod caterpillar;
 mod chain;
 pub mod diff;
 mod diffbit;
+mod fine;
 mod item;
 mod items;
 mod layer;
+#[cfg(test)]
+mod measure;
 mod minima;
 mod proto;
 #[cfg(test)]
@@ -42,9 +45,6 @@ pub use tree::{
 
 use crate::chunk::Chunk;
 use item::Hasher;
-
-/// Absolute unit of the lowest layer.
-const UNIT_FIRST: u64 = 2;
 
 /// How large the chunks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Keys;
 use super::buffer::Buffer;
+use super::fine::{FineLayers, UNIT_FINE};
 use super::item::Item;
 use super::layer::Layers;
 use super::proto::{Output, Proto};
-use super::{Keys, UNIT_FIRST};
 use crate::chunk::{Chunk, ChunkData};
 
 /// Bytes taken into the buffer at a time.
@@ -29,6 +30,7 @@ pub struct ChonkersStream {
     unit: u64,
     buffer: Buffer,
     proto: Proto,
+    fine: FineLayers,
     layers: Layers,
     /// Buffered bytes at which to drop what is no longer needed.
     threshold: usize,
@@ -39,7 +41,8 @@ impl ChonkersStream {
         let unit = u64::from(unit);
         Self {
             proto: Proto::new(&keys.proto),
-            layers: Layers::new(UNIT_FIRST, unit),
+            fine: FineLayers::new(),
+            layers: Layers::new(2 * UNIT_FINE, unit),
             keys,
             unit,
             buffer: Buffer::default(),
@@ -51,10 +54,11 @@ impl ChonkersStream {
     pub fn push(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
         for piece in bytes.chunks(STEP) {
             self.buffer.append(piece);
-            let Self { keys, unit, buffer, proto, layers, .. } = self;
+            let Self { keys, unit, buffer, proto, fine, layers, .. } = self;
             let hasher = &keys.hasher;
             let mut emit = |item: Item| give(&item, *unit, buffer, sink);
-            let mut sink = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
+            let mut coarse = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
+            let mut sink = |item: Item| fine.push(item, hasher, &*buffer, &mut coarse);
             proto.advance(&mut Output { buffer, hasher, sink: &mut sink });
             if self.buffer.len() >= self.threshold {
                 self.drop_unneeded();
@@ -90,11 +94,13 @@ impl ChonkersStream {
         if end <= self.unit {
             return self.give_whole(end, sink);
         }
-        let Self { keys, unit, buffer, proto, layers, .. } = &mut self;
+        let Self { keys, unit, buffer, proto, fine, layers, .. } = &mut self;
         let hasher = &keys.hasher;
         let mut emit = |item: Item| give(&item, *unit, buffer, sink);
-        let mut feed = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
+        let mut coarse = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
+        let mut feed = |item: Item| fine.push(item, hasher, &*buffer, &mut coarse);
         proto.finish(&mut Output { buffer, hasher, sink: &mut feed });
+        fine.finish(hasher, &*buffer, &mut coarse);
         layers.finish(hasher, &*buffer, &mut emit);
     }
 
@@ -112,6 +118,7 @@ impl ChonkersStream {
         let unit = self.unit;
         let mut visit = |item: &Item, copies: u64| needed.push(needed_of(item, copies, unit));
         self.layers.pending(&mut visit);
+        self.fine.pending(&mut visit);
         self.proto.pending(&mut visit);
         if let Some(run) = self.proto.open_run() {
             let all = run.end - run.start <= unit;

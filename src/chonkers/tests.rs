@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::fine::UNIT_FIRST;
 use super::layer::Layers;
 use super::minima::Minima;
 use super::proto::{LONGEST, RADII};

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::chonkers::TreeRoot;
 use crate::format::dirtree::{DirEntry, EntryKind, Owner, Timestamp, Xattr};
@@ -44,6 +45,31 @@ pub(super) fn entry(names: &OwnerNames, name: &OsStr, stat: &Stat, target: Vec<u
         xattrs: Vec::new(),
         hard_link: 0,
     }
+}
+
+/// Adds what must be read of anything but a regular file and a directory: a link's target, extended attributes.
+pub(super) fn read_special(
+    entry: &mut DirEntry,
+    path: &Path,
+    file_type: FileType,
+) -> Result<(), worktree::WorktreeError> {
+    if let EntryKind::Symlink { target } = &mut entry.kind {
+        *target = worktree::read_link(path)?;
+    }
+    entry.xattrs = xattrs(worktree::read_xattrs(path, file_type)?);
+    Ok(())
+}
+
+/// The hard-link group whose first name stands at `path` below the commit's root.
+pub(super) fn link_group(path: &[u8]) -> u64 {
+    let hash = blake3::hash(path);
+    let (first, _) = hash.as_bytes().split_first_chunk::<8>().expect("a hash has 32 bytes");
+    u64::from_le_bytes(*first).max(1)
+}
+
+/// Path of `name` in the directory `rel`, whose own path is empty at the root.
+pub(super) fn join(rel: &[u8], name: &[u8]) -> Vec<u8> {
+    if rel.is_empty() { name.to_vec() } else { [rel, b"/", name].concat() }
 }
 
 /// What a restored file gets beside its content.

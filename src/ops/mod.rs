@@ -3,8 +3,10 @@
 pub mod commit;
 mod convert;
 mod error;
+mod previous;
 pub mod restore;
 mod selection;
+mod source_walk;
 mod tree;
 
 pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};

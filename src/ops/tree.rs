@@ -30,13 +30,7 @@ fn read_node(
     expected: Option<u8>,
     entries: &mut Vec<DirEntry>,
 ) -> Result<(), OpsError> {
-    let bytes = chunks.get(ObjectKind::DirNode, id).map_err(OpsError::cas("read a directory"))?;
-    let what = || format!("directory node {id}");
-    let node = DirNode::decode(&bytes).map_err(|source| OpsError::Tree { what: what(), source })?;
-    let level = node.level();
-    if expected.is_some_and(|expected| level != expected) || level > NODE_LEVEL_MAX {
-        return Err(OpsError::Damaged { what: what(), why: format!("a node of level {level} stands there") });
-    }
+    let node = load_dir_node(chunks, id, expected)?;
     match node {
         DirNode::Leaf(leaf) => entries.extend(leaf),
         DirNode::Inner { level, children } => {
@@ -46,6 +40,22 @@ fn read_node(
         }
     }
     Ok(())
+}
+
+/// One node of a directory, which its parent says is of the level `expected`.
+pub(super) fn load_dir_node(
+    chunks: &ChunkStore,
+    id: &ChunkId,
+    expected: Option<u8>,
+) -> Result<DirNode, OpsError> {
+    let bytes = chunks.get(ObjectKind::DirNode, id).map_err(OpsError::cas("read a directory"))?;
+    let what = || format!("directory node {id}");
+    let node = DirNode::decode(&bytes).map_err(|source| OpsError::Tree { what: what(), source })?;
+    let level = node.level();
+    if expected.is_some_and(|expected| level != expected) || level > NODE_LEVEL_MAX {
+        return Err(OpsError::Damaged { what: what(), why: format!("a node of level {level} stands there") });
+    }
+    Ok(node)
 }
 
 /// The node of a directory entry; `None` for an empty directory.

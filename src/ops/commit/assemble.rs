@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
@@ -14,7 +15,7 @@ use crate::format::state::{DirState, FileState, StateWriter};
 use crate::id::{ChunkId, ObjectKind};
 use crate::limits::KIB;
 use crate::observe::FileNews;
-use crate::worktree::{FileType, OwnerNames, Stat, WorktreeError, read_link, read_xattrs};
+use crate::worktree::{FileType, OwnerNames, Stat, read_xattrs};
 
 use super::super::{OpsError, convert};
 use super::worker::{Outcome, ReadFile, Tools, UNKNOWN};
@@ -38,7 +39,7 @@ pub(super) struct EnterDir {
     pub(super) rel: Vec<u8>,
     pub(super) stat: Stat,
     /// The same directory in the parent commit: its node and entries.
-    pub(super) previous: Option<(Option<ChunkId>, Vec<DirEntry>)>,
+    pub(super) previous: Option<(Option<ChunkId>, Arc<Vec<DirEntry>>)>,
     /// It is no directory of the source: nothing is read from it.
     pub(super) made_up: bool,
 }
@@ -199,21 +200,8 @@ impl<'t, 'a> Assembler<'t, 'a> {
     }
 
     fn special(&self, planned: &Planned, mut entry: DirEntry) -> Option<DirEntry> {
-        let read = || -> Result<_, WorktreeError> {
-            let target = match planned.stat.file_type {
-                FileType::Symlink => read_link(&planned.path)?,
-                _ => Vec::new(),
-            };
-            Ok((target, read_xattrs(&planned.path, planned.stat.file_type)?))
-        };
-        match read() {
-            Ok((target, xattrs)) => {
-                if let EntryKind::Symlink { target: slot } = &mut entry.kind {
-                    *slot = target;
-                }
-                entry.xattrs = convert::xattrs(xattrs);
-                Some(entry)
-            }
+        match convert::read_special(&mut entry, &planned.path, planned.stat.file_type) {
+            Ok(()) => Some(entry),
             Err(error) => {
                 self.tools.report(&planned.path, &error);
                 None
@@ -230,10 +218,7 @@ impl<'t, 'a> Assembler<'t, 'a> {
             return inode.group;
         }
         let top = self.stack.last().expect("entries lie in directories");
-        let path = join(&top.enter.rel, &planned.name);
-        let hash = blake3::hash(&path);
-        let (first, _) = hash.as_bytes().split_first_chunk::<8>().expect("a hash has 32 bytes");
-        u64::from_le_bytes(*first).max(1)
+        convert::link_group(&convert::join(&top.enter.rel, &planned.name))
     }
 
     fn remember(&mut self, planned: &Planned, group: u64, built: Option<&(DirEntry, FileState, FileNews)>) {
@@ -287,7 +272,7 @@ impl<'t, 'a> Assembler<'t, 'a> {
         let Building { enter, mut entries, .. } = building;
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let node = match &enter.previous {
-            Some((node, same)) if *same == entries => *node,
+            Some((node, same)) if **same == entries => *node,
             _ => self.store_dir(&enter, entries)?,
         };
         let mut entry = convert::entry(self.owners, OsStr::from_bytes(&enter.name), &enter.stat, Vec::new());
@@ -389,9 +374,4 @@ fn hash_name(name: &[u8]) -> u64 {
     let (first, _) =
         blake3::hash(name).as_bytes().split_first_chunk::<8>().map(|(a, b)| (*a, b.len())).expect("32 bytes");
     u64::from_le_bytes(first)
-}
-
-/// Path of `name` in the directory `rel`, whose own path is empty at the root.
-pub(super) fn join(rel: &[u8], name: &[u8]) -> Vec<u8> {
-    if rel.is_empty() { name.to_vec() } else { [rel, b"/", name].concat() }
 }

@@ -242,7 +242,7 @@ fn source_paths(source: &Source) -> Result<Vec<Vec<u8>>, OpsError> {
             Ok(vec![path.as_os_str().as_bytes().to_vec()])
         }
         Source::Paths(paths) => {
-            let paths = super::source::normalise(paths)?;
+            let paths = super::super::source_walk::normalise(paths)?;
             if paths.is_empty() {
                 return Err(OpsError::Usage { why: "there is nothing to commit: name a path".to_owned() });
             }

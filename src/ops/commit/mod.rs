@@ -7,7 +7,6 @@
 mod assemble;
 mod big;
 mod finish;
-mod previous;
 mod shared;
 mod sink;
 mod source;
@@ -32,17 +31,15 @@ use crate::observe::{Observer, Phase};
 use crate::repo::{Repository, VersionInfo};
 use crate::worktree::{FileType, OwnerNames, ScanOptions, Scanner, Stat};
 
-use super::OpsError;
+use super::previous::Previous;
+use super::{OpsError, source_walk};
 use assemble::{Assembled, Assembler, EnterDir, Plan, Planned, Step};
 use finish::Finish;
-use previous::Previous;
 use shared::Shared;
 use sink::ObjectSink;
 use source::Planner;
 use worker::{Tools, Work};
 use writer::PackWriter;
-
-pub(super) use previous::{ContentReader, node_kind, tree_error};
 
 /// Steps between the scan and the assembler.
 const STEPS_QUEUED: usize = 8192;
@@ -295,13 +292,17 @@ fn walk(
     let root = base.map(|base| &base.commit.root);
     match request.source {
         Source::WorkDir(path) => {
-            let mut planner = Planner::new(tools, queues, previous, request.force);
-            planner.workdir(&Scanner::new(options)?, &path, root)
+            let mut planner = Planner::new(tools, queues, previous, root, request.force);
+            source_walk::workdir(&Scanner::new(options)?, &path, &mut planner)?;
+            planner.flush();
+            Ok(())
         }
         Source::Paths(paths) => {
-            let paths = source::normalise(&paths)?;
-            let mut planner = Planner::new(tools, queues, previous, request.force);
-            planner.paths(&Scanner::new(options)?, &paths, root)
+            let paths = source_walk::normalise(&paths)?;
+            let mut planner = Planner::new(tools, queues, previous, root, request.force);
+            source_walk::paths(&Scanner::new(options)?, &paths, &mut planner)?;
+            planner.flush();
+            Ok(())
         }
         Source::Stream { name, mut reader } => stream(tools, queues, name, &mut *reader, request.time),
     }

@@ -1,4 +1,4 @@
-//! What the parent commit knows, read along with the scan: its directories, and its state for change detection.
+//! What an earlier commit knows, read along with a scan: its directories, and its state for change detection.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -10,15 +10,16 @@ use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::format::node::ContentRoot;
 use crate::format::state::{DirState, FileState, StateReader};
 use crate::id::{ChunkId, ObjectKind};
+use crate::worktree::Stat;
 
-use super::super::tree::{self, Nodes};
-use super::super::{OpsError, convert};
+use super::tree::{self, Nodes};
+use super::{OpsError, convert};
 
 /// A directory of the parent commit.
 #[derive(Debug)]
 pub(super) struct PreviousDir {
     pub(super) node: Option<ChunkId>,
-    pub(super) entries: Vec<DirEntry>,
+    pub(super) entries: Arc<Vec<DirEntry>>,
     /// State of its regular files, by name; empty if none is known.
     states: HashMap<Vec<u8>, (u64, FileState)>,
 }
@@ -29,9 +30,17 @@ impl PreviousDir {
         Some(&self.entries[index])
     }
 
-    /// Device and state of a file.
-    pub(super) fn state(&self, name: &[u8]) -> Option<(u64, FileState)> {
-        self.states.get(name).copied()
+    /// The entry of a file and its state, if size, times, inode and device say that nothing was done to it since.
+    pub(super) fn untouched(&self, name: &[u8], stat: &Stat) -> Option<(&DirEntry, FileState)> {
+        let before = self.entry(name)?;
+        let (dev, state) = *self.states.get(name)?;
+        let untouched = matches!(before.kind, EntryKind::File { .. })
+            && state != FileState::UNKNOWN
+            && dev == stat.dev
+            && state.ino == stat.ino
+            && state.ctime == convert::time(stat.ctime)
+            && convert::same_meta(before, stat);
+        untouched.then_some((before, state))
     }
 }
 
@@ -61,7 +70,7 @@ impl<'a> Previous<'a> {
         let node = tree::dir_node(entry).copied();
         let entries = tree::read_dir(self.chunks, node.as_ref())?;
         let states = self.state_of(path)?.map_or_else(HashMap::new, |state| by_name(&entries, state));
-        Ok(Some(PreviousDir { node, entries, states }))
+        Ok(Some(PreviousDir { node, entries: Arc::new(entries), states }))
     }
 
     fn state_of(&mut self, path: &[u8]) -> Result<Option<DirState>, OpsError> {
@@ -115,7 +124,7 @@ fn order(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
 }
 
 /// The bytes of a content root, as a stream.
-pub(in crate::ops) struct ContentReader<'a> {
+pub(super) struct ContentReader<'a> {
     chunks: &'a ChunkStore,
     kind: ObjectKind,
     leaves: crate::chonkers::Leaves<Nodes<'a>>,
@@ -124,7 +133,7 @@ pub(in crate::ops) struct ContentReader<'a> {
 }
 
 impl<'a> ContentReader<'a> {
-    pub(in crate::ops) fn new(
+    pub(super) fn new(
         chunks: &'a ChunkStore,
         root: &ContentRoot,
         kind: ObjectKind,
@@ -148,12 +157,12 @@ impl<'a> ContentReader<'a> {
 }
 
 /// The kind of the nodes above chunks of a kind.
-pub(in crate::ops) fn node_kind(kind: ObjectKind) -> ObjectKind {
+pub(super) fn node_kind(kind: ObjectKind) -> ObjectKind {
     if kind == ObjectKind::Chunk { ObjectKind::FileNode } else { kind }
 }
 
 /// An error of a file's tree.
-pub(in crate::ops) fn tree_error(error: crate::chonkers::TreeError<tree::NodeError>) -> OpsError {
+pub(super) fn tree_error(error: crate::chonkers::TreeError<tree::NodeError>) -> OpsError {
     match error {
         crate::chonkers::TreeError::Source { source, .. } => source.into(),
         error => OpsError::Damaged { what: "a file's tree".to_owned(), why: error.to_string() },

@@ -1,17 +1,28 @@
 //! Operations: one verb a file. The only room that knows both the file system and the repository.
 
+mod cat;
 pub mod commit;
 mod convert;
 mod error;
+mod log;
+mod ls;
 mod previous;
 pub mod restore;
 mod selection;
 mod source_walk;
+#[cfg(test)]
+mod testkit;
 mod tree;
+mod undo;
+mod walk;
 
+pub use cat::cat;
 pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
 pub use error::OpsError;
 pub use restore::{
     ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
 };
+pub use log::{LogRequest, log};
+pub use ls::{Listed, ls};
 pub use selection::{Selection, Selector, Wanted};
+pub use undo::{UndoOutcome, undo};

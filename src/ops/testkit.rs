@@ -1,0 +1,76 @@
+//! Repositories for the tests of this room.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::format::config::KdfParams;
+use crate::format::dirtree::Timestamp;
+use crate::id::CommitId;
+use crate::limits::KDF_MEMORY_KIB;
+use crate::observe::Silent;
+use crate::repo::{Client, CreateOptions, Credentials, Repository};
+use crate::store::MemoryStore;
+use crate::testing::SimDisk;
+
+use super::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
+
+/// A clock that stands still.
+fn noon() -> Timestamp {
+    Timestamp { secs: 1_700_000_000, nanos: 0 }
+}
+
+pub(super) fn client() -> Client {
+    Client {
+        state_dir: "/state".into(),
+        vfs: Arc::new(SimDisk::new()),
+        who: "tester@here".to_owned(),
+        host: "here".to_owned(),
+        now: noon,
+        utc_offset: 0,
+        accept_rollback: false,
+    }
+}
+
+/// An empty repository in memory, encrypted, with small chunks.
+pub(super) fn repository() -> Repository {
+    let options = CreateOptions {
+        credentials: Credentials::Password(b"secret".to_vec().into()),
+        label: String::new(),
+        kdf: KdfParams { memory_kib: *KDF_MEMORY_KIB.start(), passes: 1, lanes: 1 },
+        worktree: false,
+        chunk_unit: 16 * 1024,
+        settings: Vec::new(),
+    };
+    Repository::create(Arc::new(MemoryStore::new()), options, client()).unwrap()
+}
+
+/// What `commit` is asked for by most tests: the tree at `root` onto `branch`.
+pub(super) fn request(root: &Path, branch: &str, secs: i64) -> CommitRequest {
+    CommitRequest {
+        source: Source::WorkDir(root.to_owned()),
+        scan: ScanSettings::default(),
+        message: format!("at {secs}"),
+        author: "tester".to_owned(),
+        host: "here".to_owned(),
+        tags: Vec::new(),
+        branch: Some(branch.to_owned()),
+        head: None,
+        parent: None,
+        amend: false,
+        allow_empty: true,
+        force: false,
+        dry_run: false,
+        compression: None,
+        threads: 2,
+        time: Timestamp { secs, nanos: 0 },
+    }
+}
+
+pub(super) fn commit_with(repo: &Repository, request: CommitRequest) -> CommitOutcome {
+    commit(repo, request, &Silent).unwrap()
+}
+
+/// Commits the tree at `root` onto branch `main`.
+pub(super) fn commit_tree(repo: &Repository, root: &Path, secs: i64) -> CommitId {
+    commit_with(repo, request(root, "main", secs)).commit.unwrap()
+}

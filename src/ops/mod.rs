@@ -4,12 +4,14 @@ mod cat;
 pub mod commit;
 mod convert;
 mod error;
+mod find;
 mod log;
 mod ls;
 mod previous;
 pub mod restore;
 mod selection;
 mod source_walk;
+mod stats;
 #[cfg(test)]
 mod testkit;
 mod tree;
@@ -22,7 +24,9 @@ pub use error::OpsError;
 pub use restore::{
     ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
 };
+pub use find::{FindRequest, Found, find};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use selection::{Selection, Selector, Wanted};
+pub use stats::{RepositoryStats, stats};
 pub use undo::{UndoOutcome, undo};

@@ -171,7 +171,10 @@ fn absolute_paths_come_back_below_the_target() {
 fn a_stream_becomes_a_file() {
     let bench = Bench::new();
     let content: Vec<u8> = (0..3_000_000u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
-    let source = Source::Stream { name: b"dump.sql".to_vec(), reader: Box::new(std::io::Cursor::new(content.clone())) };
+    let source = Source::Stream {
+        name: b"dump.sql".to_vec(),
+        reader: Box::new(std::io::Cursor::new(content.clone())),
+    };
     let request = CommitRequest { source, ..request(Path::new("/")) };
     let outcome = ops::commit(&bench.repo, request, &Silent).unwrap();
     let target = bench.restore(outcome.commit.unwrap(), "target");

@@ -21,12 +21,12 @@ mod walk;
 pub use cat::cat;
 pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
 pub use error::OpsError;
-pub use restore::{
-    ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
-};
 pub use find::{FindRequest, Found, find};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
+pub use restore::{
+    ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
+};
 pub use selection::{Selection, Selector, Wanted};
 pub use stats::{RepositoryStats, stats};
 pub use undo::{UndoOutcome, undo};

@@ -19,7 +19,7 @@ use super::timeline::{VersionInfo, VersionTimeline};
 use super::{Client, RepoError, config};
 
 /// Number of the Chonkers chunker in the configuration.
-pub const CHUNKER_CHONKERS: u16 = 2;
+const CHUNKER_CHONKERS: u16 = 2;
 
 /// How to make a repository.
 #[derive(Debug)]

@@ -74,18 +74,7 @@ impl WorkDir {
         self.write("HEAD", text.as_bytes())
     }
 
-    /// Reads a local file of the working directory; `None`: there is none.
-    pub(crate) fn read(&self, name: &str, max: u64) -> Result<Option<Vec<u8>>, RepoError> {
-        let path = self.path(name);
-        match self.vfs.read(&path, max) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(local_io("read", &path, source)),
-        }
-    }
-
-    /// Writes a local file of the working directory.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), RepoError> {
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), RepoError> {
         let path = self.path(name);
         self.vfs.write_replace(&path, bytes).map_err(|source| RepoError::Local { path, source })
     }

@@ -46,7 +46,8 @@ pub(super) fn run(
     threads: usize,
 ) -> Result<Executed, OpsError> {
     needs.sort_unstable_by_key(|need| (need.location, need.file, need.offset));
-    let blocks = needs.chunk_by(|a, b| (a.location.pack, a.location.block) == (b.location.pack, b.location.block));
+    let blocks =
+        needs.chunk_by(|a, b| (a.location.pack, a.location.block) == (b.location.pack, b.location.block));
     let window = Window {
         chunks,
         target,
@@ -74,7 +75,8 @@ impl Window<'_> {
         let mut decompressor = match Decompressor::new() {
             Ok(decompressor) => decompressor,
             Err(source) => {
-                return self.stop(OpsError::Cas { action: "open blocks", source: CasError::Compress { source } });
+                return self
+                    .stop(OpsError::Cas { action: "open blocks", source: CasError::Compress { source } });
             }
         };
         while !self.stopped.load(Ordering::Acquire) {
@@ -84,7 +86,9 @@ impl Window<'_> {
             }
             let location = needs[0].location;
             match self.chunks.open_block(location.pack, location.block, &mut decompressor) {
-                Ok(block) => needs.chunk_by(|a, b| a.location == b.location).for_each(|same| self.place(&block, same)),
+                Ok(block) => {
+                    needs.chunk_by(|a, b| a.location == b.location).for_each(|same| self.place(&block, same))
+                }
                 Err(error) => needs.iter().for_each(|need| self.unreadable(need, &error)),
             }
         }
@@ -98,7 +102,8 @@ impl Window<'_> {
             match &object {
                 Ok(bytes) if bytes.len() == need.len as usize && need.id == id => self.write(need, bytes),
                 Ok(_) => {
-                    let error = CasError::WrongObject { kind: ObjectKind::Chunk, id: need.id, pack: location.pack };
+                    let error =
+                        CasError::WrongObject { kind: ObjectKind::Chunk, id: need.id, pack: location.pack };
                     self.unreadable(need, &error);
                 }
                 Err(error) => self.unreadable(need, error),

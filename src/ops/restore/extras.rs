@@ -18,10 +18,14 @@ pub(super) fn remove(
 ) -> Result<u64, OpsError> {
     let extras = find(repo, job, target)?;
     let count = extras.len() as u64;
-    let refused = request.confirm_delete.as_ref().is_some_and(|ask| count > 0 && !ask(&request.target, count));
+    let refused =
+        request.confirm_delete.as_ref().is_some_and(|ask| count > 0 && !ask(&request.target, count));
     if refused {
         return Err(OpsError::Refused {
-            why: format!("{count} entries of {} would be removed; nothing was changed", request.target.display()),
+            why: format!(
+                "{count} entries of {} would be removed; nothing was changed",
+                request.target.display()
+            ),
         });
     }
     let mut removed = 0;
@@ -53,7 +57,8 @@ fn dir(
     for (name, stat) in target.list_dir(path)? {
         let below = path.join(&name)?;
         let wanted = (job.wanted)(below.as_bytes(), stat.is_dir());
-        let found = kept.binary_search_by(|entry| entry.name.as_slice().cmp(&name)).ok().map(|index| &kept[index]);
+        let found =
+            kept.binary_search_by(|entry| entry.name.as_slice().cmp(&name)).ok().map(|index| &kept[index]);
         match (found, wanted) {
             (_, Wanted::No) => {}
             (None, Wanted::Yes) => extras.push(below.as_bytes().to_vec()),

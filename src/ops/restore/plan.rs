@@ -13,7 +13,7 @@ use crate::worktree::{DirMade, FileType, LinkSource, RelPath, RestoreMeta, Stat,
 
 use super::super::selection::Wanted;
 use super::super::tree::{self, Nodes};
-use super::super::{OpsError, commit, convert};
+use super::super::{OpsError, convert, previous};
 use super::window::{CHUNKS_MAX, FilePlan, Need};
 use super::{Job, Overwrite, PlannedAction, PlannedChange, Report, RestoreOutcome, execute};
 
@@ -102,7 +102,13 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn subdir(&mut self, entry: &DirEntry, above: &RelPath, fresh: bool, depth: usize) -> Result<(), OpsError> {
+    fn subdir(
+        &mut self,
+        entry: &DirEntry,
+        above: &RelPath,
+        fresh: bool,
+        depth: usize,
+    ) -> Result<(), OpsError> {
         let Some(path) = self.join(above, entry) else { return Ok(()) };
         let wanted = (self.job.wanted)(path.as_bytes(), true);
         if wanted == Wanted::No {
@@ -198,16 +204,16 @@ impl<'a> Planner<'a> {
         self.report.observer.total(1, plan.size);
         self.files.push(plan);
         let chunks = self.repo.chunks();
-        let nodes = Nodes { chunks, kind: commit::node_kind(ObjectKind::Chunk) };
+        let nodes = Nodes { chunks, kind: previous::node_kind(ObjectKind::Chunk) };
         let leaves = match ChonkerTree::new(convert::tree_root(content)).leaves(nodes) {
             Ok(leaves) => leaves,
-            Err(error) => return self.unplannable(commit::tree_error(error)),
+            Err(error) => return self.unplannable(previous::tree_error(error)),
         };
         let number = u32::try_from(self.files.len() - 1).expect("a window is far below 2^32 files");
         for leaf in leaves {
             let leaf = match leaf {
                 Ok(leaf) => leaf,
-                Err(error) => return self.unplannable(commit::tree_error(error)),
+                Err(error) => return self.unplannable(previous::tree_error(error)),
             };
             let location = match chunks.locate(ObjectKind::Chunk, &leaf.chunk.id) {
                 Ok(location) => location,
@@ -236,8 +242,13 @@ impl<'a> Planner<'a> {
     fn flush(&mut self) -> Result<(), OpsError> {
         self.empty_files()?;
         let needs = &mut self.needs;
-        let done =
-            execute::run(self.repo.chunks(), self.target, self.report, (&self.files, needs), self.job.threads)?;
+        let done = execute::run(
+            self.repo.chunks(),
+            self.target,
+            self.report,
+            (&self.files, needs),
+            self.job.threads,
+        )?;
         self.outcome.files += done.files.into_inner();
         self.outcome.bytes += done.bytes.into_inner();
         self.outcome.written_bytes += done.written.into_inner();
@@ -303,13 +314,20 @@ impl<'a> Planner<'a> {
             EntryKind::Socket => FileType::Socket,
             EntryKind::CharDevice { major, minor } => FileType::CharDevice { major: *major, minor: *minor },
             EntryKind::BlockDevice { major, minor } => FileType::BlockDevice { major: *major, minor: *minor },
-            EntryKind::File { .. } | EntryKind::Dir { .. } => unreachable!("files and directories are made elsewhere"),
+            EntryKind::File { .. } | EntryKind::Dir { .. } => {
+                unreachable!("files and directories are made elsewhere")
+            }
         };
         let made = self.target.make_special(path, kind, replace, &meta);
         self.made(path, entry, made)
     }
 
-    fn made(&mut self, path: &RelPath, entry: &DirEntry, made: Result<bool, WorktreeError>) -> Result<(), OpsError> {
+    fn made(
+        &mut self,
+        path: &RelPath,
+        entry: &DirEntry,
+        made: Result<bool, WorktreeError>,
+    ) -> Result<(), OpsError> {
         match made {
             Ok(made) => {
                 self.outcome.others += u64::from(made);

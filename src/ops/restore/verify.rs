@@ -14,7 +14,7 @@ use crate::repo::Repository;
 use crate::worktree::{RelPath, Segment, SourceFile, Target, WorktreeError};
 
 use super::super::tree::Nodes;
-use super::super::{OpsError, commit, convert};
+use super::super::{OpsError, convert, previous};
 use super::{Job, Report, RestoreOutcome, plan};
 
 /// Files that are compared side by side.
@@ -93,7 +93,7 @@ fn file(chunks: &ChunkStore, target: &Target, path: &RelPath, entry: &DirEntry) 
 
 fn content_matches(chunks: &ChunkStore, file: &SourceFile, content: &ContentRoot) -> Result<(), Differs> {
     let nodes = Nodes { chunks, kind: ObjectKind::FileNode };
-    let tree = |error| Differs::Tree(commit::tree_error(error));
+    let tree = |error| Differs::Tree(previous::tree_error(error));
     let data = data_ranges(file).map_err(Differs::Unreadable)?;
     let mut buffer = Vec::new();
     for leaf in ChonkerTree::new(convert::tree_root(content)).leaves(nodes).map_err(tree)? {

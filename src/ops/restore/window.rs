@@ -101,7 +101,8 @@ impl FilePlan {
     pub(super) fn finish(&self, target: &Target) -> Result<(), WorktreeError> {
         let file = self.file(target)?;
         *self.open.lock().expect("no panic while locked") = Open::Not;
-        let file = std::sync::Arc::into_inner(file).expect("the last chunk was written, nobody else has the file");
+        let file =
+            std::sync::Arc::into_inner(file).expect("the last chunk was written, nobody else has the file");
         let source = if self.group == 0 { None } else { Some(file.link_source()?) };
         file.finish(&self.meta)?;
         *self.open.lock().expect("no panic while locked") = Open::Done(source);

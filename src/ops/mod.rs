@@ -3,6 +3,7 @@
 mod cat;
 pub mod commit;
 mod convert;
+mod diff;
 mod error;
 mod find;
 mod log;
@@ -10,6 +11,7 @@ mod ls;
 mod previous;
 pub mod restore;
 mod selection;
+mod shared;
 mod source_walk;
 mod stats;
 #[cfg(test)]
@@ -20,6 +22,7 @@ mod walk;
 
 pub use cat::cat;
 pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
+pub use diff::{ByteCounts, Change, ChangeKind, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
 pub use find::{FindRequest, Found, find};
 pub use log::{LogRequest, log};

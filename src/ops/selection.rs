@@ -81,6 +81,9 @@ impl Selector {
     /// Whether the entry at `path` is meant. Names in it are bytes with `/` between them and none in front; the root of
     /// the tree is the empty path.
     pub fn wanted(&self, path: &[u8], is_dir: bool) -> Wanted {
+        if self.all && self.includes.is_empty() && self.excludes.is_empty() {
+            return Wanted::Yes;
+        }
         let inner = if is_dir { Wanted::Descend } else { Wanted::No };
         if self.is_excluded(path, is_dir) {
             return Wanted::No;

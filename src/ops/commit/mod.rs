@@ -7,7 +7,6 @@
 mod assemble;
 mod big;
 mod finish;
-mod shared;
 mod sink;
 mod source;
 mod worker;
@@ -32,14 +31,16 @@ use crate::repo::{Repository, VersionInfo};
 use crate::worktree::{FileType, OwnerNames, ScanOptions, Scanner, Stat};
 
 use super::previous::Previous;
+use super::shared::Shared;
 use super::{OpsError, source_walk};
 use assemble::{Assembled, Assembler, EnterDir, Plan, Planned, Step};
 use finish::Finish;
-use shared::Shared;
 use sink::ObjectSink;
 use source::Planner;
 use worker::{Tools, Work};
 use writer::PackWriter;
+
+pub(super) use worker::BIG_FILE_LEN;
 
 /// Steps between the scan and the assembler.
 const STEPS_QUEUED: usize = 8192;

@@ -14,13 +14,13 @@ use crate::id::ObjectKind;
 use crate::observe::{FileNews, Observer};
 use crate::worktree::{SourceFile, Stat, WorktreeError, Xattr};
 
+use super::super::shared::Shared;
 use super::super::{OpsError, convert};
 use super::big::{BigFile, Piece};
-use super::shared::Shared;
 use super::sink::{BlockWriter, NodeWriter, ObjectSink};
 
 /// Files above this length are read by a thread of their own and worked on in pieces.
-pub(super) const BIG_FILE_LEN: u64 = 2 << 20;
+pub(in crate::ops) const BIG_FILE_LEN: u64 = 2 << 20;
 
 /// A file that must be read.
 #[derive(Debug)]

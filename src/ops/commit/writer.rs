@@ -7,7 +7,7 @@ use crate::format::log::{PackRecord, SegmentRecord};
 use crate::format::pack::PackContent;
 
 use super::super::OpsError;
-use super::shared::Shared;
+use super::super::shared::Shared;
 
 /// Rows after which a segment is written in the middle of a commit: about 12 MiB of memory.
 const SEGMENT_ROWS: usize = 1 << 19;

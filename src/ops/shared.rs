@@ -1,9 +1,9 @@
-//! What the threads of a commit tell each other: the first failure, and how many problems there were.
+//! What the threads of an operation tell each other: the first failure, and how many problems there were.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::super::OpsError;
+use super::OpsError;
 
 /// The first failure stops everything.
 #[derive(Debug, Default)]
@@ -18,6 +18,11 @@ impl Shared {
     pub(super) fn fail(&self, error: OpsError) {
         let mut failure = self.failure.lock().expect("no panic while locked");
         failure.get_or_insert(error);
+        self.stop();
+    }
+
+    /// Stops all threads without a failure.
+    pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
     }
 

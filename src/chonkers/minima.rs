@@ -4,6 +4,8 @@
 const WINDOW: usize = 4;
 /// Windows hashed at a time: the hashes stay in the first-level cache.
 const BATCH: usize = 4096;
+/// Block length of the level that all content passes through.
+const LARGE_BLOCK: usize = 32;
 
 /// Finds the positions whose window's hash is less than that of each of `radius` windows before, and not more
 /// than that of each of `radius` windows behind.
@@ -13,6 +15,10 @@ pub(super) struct Minima {
     second: u16,
     third: u16,
     hashes: Vec<i16>,
+    /// The least hash of every block.
+    least: Vec<i16>,
+    /// Whether a block may hold a minimum, as far as the blocks around it tell.
+    promising: Vec<bool>,
 }
 
 impl Minima {
@@ -24,6 +30,8 @@ impl Minima {
             second: (key >> 16) as u16 | 1,
             third: (key >> 32) as u16 | 1,
             hashes: Vec::new(),
+            least: Vec::new(),
+            promising: Vec::new(),
         }
     }
 
@@ -58,7 +66,6 @@ impl Minima {
     /// Hashes every window of `bytes`.
     fn hash(&mut self, bytes: &[u8]) {
         let count = bytes.len() - (WINDOW - 1);
-        self.hashes.clear();
         self.hashes.resize(count, 0);
         let (a, b, c, d) = (&bytes[..count], &bytes[1..=count], &bytes[2..], &bytes[3..]);
         let (b, c, d) = (&b[..count], &c[..count], &d[..count]);
@@ -70,24 +77,69 @@ impl Minima {
         }
     }
 
-    /// Appends the minima among the hashes that have `radius` others on both sides. Of every `radius` in a row
-    /// at most one can be a minimum: their own leftmost least.
-    fn scan(&self, at: usize, found: &mut Vec<usize>) {
-        let radius = self.radius;
-        let inner = radius..self.hashes.len() - radius;
-        let mut start = inner.start;
-        while start < inner.end {
-            let block = &self.hashes[start..inner.end.min(start + radius)];
-            let least = block.iter().copied().fold(i16::MAX, i16::min);
-            let i = start + block.iter().position(|&hash| hash == least).unwrap_or(0);
-            let before = &self.hashes[i - radius..start];
-            let behind = &self.hashes[start + block.len()..=i + radius];
-            if before.iter().all(|&hash| hash > least) && behind.iter().all(|&hash| hash >= least) {
-                found.push(at + i - radius);
-            }
-            start += radius;
+    /// Appends the minima among the hashes that have `radius` others on both sides.
+    ///
+    /// Of a block a quarter as long as the radius only the leftmost least hash can be a minimum, and only if the
+    /// three blocks on both sides, which are wholly within the radius, hold no lesser one.
+    fn scan(&mut self, at: usize, found: &mut Vec<usize>) {
+        let end = self.hashes.len() - self.radius;
+        let block = (self.radius / 2).max(1);
+        let first = self.radius / block;
+        self.least_of_blocks(block);
+        self.find_promising(first - 1);
+        let blocks = &self.promising[..end.div_ceil(block) - first];
+        let mut next = 0;
+        while let Some(skipped) = blocks[next..].iter().position(|&promising| promising) {
+            next += skipped + 1;
+            self.check_block((first + next - 1) * block, block, end, at, found);
         }
     }
+
+    /// Computes the least hash of every block; the last one may be shorter.
+    fn least_of_blocks(&mut self, block: usize) {
+        self.least.clear();
+        if block == LARGE_BLOCK {
+            let (blocks, rest) = self.hashes.as_chunks::<LARGE_BLOCK>();
+            self.least.extend(blocks.iter().map(|block| least(block)));
+            self.least.extend((!rest.is_empty()).then(|| least(rest)));
+        } else {
+            self.least.extend(self.hashes.chunks(block).map(least));
+        }
+    }
+
+    /// Tells of every block but the first and the last few whether `around` blocks before it and behind it hold
+    /// no lesser hash; the first block told of is the one with `around + 1` before it.
+    fn find_promising(&mut self, around: usize) {
+        let least = &self.least[1..];
+        let count = least.len().saturating_sub(2 * around);
+        self.promising.clear();
+        self.promising.resize(count, true);
+        for distance in 1..=around {
+            let here = &least[around..][..count];
+            let before = &least[around - distance..][..count];
+            let behind = &least[around + distance..][..count];
+            for (i, promising) in self.promising.iter_mut().enumerate() {
+                *promising &= (before[i] > here[i]) & (behind[i] >= here[i]);
+            }
+        }
+    }
+
+    /// Appends the leftmost least hash of a block if it stands before `end` and is a minimum.
+    fn check_block(&self, start: usize, block: usize, end: usize, at: usize, found: &mut Vec<usize>) {
+        let hashes = &self.hashes[start..self.hashes.len().min(start + block)];
+        let lowest = least(hashes);
+        let i = start + hashes.iter().position(|&hash| hash == lowest).unwrap_or(0);
+        if i < end
+            && least(&self.hashes[i - self.radius..i]) > lowest
+            && least(&self.hashes[i..=i + self.radius]) == lowest
+        {
+            found.push(at + i - self.radius);
+        }
+    }
+}
+
+fn least(hashes: &[i16]) -> i16 {
+    hashes.iter().fold(i16::MAX, |least, &hash| least.min(hash))
 }
 
 /// Whether all bytes are the same.

@@ -49,6 +49,10 @@ impl Flags {
 impl Marking for Flags {
     const PRIORITIES: u8 = 2;
 
+    fn marks_pair(&self) -> bool {
+        self.is_minimum(0) || self.is_minimum(1)
+    }
+
     fn mark(&mut self, nodes: &mut [Node]) {
         for i in 1..nodes.len() {
             if self.is_minimum(i - 1) {
@@ -73,15 +77,15 @@ impl Balancing {
     /// Takes the next item and gives on what it settles.
     pub(super) fn push<C: Content>(
         &mut self,
-        item: Item,
+        item: &Item,
         hasher: &Hasher,
         content: &C,
-        sink: &mut dyn FnMut(Item),
+        sink: &mut dyn FnMut(&Item),
     ) {
-        let relation = self.chain.last().map(|last| lighter(last, &item, hasher, content));
+        let relation = self.chain.last().map(|last| lighter(last, item, hasher, content));
         if let Some(relation) = relation {
             self.flags.below_right.push(relation == Lighter::Left);
-            if !self.chain.joins(&item) {
+            if !self.chain.is_joined_by(item) {
                 self.settle(hasher, sink);
             }
         }
@@ -91,18 +95,18 @@ impl Balancing {
     }
 
     /// Gives on everything: nothing follows.
-    pub(super) fn finish(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(Item)) {
+    pub(super) fn finish(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(&Item)) {
         self.flags.below_right.push(true);
         self.settle(hasher, sink);
     }
 
-    fn settle(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(Item)) {
+    fn settle(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(&Item)) {
         self.chain.settle(hasher, &mut self.flags, sink);
         self.flags.below_left.clear();
         self.flags.below_right.clear();
     }
 
-    fn shorten(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(Item)) {
+    fn shorten(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(&Item)) {
         // The last item's right neighbour is not known yet; it is out of reach of what is given on.
         self.flags.below_right.push(false);
         let dropped = self.chain.shorten(hasher, &mut self.flags, sink);

@@ -18,24 +18,27 @@ impl Caterpillar {
     /// Takes the next item and gives on the run before it if it ends that run.
     pub(super) fn push<C: Content>(
         &mut self,
-        item: Item,
+        item: &Item,
         hasher: &Hasher,
         content: &C,
-        sink: &mut dyn FnMut(Item),
+        sink: &mut dyn FnMut(&Item),
     ) {
-        if self.first.is_some_and(|first| hasher.same(&first, &item, content)) {
+        if self.first.as_ref().is_some_and(|first| hasher.same(first, item, content)) {
             self.copies += 1;
             return;
         }
         self.finish(hasher, sink);
-        self.first = Some(item);
+        self.first = Some(*item);
         self.copies = 1;
     }
 
     /// Gives on the last run: nothing follows.
-    pub(super) fn finish(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(Item)) {
-        if let Some(first) = self.first.take() {
-            sink(hasher.repeat(&first, self.copies));
+    pub(super) fn finish(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(&Item)) {
+        match &self.first {
+            Some(first) if self.copies == 1 => sink(first),
+            Some(first) => sink(&hasher.repeat(first, self.copies)),
+            None => {}
         }
+        self.first = None;
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Node {
 pub(super) trait Marking {
     /// Number of priorities.
     const PRIORITIES: u8;
+    /// Whether the two items of a chain of two merge.
+    fn marks_pair(&self) -> bool;
     /// Sets the mark of every node but the last; all are unmarked before.
     fn mark(&mut self, nodes: &mut [Node]);
 }
@@ -56,13 +58,13 @@ impl Chain {
     }
 
     /// Whether `item` would continue the chain.
-    pub(super) fn joins(&self, item: &Item) -> bool {
+    pub(super) fn is_joined_by(&self, item: &Item) -> bool {
         self.items.last().is_some_and(|last| last.fits(item, self.limit))
     }
 
     /// Adds an item that continues the chain or begins one.
-    pub(super) fn add(&mut self, item: Item) {
-        self.items.push(item);
+    pub(super) fn add(&mut self, item: &Item) {
+        self.items.push(*item);
     }
 
     /// Settles the whole chain and empties it.
@@ -70,13 +72,20 @@ impl Chain {
         &mut self,
         hasher: &Hasher,
         marking: &mut M,
-        sink: &mut dyn FnMut(Item),
+        sink: &mut dyn FnMut(&Item),
     ) {
-        if let [only] = self.items[..] {
-            sink(only);
-        } else if !self.items.is_empty() {
-            self.arrange(hasher, marking);
-            self.emit(self.items.len(), sink);
+        match &self.items[..] {
+            [] => {}
+            [only] => sink(only),
+            [left, right] if marking.marks_pair() => sink(&hasher.merge(left, right)),
+            [left, right] => {
+                sink(left);
+                sink(right);
+            }
+            _ => {
+                self.arrange(hasher, marking);
+                self.emit(self.items.len(), sink);
+            }
         }
         self.items.clear();
         self.settled = 0;
@@ -87,7 +96,7 @@ impl Chain {
         &mut self,
         hasher: &Hasher,
         marking: &mut M,
-        sink: &mut dyn FnMut(Item),
+        sink: &mut dyn FnMut(&Item),
     ) -> usize {
         if self.items.len() < self.longest {
             return 0;
@@ -113,11 +122,11 @@ impl Chain {
 
     /// Gives on the nodes that end within the first `until` items and were not given on before; returns where
     /// the last of them ends.
-    fn emit(&self, until: usize, sink: &mut dyn FnMut(Item)) -> usize {
+    fn emit(&self, until: usize, sink: &mut dyn FnMut(&Item)) -> usize {
         let mut done = self.settled;
         for node in self.nodes.iter().take_while(|node| node.end <= until) {
             if node.end > self.settled {
-                sink(node.item);
+                sink(&node.item);
                 done = node.end;
             }
         }

@@ -29,6 +29,10 @@ struct Tossing<'a, C> {
 impl<C: Content> Marking for Tossing<'_, C> {
     const PRIORITIES: u8 = 6;
 
+    fn marks_pair(&self) -> bool {
+        true
+    }
+
     fn mark(&mut self, nodes: &mut [Node]) {
         self.orders.clear();
         for pair in nodes.windows(2) {
@@ -62,13 +66,13 @@ impl Diffbit {
     /// Takes the next item, which differs from the one before, and gives on what it settles.
     pub(super) fn push<C: Content>(
         &mut self,
-        item: Item,
+        item: &Item,
         hasher: &Hasher,
         content: &C,
-        sink: &mut dyn FnMut(Item),
+        sink: &mut dyn FnMut(&Item),
     ) {
         let mut tossing = Tossing { orders: &mut self.orders, hasher, content };
-        if !self.chain.joins(&item) {
+        if !self.chain.is_joined_by(item) {
             self.chain.settle(hasher, &mut tossing, sink);
         }
         self.chain.add(item);
@@ -76,7 +80,7 @@ impl Diffbit {
     }
 
     /// Gives on everything: nothing follows.
-    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(Item)) {
+    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         let mut tossing = Tossing { orders: &mut self.orders, hasher, content };
         self.chain.settle(hasher, &mut tossing, sink);
     }
@@ -105,8 +109,8 @@ mod tests {
         let settle = |items: &[Item], longest| {
             let mut phase = Diffbit::new(limit, longest);
             let mut out = Vec::new();
-            items.iter().for_each(|&item| phase.push(item, &hasher, &Opaque, &mut |item| out.push(item)));
-            phase.finish(&hasher, &Opaque, &mut |item| out.push(item));
+            items.iter().for_each(|item| phase.push(item, &hasher, &Opaque, &mut |&item| out.push(item)));
+            phase.finish(&hasher, &Opaque, &mut |&item| out.push(item));
             out
         };
         for seed in 0..20 {

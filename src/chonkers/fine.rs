@@ -23,7 +23,8 @@ pub(super) struct FineLayers {
     unfit: usize,
     /// The last items that went past the layers.
     passed: VecDeque<Item>,
-    last: Option<Item>,
+    /// Weight of the last item.
+    last: Option<u64>,
 }
 
 impl FineLayers {
@@ -35,13 +36,13 @@ impl FineLayers {
     /// Takes the next item; gives on what is settled.
     pub(super) fn push<C: Content>(
         &mut self,
-        item: Item,
+        item: &Item,
         hasher: &Hasher,
         content: &C,
-        sink: &mut dyn FnMut(Item),
+        sink: &mut dyn FnMut(&Item),
     ) {
-        let fits = self.last.is_some_and(|last| last.fits(&item, UNIT_FINE));
-        self.last = Some(item);
+        let fits = self.last.is_some_and(|last| last.saturating_add(item.weight()) <= UNIT_FINE);
+        self.last = Some(item.weight());
         if fits {
             self.open(hasher, content, sink);
         }
@@ -49,30 +50,30 @@ impl FineLayers {
             self.unfit = if fits { 0 } else { self.unfit + 1 };
             return self.layers.push(item, hasher, content, sink);
         }
-        self.passed.push_back(item);
+        self.passed.push_back(*item);
         if self.passed.len() > REACH {
             self.close(hasher, content, sink);
-            self.passed.pop_front().into_iter().for_each(sink);
+            self.passed.pop_front().iter().for_each(sink);
         }
     }
 
     /// Gives on everything: nothing follows.
-    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(Item)) {
+    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         self.close(hasher, content, sink);
-        self.passed.drain(..).for_each(sink);
+        self.passed.drain(..).for_each(|item| sink(&item));
     }
 
     /// Takes the items that just passed into the layers: the next one has to do with them.
-    fn open<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(Item)) {
+    fn open<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         for item in self.passed.drain(..) {
-            self.layers.push(item, hasher, content, sink);
+            self.layers.push(&item, hasher, content, sink);
         }
         self.is_open = true;
         self.unfit = 0;
     }
 
     /// Ends the stretch in the layers: what passed since is out of its reach.
-    fn close<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(Item)) {
+    fn close<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         if std::mem::take(&mut self.is_open) {
             self.layers.finish(hasher, content, sink);
         }

@@ -58,7 +58,7 @@ impl ItemCutter {
         let item = hasher().symbol(self.items, total, hash);
         self.items += 1;
         self.weight = self.weight.saturating_add(total);
-        self.layers.push(item, hasher(), &Opaque, &mut |item| sink(group(&item, unit)));
+        self.layers.push(&item, hasher(), &Opaque, &mut |item| sink(group(item, unit)));
     }
 
     /// Gives `sink` the groups that are left: the sequence is complete.
@@ -67,7 +67,7 @@ impl ItemCutter {
             return sink(Group { items: self.items, repeat: 1 });
         }
         let unit = self.unit;
-        self.layers.finish(hasher(), &Opaque, &mut |item| sink(group(&item, unit)));
+        self.layers.finish(hasher(), &Opaque, &mut |item| sink(group(item, unit)));
     }
 }
 

@@ -22,14 +22,14 @@ impl Layer {
         }
     }
 
-    fn push<C: Content>(&mut self, item: Item, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(Item)) {
+    fn push<C: Content>(&mut self, item: &Item, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         let Self { balancing, caterpillar, diffbit } = self;
         balancing.push(item, hasher, content, &mut |item| {
             caterpillar.push(item, hasher, content, &mut |item| diffbit.push(item, hasher, content, sink));
         });
     }
 
-    fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(Item)) {
+    fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         let Self { balancing, caterpillar, diffbit } = self;
         balancing.finish(hasher, &mut |item| {
             caterpillar.push(item, hasher, content, &mut |item| diffbit.push(item, hasher, content, sink));
@@ -68,16 +68,16 @@ impl Layers {
     /// Takes the next item of the lowest layer; gives on what the highest layer makes.
     pub(super) fn push<C: Content>(
         &mut self,
-        item: Item,
+        item: &Item,
         hasher: &Hasher,
         content: &C,
-        sink: &mut dyn FnMut(Item),
+        sink: &mut dyn FnMut(&Item),
     ) {
         feed(&mut self.layers, item, hasher, content, sink);
     }
 
     /// Gives on everything: nothing follows.
-    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(Item)) {
+    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         let mut layers = &mut self.layers[..];
         while let Some((first, rest)) = layers.split_first_mut() {
             first.finish(hasher, content, &mut |item| feed(rest, item, hasher, content, sink));
@@ -93,10 +93,10 @@ impl Layers {
 
 fn feed<C: Content>(
     layers: &mut [Layer],
-    item: Item,
+    item: &Item,
     hasher: &Hasher,
     content: &C,
-    sink: &mut dyn FnMut(Item),
+    sink: &mut dyn FnMut(&Item),
 ) {
     match layers.split_first_mut() {
         Some((first, rest)) => {

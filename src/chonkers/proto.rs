@@ -47,7 +47,7 @@ pub(super) struct Proto {
 pub(super) struct Output<'a> {
     pub(super) buffer: &'a Buffer,
     pub(super) hasher: &'a Hasher,
-    pub(super) sink: &'a mut dyn FnMut(Item),
+    pub(super) sink: &'a mut dyn FnMut(&Item),
 }
 
 impl Proto {
@@ -98,7 +98,7 @@ impl Proto {
             None => self.close_runs(cut, output),
             Some(this) if cut - this.start <= LONGEST[level] => {
                 let item = output.hasher.leaf(this.start, output.buffer.get(this.start, cut - this.start));
-                self.give(item, output);
+                self.give(&item, output);
             }
             Some(_) => {
                 self.scan(level + 1, cut, output);
@@ -134,10 +134,10 @@ impl Proto {
 
     fn give_run(&mut self, run: Run, output: &mut Output<'_>) {
         let byte = output.hasher.leaf(run.start, output.buffer.get(run.start, 1));
-        self.give(output.hasher.repeat(&byte, run.scanned - run.start), output);
+        self.give(&output.hasher.repeat(&byte, run.scanned - run.start), output);
     }
 
-    fn give(&mut self, item: Item, output: &mut Output<'_>) {
+    fn give(&mut self, item: &Item, output: &mut Output<'_>) {
         self.caterpillar.push(item, output.hasher, output.buffer, output.sink);
     }
 

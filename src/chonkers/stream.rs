@@ -56,9 +56,9 @@ impl ChonkersStream {
             self.buffer.append(piece);
             let Self { keys, unit, buffer, proto, fine, layers, .. } = self;
             let hasher = &keys.hasher;
-            let mut emit = |item: Item| give(&item, *unit, buffer, sink);
-            let mut coarse = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
-            let mut sink = |item: Item| fine.push(item, hasher, &*buffer, &mut coarse);
+            let mut emit = |item: &Item| give(item, *unit, buffer, sink);
+            let mut coarse = |item: &Item| layers.push(item, hasher, &*buffer, &mut emit);
+            let mut sink = |item: &Item| fine.push(item, hasher, &*buffer, &mut coarse);
             proto.advance(&mut Output { buffer, hasher, sink: &mut sink });
             if self.buffer.len() >= self.threshold {
                 self.drop_unneeded();
@@ -96,9 +96,9 @@ impl ChonkersStream {
         }
         let Self { keys, unit, buffer, proto, fine, layers, .. } = &mut self;
         let hasher = &keys.hasher;
-        let mut emit = |item: Item| give(&item, *unit, buffer, sink);
-        let mut coarse = |item: Item| layers.push(item, hasher, &*buffer, &mut emit);
-        let mut feed = |item: Item| fine.push(item, hasher, &*buffer, &mut coarse);
+        let mut emit = |item: &Item| give(item, *unit, buffer, sink);
+        let mut coarse = |item: &Item| layers.push(item, hasher, &*buffer, &mut emit);
+        let mut feed = |item: &Item| fine.push(item, hasher, &*buffer, &mut coarse);
         proto.finish(&mut Output { buffer, hasher, sink: &mut feed });
         fine.finish(hasher, &*buffer, &mut coarse);
         layers.finish(hasher, &*buffer, &mut emit);

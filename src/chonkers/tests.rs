@@ -139,9 +139,9 @@ fn content(len: usize) -> impl Strategy<Value = Vec<u8>> {
 fn layered(data: &[u8], unit: u64, longest: usize, keys: &Keys) -> Vec<(u64, u64, u64)> {
     let mut layers = Layers::with_longest(UNIT_FIRST, unit, longest);
     let mut out = Vec::new();
-    let mut sink = |item: item::Item| out.push((item.pos, item.unit, item.repeat));
+    let mut sink = |item: &item::Item| out.push((item.pos, item.unit, item.repeat));
     for (i, byte) in data.chunks(1).enumerate() {
-        layers.push(keys.hasher.leaf(i as u64, byte), &keys.hasher, &Whole(data), &mut sink);
+        layers.push(&keys.hasher.leaf(i as u64, byte), &keys.hasher, &Whole(data), &mut sink);
     }
     layers.finish(&keys.hasher, &Whole(data), &mut sink);
     out

@@ -16,10 +16,11 @@ use super::config::{self, UserConfig};
 use super::error::{CliError, Exit, NO_REPOSITORY_HINT};
 use super::password::Source;
 use super::settings::Settings;
+use super::ui::Ui;
 use super::{escape, time};
 
 /// Name of the folder that makes the folder around it a working directory.
-pub(crate) const DOT_WARP: &str = ".warp";
+pub(crate) const DOT_WARP: &str = WorkDir::FOLDER;
 /// How often a password is asked for at a terminal.
 const ATTEMPTS: u32 = 3;
 /// Cost of deriving a key from a password: RFC 9106's second recommended choice, on one lane more or less.
@@ -123,6 +124,7 @@ impl Context {
     pub(crate) fn client(&self) -> Result<Client, CliError> {
         Ok(Client {
             state_dir: config::state_dir(self.home.as_deref())?,
+            vfs: Arc::new(OsVfs::new()),
             who: self.who(),
             host: self.host(),
             now: time::now,
@@ -132,17 +134,19 @@ impl Context {
     }
 
     /// Finds and opens the repository, asking for its password if it has one.
-    pub(crate) fn open(&self) -> Result<Opened, CliError> {
+    pub(crate) fn open(&self, ui: &mut Ui) -> Result<Opened, CliError> {
         let location = self.locate()?;
         let store: Arc<dyn StorageBackend> =
             Arc::new(LocalStore::open(&location.dir, Arc::new(OsVfs::new()))?);
         let probe = Repository::probe(store.as_ref())?;
         let repo = match probe.encrypted {
             true => self.unlock(&store, &location)?,
-            false => Repository::open(store, Credentials::None, self.client()?)?,
+            false => Repository::open(store, &Credentials::None, self.client()?)?,
         };
-        let root = location.root.filter(|_| probe.worktree);
-        let workdir = root.map(|root| WorkDir::open(&root)).transpose()?;
+        for notice in repo.notices() {
+            ui.warn(format_args!("{}", escape::text(notice)));
+        }
+        let workdir = location.root.filter(|_| probe.worktree).map(WorkDir::open);
         Ok(Opened { repo, workdir, cwd: self.cwd.clone() })
     }
 
@@ -153,7 +157,7 @@ impl Context {
         let mut attempt = 1;
         loop {
             let credentials = source.read(&question, false)?;
-            match Repository::open(Arc::clone(store), credentials, self.client()?) {
+            match Repository::open(Arc::clone(store), &credentials, self.client()?) {
                 Err(error) if again(&error, &source) && attempt < ATTEMPTS => attempt += 1,
                 result => return Ok(result?),
             }
@@ -211,11 +215,6 @@ impl Opened {
         })
     }
 
-    /// A working directory of one's own, for requests that take it.
-    pub(crate) fn own_workdir(&self) -> Result<Option<WorkDir>, CliError> {
-        Ok(self.workdir.as_ref().map(|workdir| WorkDir::open(&workdir.root)).transpose()?)
-    }
-
     /// The revision that a command means when none is named.
     pub(crate) fn default_revision(&self) -> &'static str {
         if self.workdir.is_some() { "HEAD" } else { "latest" }
@@ -244,7 +243,7 @@ impl Opened {
 
     /// Where a branch stands; `None` if there is none of this name.
     pub(crate) fn branch(&self, name: &str) -> Option<CommitId> {
-        self.repo.timeline().refs().get(&format!("heads/{name}")).copied()
+        self.repo.timeline().branch(name)
     }
 
     /// The commit that HEAD stands on; `None` before the first one.
@@ -259,7 +258,7 @@ impl Opened {
     /// The live files that a commit is compared with: the working directory, or the paths that it was made of.
     pub(crate) fn live(&self, commit: CommitId) -> Result<ops::Source, CliError> {
         Ok(match &self.workdir {
-            Some(workdir) => ops::Source::WorkDir(workdir.root.clone()),
+            Some(workdir) => ops::Source::WorkDir(workdir.root().to_owned()),
             None => {
                 let paths = self.repo.version(commit)?.commit.paths;
                 ops::Source::Paths(paths.into_iter().map(|path| OsString::from_vec(path).into()).collect())
@@ -269,7 +268,7 @@ impl Opened {
 
     /// Where the live tree's root lies on this host.
     pub(crate) fn live_root(&self) -> &Path {
-        self.workdir.as_ref().map_or(Path::new("/"), |workdir| &workdir.root)
+        self.workdir.as_ref().map_or(Path::new("/"), WorkDir::root)
     }
 
     /// A path of the command line as a path of the tree: without a leading `/`; empty is the root. In a working

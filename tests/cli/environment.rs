@@ -60,6 +60,14 @@ impl TestEnvironment {
         self.command(args).output().unwrap()
     }
 
+    /// Runs what must succeed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn done(&self, args: &[&str]) {
+        let output = self.run(args);
+        let news = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "warp {args:?}: {news}");
+    }
+
     /// Everything that a run shows, for a snapshot.
     pub(crate) fn transcript(&self, args: &[&str]) -> String {
         let output = self.run(args);
@@ -73,6 +81,35 @@ impl TestEnvironment {
     }
 }
 
+/// Users, ids and durations differ from run to run.
 fn normalise(text: &str, home: &Path) -> String {
-    text.replace(home.to_str().unwrap(), "$HOME")
+    let user = Command::new("id").arg("-un").output().unwrap().stdout;
+    let user = format!("{}@host", String::from_utf8(user).unwrap().trim());
+    let text = text.replace(home.to_str().unwrap(), "$HOME").replace(&user, "USER@host");
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        let line = match line.split_once(", in ") {
+            Some((before, _)) if before.contains(" stored") => format!("{before}, in TIME\n"),
+            _ => line.to_owned(),
+        };
+        out += &without_ids(&line);
+    }
+    out
+}
+
+/// Words of 8 or 64 hex digits become `ID`.
+fn without_ids(line: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric();
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(start) = rest.find(is_word) {
+        let (before, tail) = rest.split_at(start);
+        let (word, tail) = tail.split_at(tail.find(|c| !is_word(c)).unwrap_or(tail.len()));
+        let is_id = [8, 64].contains(&word.len())
+            && word.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        out += before;
+        out += if is_id { "ID" } else { word };
+        rest = tail;
+    }
+    out + rest
 }

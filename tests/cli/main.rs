@@ -1,6 +1,9 @@
 //! The command line from outside: a process, its output and its exit code.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+// These want a fixed clock and a cheap key derivation.
+#[cfg(feature = "testing")]
+mod backup;
 mod environment;
 mod settings;
 mod usage;

@@ -40,7 +40,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         return Err(CliError::usage("an archive would not look well on a terminal")
             .hint("send it into a file or pipe"));
     }
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let commit = opened.resolve(&args.revision, &args.latest)?;
     let selection = args.select.selection(&opened, &args.paths)?;
     let progress = if ui.is_json() { ui.observer() } else { ui.progress() };

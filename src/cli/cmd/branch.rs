@@ -54,7 +54,7 @@ struct Branch<'a> {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     match (&args.name, &args.start) {
         _ if !args.delete.is_empty() => delete(ui, &opened, &args.delete, false)?,
         _ if !args.force_delete.is_empty() => delete(ui, &opened, &args.force_delete, true)?,

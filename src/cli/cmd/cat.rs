@@ -26,7 +26,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     for spec in &args.specs {
         let (revision, path) = opened.split_spec(spec)?;
         let path = path.filter(|path| !path.is_empty()).ok_or_else(|| {

@@ -73,7 +73,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     }
     let scan = args.scan.settings(ctx)?;
     let going = Going { force: args.force, dry_run: args.dry_run, verify: args.verify, scan };
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     opened.need_workdir(USE_RESTORE)?;
     if let Some(name) = &args.new_branch {
         return to_new_branch(ui, ctx, &opened, name, args.revision.as_deref(), going);

@@ -1,5 +1,4 @@
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::path::{Path, PathBuf};
 use warp::compress::Level;
 use warp::format::dirtree::Timestamp;
 use warp::ops::{self, CommitOutcome, CommitRequest, ScanSettings, Source};
-use warp::repo::VersionInfo;
+use warp::repo::Head;
 
 use super::stream::CommandOutput;
 use crate::cli::args::{LatestArgs, ScanArgs};
@@ -83,8 +82,8 @@ pub(crate) struct Args {
     amend: bool,
 
     /// Compress with a zstd level from 1 to 22, auto, or off
-    #[arg(long, value_name = "LEVEL", value_parser = compression)]
-    compression: Option<Compression>,
+    #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
+    compression: Option<Level>,
 
     /// Record standard input as one file
     #[arg(long, conflicts_with_all = ["paths", "stdin_from_command", "files_from", "files_from0"])]
@@ -110,42 +109,14 @@ pub(crate) struct Args {
     scan: ScanArgs,
 }
 
-/// How to compress, as written on the command line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Compression(pub(crate) Level);
-
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Level::Auto => f.write_str("auto"),
-            Level::Off => f.write_str("off"),
-            Level::Zstd(level) => write!(f, "{level}"),
-        }
-    }
-}
-
-/// Reads `auto`, `off`, or a level.
-pub(crate) fn compression(text: &str) -> Result<Compression, String> {
-    match (text, text.parse()) {
-        ("auto", _) => Ok(Compression(Level::Auto)),
-        ("off", _) => Ok(Compression(Level::Off)),
-        (_, Ok(level @ 1..=22)) => Ok(Compression(Level::Zstd(level))),
-        _ => Err("write auto, off, or a zstd level from 1 to 22".to_owned()),
-    }
-}
-
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let scan = args.scan.settings(ctx)?;
     let level = level(ctx, args)?;
     let listed = listed_paths(ctx, args)?;
     check_some_exist(&listed)?;
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let mut request = CommitRequest { scan, compression: level, ..request(ctx, args, &opened)? };
-    if args.amend {
-        keep_what_is_not_said(&mut request, args, &amended(ctx, args, &opened, &listed)?);
-    }
     request.source = source(&opened, args, listed)?;
-    let message = request.message.clone();
     let streamed = matches!(request.source, Source::Stream { .. });
     let progress = ui.progress();
     if streamed {
@@ -155,7 +126,11 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     }
     let done = ops::commit(&opened.repo, request, &progress)?;
     drop(progress);
-    report(ui, &done, &message)?;
+    if let (Some(id), Some(Head::Detached(_)), Some(workdir)) = (done.commit, opened.head()?, &opened.workdir)
+    {
+        workdir.set_head(&Head::Detached(id))?;
+    }
+    report(ui, &opened, &done)?;
     Ok(Exit::for_problems(done.problems))
 }
 
@@ -177,41 +152,15 @@ fn request(ctx: &Context, args: &Args, opened: &Opened) -> Result<CommitRequest,
         dry_run: args.dry_run,
         compression: None,
         threads: ctx.threads(),
-        workdir: opened.own_workdir()?,
+        head: opened.head()?,
         time: args.time.unwrap_or_else(time::now),
     })
 }
 
-/// An amended commit keeps the message, author and tags of the one that it replaces.
-fn keep_what_is_not_said(request: &mut CommitRequest, args: &Args, before: &VersionInfo) {
-    let commit = &before.commit;
-    if args.message.is_none() {
-        request.message.clone_from(&commit.message);
-    }
-    if args.author.is_none() {
-        request.author.clone_from(&commit.author);
-    }
-    if args.tag.is_empty() {
-        request.tags.clone_from(&commit.tags);
-    }
-}
-
 fn level(ctx: &Context, args: &Args) -> Result<Option<Level>, CliError> {
-    let set = ctx.settings.compression.as_deref().map(compression).transpose();
-    let set = set.map_err(|why| CliError::usage(format!("the setting `compression`: {why}")))?;
-    Ok(args.compression.or(set).map(|level| level.0))
-}
-
-/// The commit that `--amend` replaces.
-fn amended(ctx: &Context, args: &Args, opened: &Opened, paths: &[PathBuf]) -> Result<VersionInfo, CliError> {
-    if let Some(branch) = &args.branch {
-        let missing = || CliError::failed(format!("there is no branch {}", escape::name(branch.as_bytes())));
-        let tip = opened.branch(branch).ok_or_else(missing)?;
-        return Ok(opened.repo.version(tip)?);
-    }
-    let host = Some(args.host.clone().unwrap_or_else(|| ctx.host()));
-    let latest = LatestArgs { host, tag: Vec::new(), path: paths.to_vec() };
-    opened.version(opened.default_revision(), &latest)
+    let set = ctx.settings.compression.as_deref().map(str::parse).transpose();
+    let set = set.map_err(|why| CliError::caused(Exit::Usage, "the setting `compression` is wrong", why))?;
+    Ok(args.compression.or(set))
 }
 
 /// All paths of the command line and of lists, absolute.
@@ -264,14 +213,14 @@ fn check_some_exist(paths: &[PathBuf]) -> Result<(), CliError> {
 fn source(opened: &Opened, args: &Args, paths: Vec<PathBuf>) -> Result<Source, CliError> {
     let streamed = args.stdin || args.stdin_from_command;
     if let Some(workdir) = &opened.workdir {
-        let all_of_it = paths.iter().all(|path| path.canonicalize().is_ok_and(|path| path == workdir.root));
+        let all_of_it = paths.iter().all(|path| path.canonicalize().is_ok_and(|path| path == workdir.root()));
         if streamed || !all_of_it {
-            let root = escape::path(&workdir.root).into_owned();
+            let root = escape::path(workdir.root()).into_owned();
             let error =
                 CliError::usage(format!("a commit of the working directory {root} records all of it"));
             return Err(error.hint("leave out the paths; or use a repository made with `warp init --bare`"));
         }
-        return Ok(Source::WorkDir(workdir.root.clone()));
+        return Ok(Source::WorkDir(workdir.root().to_owned()));
     }
     if streamed {
         return stream(args);
@@ -290,7 +239,7 @@ fn stream(args: &Args) -> Result<Source, CliError> {
     Ok(Source::Stream { name: args.stdin_filename.as_bytes().to_vec(), reader })
 }
 
-fn report(ui: &mut Ui, done: &CommitOutcome, message: &str) -> Result<(), CliError> {
+fn report(ui: &mut Ui, opened: &Opened, done: &CommitOutcome) -> Result<(), CliError> {
     if ui.is_json() {
         return Ok(ui.json(&json::CommitSummary::new(done))?);
     }
@@ -299,10 +248,12 @@ fn report(ui: &mut Ui, done: &CommitOutcome, message: &str) -> Result<(), CliErr
     }
     let line = match done.commit {
         Some(id) => {
-            let branch = escape::line(&done.branch);
+            let branch = if done.branch.is_empty() { "detached HEAD" } else { &done.branch };
+            let branch = escape::line(branch);
+            let message = opened.repo.version(id)?.commit.message;
             let root = if done.parent.is_none() { " (root commit)" } else { "" };
             let id = ui.paint(Paint::Yellow, &id.short()).into_owned();
-            format!("[{branch}{root} {id}] {}", history::title(message))
+            format!("[{branch}{root} {id}] {}", history::title(&message))
         }
         None if done.dry_run => {
             format!("would commit to {}; nothing was written", escape::line(&done.branch))
@@ -311,6 +262,10 @@ fn report(ui: &mut Ui, done: &CommitOutcome, message: &str) -> Result<(), CliErr
     };
     writeln!(ui.out(), "{line}")?;
     counts(ui, done);
+    if done.diverged {
+        let branch = escape::line(&done.branch);
+        ui.warn(format_args!("somebody else moved the branch meanwhile; this commit is on {branch}"));
+    }
     Ok(())
 }
 
@@ -338,16 +293,6 @@ fn counts(ui: &mut Ui, done: &CommitOutcome) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn compression_is_a_level_or_a_word() {
-        for text in ["auto", "off", "1", "22"] {
-            assert_eq!(compression(text).unwrap().to_string(), text);
-        }
-        for wrong in ["", "0", "23", "-1", "zstd", "AUTO"] {
-            assert!(compression(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn lists_of_paths_may_hold_any_byte_but_their_end() {

@@ -1,4 +1,5 @@
 use serde::Serialize;
+use warp::compress::Level;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::context::{self, Context};
@@ -163,7 +164,7 @@ fn list_keys(ui: &mut Ui) -> Result<Exit, CliError> {
 }
 
 fn run_in_repository(ui: &mut Ui, ctx: &Context, action: &Action) -> Result<Exit, CliError> {
-    let mut repo = ctx.open()?.repo;
+    let repo = ctx.open(ui)?.repo;
     match action {
         Action::Get { key, .. } => match repo.setting(key) {
             Some(value) => writeln!(ui.out(), "{}", escape::line(&value))?,
@@ -190,9 +191,9 @@ fn run_in_repository(ui: &mut Ui, ctx: &Context, action: &Action) -> Result<Exit
 
 fn repository_value(key: &str, words: &[String]) -> Result<String, CliError> {
     match (key, words) {
-        ("compression", [level]) => match super::commit::compression(level) {
+        ("compression", [level]) => match level.parse::<Level>() {
             Ok(level) => Ok(level.to_string()),
-            Err(why) => Err(CliError::usage(format!("compression: {why}"))),
+            Err(why) => Err(CliError::caused(Exit::Usage, "compression is wrong", why)),
         },
         ("compression", _) => Err(CliError::usage("compression takes one value")),
         _ => Err(CliError::usage(format!("a repository has no setting {}", escape::name(key.as_bytes())))

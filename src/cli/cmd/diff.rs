@@ -51,7 +51,7 @@ pub(crate) struct Args {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     args.format.check()?;
     let scan = args.scan.settings(ctx)?;
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let (old, new) = sides(args, &opened)?;
     let selection = selected(&opened, &args.below)?;
     let summary = match new {

@@ -45,7 +45,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let resolve = |revision: &String| opened.resolve(revision, &args.latest);
     let commits = args.revisions.iter().map(resolve).collect::<Result<_, _>>()?;
     let request = FindRequest { patterns: args.patterns.clone(), ignore_case: args.ignore_case, commits };

@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use warp::repo::{CreateOptions, Credentials, Repository};
+use warp::chonkers::ChonkersConfig;
+use warp::compress::Level;
+use warp::repo::{CreateOptions, Credentials, Head, Repository, WorkDir, check_ref_name};
 use warp::store::{LocalStore, OsVfs};
 
 use crate::cli::context::{self, Context, DOT_WARP};
@@ -37,7 +39,7 @@ pub(crate) struct Args {
     no_encryption: bool,
 
     /// Name of the first branch
-    #[arg(long, value_name = "NAME", default_value = "main")]
+    #[arg(long, value_name = "NAME", default_value = "main", conflicts_with = "bare")]
     initial_branch: String,
 
     /// How finely files are cut; it cannot be changed later
@@ -45,8 +47,8 @@ pub(crate) struct Args {
     chunk_size: ChunkSize,
 
     /// How commits compress: auto, off, or a zstd level from 1 to 22
-    #[arg(long, value_name = "LEVEL", value_parser = super::commit::compression)]
-    compression: Option<super::commit::Compression>,
+    #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
+    compression: Option<Level>,
 }
 
 /// How finely files are cut.
@@ -64,10 +66,11 @@ impl ChunkSize {
     /// The absolute unit of the chunker, in bytes.
     fn unit(self) -> u32 {
         match self {
-            Self::Default => 64 << 10,
-            Self::Backup => 256 << 10,
-            Self::Fine => 16 << 10,
+            Self::Default => ChonkersConfig::default(),
+            Self::Backup => ChonkersConfig::backup(),
+            Self::Fine => ChonkersConfig::fine(),
         }
+        .unit()
     }
 }
 
@@ -88,9 +91,13 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     // Before anybody is asked for a password: is there room for a repository?
     let vfs = Arc::new(OsVfs::new());
     check_room(&dir, &vfs)?;
+    check_ref_name(&args.initial_branch)?;
     let credentials = if args.no_encryption { Credentials::None } else { ctx.new_credentials()? };
     let store = LocalStore::create(&dir, vfs)?;
     let repo = Repository::create(Arc::new(store), options(ctx, args, credentials), ctx.client()?)?;
+    if let (false, Some(root)) = (args.bare, dir.parent()) {
+        WorkDir::open(root).set_head(&Head::Branch(args.initial_branch.clone()))?;
+    }
     report(ui, &repo, args)?;
     Ok(Exit::Done)
 }
@@ -119,7 +126,6 @@ fn options(ctx: &Context, args: &Args, credentials: Credentials) -> CreateOption
         worktree: !args.bare,
         chunk_unit: args.chunk_size.unit(),
         settings: compression.into_iter().collect(),
-        initial_branch: args.initial_branch.clone(),
     }
 }
 

@@ -100,7 +100,7 @@ struct Slot {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let mut repo = ctx.open()?.repo;
+    let repo = ctx.open(ui)?.repo;
     match &args.action {
         Action::List => list(ui, &repo)?,
         Action::Export => export(ui, &repo)?,
@@ -110,11 +110,11 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         }
         Action::Add { label, new } => {
             let label = label.clone().unwrap_or_else(|| ctx.who());
-            let id = repo.key_add(new.read()?, &label, context::kdf())?;
+            let id = repo.key_add(&new.read()?, &label, context::kdf())?;
             report(ui, "key_added", "Added", id)?;
         }
         Action::Passwd { new } => {
-            let id = repo.key_change(new.read()?, context::kdf())?;
+            let id = repo.key_change(&new.read()?, context::kdf())?;
             report(ui, "key_changed", "Changed to", id)?;
         }
     }

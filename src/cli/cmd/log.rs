@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use warp::id::CommitId;
 use warp::ops::{self, LogRequest};
@@ -65,11 +66,11 @@ pub(crate) struct Args {
 
     /// Only commits that were made of this path
     #[arg(long, value_name = "PATH")]
-    path: Option<std::path::PathBuf>,
+    path: Option<PathBuf>,
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     if args.reflog {
         return reflog(ui, args, &opened);
     }
@@ -84,24 +85,21 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let decorations = Decorations::read(&opened)?;
     let mut printer = Printer { args, decorations, graph: Graph::default(), shown: 0 };
     let mut failed = None;
-    ops::log(&opened.repo, &request, &mut |version| {
-        let wanted = |path: &std::path::PathBuf| {
-            version.commit.paths.iter().any(|of| of == path.as_os_str().as_bytes())
-        };
-        if !source.as_ref().is_none_or(wanted) {
+    let mut sink = |version: VersionInfo| {
+        let of = |path: &PathBuf| version.commit.paths.iter().any(|of| of == path.as_os_str().as_bytes());
+        if !source.as_ref().is_none_or(of) {
             return ControlFlow::Continue(());
         }
-        if args.limit.is_some_and(|limit| printer.shown >= limit) {
-            return ControlFlow::Break(());
+        failed = printer.print(ui, &version).err();
+        match failed.is_some() || args.limit.is_some_and(|limit| printer.shown >= limit) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
-        match printer.print(ui, &version) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
+    };
+    // No start means all commits to the library, also those that no ref leads to.
+    if !request.from.is_empty() && args.limit != Some(0) {
+        ops::log(&opened.repo, &request, &mut sink)?;
+    }
     failed.map_or(Ok(()), Err)?;
     printer.end(ui)?;
     if request.from.is_empty() {

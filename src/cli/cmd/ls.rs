@@ -48,7 +48,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let (revision, within) = opened.split_spec(args.spec.as_deref().unwrap_or_default())?;
     let paths = paths(args, &opened, within)?;
     let version = opened.version(&revision, &args.latest)?;

@@ -118,10 +118,11 @@ pub(crate) struct Restored {
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let started = time::now();
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let revision = args.source.as_deref().unwrap_or(opened.default_revision());
     let commit = opened.resolve(revision, &args.latest)?;
     let selection = args.select.selection(&opened, &args.paths)?;
+    let everything = selection.is_everything();
     let progress = Arc::new(ui.progress());
     let request = RestoreRequest {
         commit,
@@ -141,6 +142,12 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     };
     let done = ops::restore(&opened.repo, request, &*progress)?;
     drop(progress);
+    if !everything && done.files + done.dirs + done.others + done.problems == 0 {
+        let error = CliError::failed(format!("nothing in commit {} is meant by these paths", commit.short()));
+        return Err(error.hint(
+            "`warp ls -R` prints paths as they are meant; in a stand-alone repository they are whole paths",
+        ));
+    }
     report(ui, &done, Restored { dry_run: args.dry_run, started: Some(started) })
 }
 
@@ -175,6 +182,7 @@ struct Summary {
     files_unchanged: u64,
     files_skipped: u64,
     files_deleted: u64,
+    files_verified: u64,
     dirs: u64,
     others: u64,
     total_bytes: u64,
@@ -185,7 +193,7 @@ struct Summary {
 
 #[derive(Serialize)]
 struct Degraded {
-    what: String,
+    what: &'static str,
     count: u64,
     #[serde(flatten)]
     first: json::PathText,
@@ -210,7 +218,7 @@ pub(crate) fn report(ui: &mut Ui, done: &RestoreOutcome, of: Restored) -> Result
         return Ok(exit);
     }
     for (what, count, first) in &done.degraded {
-        let (what, first) = (escape::line(what), escape::path(first));
+        let first = escape::path(first);
         ui.warn(format_args!("{what}: {}, first {first}", size::count(*count, "path", "paths")));
     }
     let verb = if of.dry_run { "would be " } else { "" };
@@ -224,6 +232,9 @@ pub(crate) fn report(ui: &mut Ui, done: &RestoreOutcome, of: Restored) -> Result
         done.skipped,
         done.removed
     ));
+    if done.verified > 0 {
+        ui.status(format_args!("{} read back and found right", size::count(done.verified, "file", "files")));
+    }
     if done.problems > 0 {
         ui.warn(format_args!("{} could not be restored", size::count(done.problems, "path", "paths")));
     }
@@ -246,9 +257,9 @@ fn print_planned(ui: &mut Ui, path: &[u8], action: PlannedAction) -> io::Result<
 
 fn summary(done: &RestoreOutcome, of: &Restored) -> Summary {
     use std::os::unix::ffi::OsStrExt;
-    let degraded = done.degraded.iter().map(|(what, count, first)| Degraded {
-        what: what.clone(),
-        count: *count,
+    let degraded = done.degraded.iter().map(|&(what, count, ref first)| Degraded {
+        what,
+        count,
         first: json::PathText::new(first.as_os_str().as_bytes()),
     });
     Summary {
@@ -262,6 +273,7 @@ fn summary(done: &RestoreOutcome, of: &Restored) -> Summary {
         files_unchanged: done.unchanged,
         files_skipped: done.skipped,
         files_deleted: done.removed,
+        files_verified: done.verified,
         dirs: done.dirs,
         others: done.others,
         total_bytes: done.bytes,

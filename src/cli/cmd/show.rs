@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     args.format.check()?;
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let (revision, path) = opened.split_spec(args.spec.as_deref().unwrap_or_default())?;
     if let Some(path) = path {
         let commit = opened.resolve(&revision, &args.latest)?;

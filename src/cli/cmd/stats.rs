@@ -41,7 +41,7 @@ struct Stats {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let commits = match args.revisions.is_empty() {
         true => opened.repo.timeline().commits(),
         false => {

@@ -35,7 +35,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let scan = args.scan.settings(ctx)?;
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let version = version(ctx, args, &opened)?;
     let brief = args.short || args.null || ui.is_json();
     if !brief {

@@ -41,7 +41,7 @@ pub(crate) struct Args {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let scan = args.scan.settings(ctx)?;
     let going = Going { force: args.force, dry_run: args.dry_run, verify: false, scan };
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     opened.need_workdir(USE_RESTORE)?;
     if let Some(name) = &args.create {
         return checkout::to_new_branch(ui, ctx, &opened, name, args.branch.as_deref(), going);

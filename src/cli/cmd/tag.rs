@@ -42,7 +42,7 @@ struct Tag<'a> {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     for name in &args.delete {
         let was = opened.repo.tag_delete(name)?;
         ui.status(format_args!("Deleted tag {} (was {})", escape::line(name), was.short()));

@@ -31,9 +31,9 @@ struct Undone {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let opened = ctx.open()?;
+    let opened = ctx.open(ui)?;
     let branch = branch(args, &opened)?;
-    let done = ops::undo(&opened.repo, &branch, opened.workdir.as_ref())?;
+    let done = ops::undo(&opened.repo, &branch)?;
     if ui.is_json() {
         let (undone, now) = (done.undone.to_hex(), done.now.map(|id| id.to_hex()));
         ui.json(&Undone { message_type: "undone", branch: done.branch, undone, now })?;

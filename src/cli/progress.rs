@@ -100,7 +100,7 @@ impl Drop for Progress {
 
 impl Shared {
     fn tick_until(&self, stopped: &mpsc::Receiver<()>, show: Show) {
-        let mut tick = 0u32;
+        let (mut tick, mut told) = (0u32, self.level.quiet);
         while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
             tick = tick.wrapping_add(1);
             match show {
@@ -110,6 +110,9 @@ impl Shared {
             }
             if signals::asked() {
                 self.say(&self.line());
+            }
+            if signals::cancelled() && !std::mem::replace(&mut told, true) && !self.level.json {
+                self.say("stopping; a second signal stops at once, which is also safe for the repository");
             }
             self.wants_path.store(true, Relaxed);
         }

@@ -1,6 +1,7 @@
 //! Operations: one verb a file. The only room that knows both the file system and the repository.
 
 mod cat;
+mod checkout;
 pub mod commit;
 mod convert;
 mod diff;
@@ -21,6 +22,7 @@ mod undo;
 mod walk;
 
 pub use cat::cat;
+pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
 pub use diff::{ByteCounts, Change, ChangeKind, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;

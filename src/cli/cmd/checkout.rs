@@ -159,7 +159,7 @@ pub(crate) fn go(
     let threads = ctx.threads();
     let request = CheckoutRequest { commit, new_head, selection, force, dry_run, verify, scan, threads };
     let progress = ui.progress();
-    let done = ops::checkout(&opened.repo, workdir, request, &progress)?;
+    let done = ops::checkout(&opened.repo, workdir, &request, &progress)?;
     drop(progress);
     let exit = restore::report(ui, &done, Restored { dry_run, started: None::<Timestamp> })?;
     if let (Some(arrived), false) = (arrived, dry_run) {

@@ -23,6 +23,7 @@ use crate::worktree::{Degraded, Lost, MetaPolicy, Target, XattrPolicy};
 use super::OpsError;
 use super::selection::{Selection, Wanted};
 use plan::Planner;
+pub(super) use verify::run as verify;
 
 /// What happens to a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -223,7 +224,7 @@ pub fn restore(
     }
     write(repo, &job, &target, &report, &mut outcome)?;
     if request.verify {
-        verify::run(repo, &job, &target, &report, &mut outcome)?;
+        verify(repo, &job, &target, &report, &mut outcome)?;
     }
     outcome.degraded = degraded(&target.degraded());
     outcome.problems = report.problems();

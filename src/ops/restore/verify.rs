@@ -23,7 +23,7 @@ const BATCH: usize = 1024;
 const RUN_LEN: usize = 1 << 20;
 
 /// Compares the content of every file that the job wants with the commit.
-pub(super) fn run(
+pub(in crate::ops) fn run(
     repo: &Repository,
     job: &Job<'_>,
     target: &Target,

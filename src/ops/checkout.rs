@@ -160,7 +160,9 @@ impl Plan {
         local: &Changes,
         changes: &Changes,
     ) -> Result<(), OpsError> {
-        for (path, change) in local.iter().filter(|(path, change)| change.old.is_some() && !changes.contains_key(*path)) {
+        for (path, change) in
+            local.iter().filter(|(path, change)| change.old.is_some() && !changes.contains_key(*path))
+        {
             let action = match change.kind {
                 ChangeKind::Metadata => Action::Metadata,
                 _ => Action::Write(Box::new(tree::find_path(repo.chunks(), commit, &self.root, path)?)),
@@ -179,7 +181,9 @@ impl Plan {
                 // It is gone already, or was never recorded.
                 (Some(None), Action::Remove) => right.push(path.clone()),
                 (Some(None) | None, Action::Remove | Action::Metadata) => {}
-                (Some(Some(live)), Action::Write(wanted)) if same_content(live, wanted) => *action = Action::Metadata,
+                (Some(Some(live)), Action::Write(wanted)) if same_content(live, wanted) => {
+                    *action = Action::Metadata
+                }
                 (Some(Some(_)), Action::Metadata) => {}
                 (Some(Some(live)), _) if is_dir(live) => {}
                 (Some(Some(_)), _) => {

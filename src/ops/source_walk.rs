@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use crate::worktree::{ScanEvent, ScannedEntry, Scanner, Stat, WorktreeError, stat_path};
+use crate::worktree::{ScanEvent, ScannedEntry, Scanner, Stat, Timestamp, WorktreeError, stat_path};
 
 use super::OpsError;
 
@@ -14,6 +14,10 @@ use super::OpsError;
 pub(super) trait Visitor {
     /// A directory; what it holds follows. Its name is empty for the root of the tree.
     fn enter(&mut self, path: PathBuf, name: &[u8], stat: Stat) -> Result<(), OpsError>;
+
+    /// Time of the directory `name`, of the one entered last, in the commit that is compared with. Directories above a
+    /// source path are no part of the source: what comes and goes beside the path must not look like a change.
+    fn recorded_time(&self, name: &[u8]) -> Option<Timestamp>;
 
     /// Anything but a directory.
     fn entry(&mut self, entry: ScannedEntry, name: Vec<u8>) -> Result<(), OpsError>;
@@ -47,8 +51,12 @@ pub(super) fn paths(scanner: &Scanner, paths: &[PathBuf], visitor: &mut dyn Visi
     {
         return walk(scanner, path, b"", visitor);
     }
-    visitor.enter(PathBuf::from("/"), b"", stat_path(Path::new("/"))?)?;
+    enter_above(PathBuf::from("/"), b"", visitor)?;
     for path in paths {
+        if let Err(error) = stat_path(path) {
+            visitor.problem(path, &error)?;
+            continue;
+        }
         let names = names(path);
         let (name, above) = names.split_last().expect("whatever lies below the root is dropped beside it");
         let shared = open.iter().zip(above).take_while(|(a, b)| a == b).count();
@@ -57,13 +65,18 @@ pub(super) fn paths(scanner: &Scanner, paths: &[PathBuf], visitor: &mut dyn Visi
         }
         for name in &above[shared..] {
             open.push(name.clone());
-            let path = path_of(&open);
-            let stat = stat_path(&path)?;
-            visitor.enter(path, name, stat)?;
+            enter_above(path_of(&open), name, visitor)?;
         }
         walk(scanner, path, name, visitor)?;
     }
     (0..=open.len()).try_for_each(|_| visitor.leave())
+}
+
+/// Enters a directory that leads to a source path.
+fn enter_above(path: PathBuf, name: &[u8], visitor: &mut dyn Visitor) -> Result<(), OpsError> {
+    let mut stat = stat_path(&path)?;
+    stat.mtime = visitor.recorded_time(name).unwrap_or(stat.mtime);
+    visitor.enter(path, name, stat)
 }
 
 /// Walks what stands at `root`, which the tree calls `name`.
@@ -129,10 +142,10 @@ fn path_of(names: &[Vec<u8>]) -> PathBuf {
     path
 }
 
-/// Makes paths absolute, resolves `.` and `..` by name, drops those that lie below others, and sorts them so that of
+/// Makes paths absolute, resolves `.` and `..` by name (one that is missing is kept, to be reported), drops those that lie below others, and sorts them so that of
 /// one directory files come before directories, as in a scan.
 pub(super) fn normalise(paths: &[PathBuf]) -> Result<Vec<PathBuf>, OpsError> {
-    let mut clean = Vec::new();
+    let (mut clean, mut missing) = (Vec::new(), Vec::new());
     for path in paths {
         let absolute = std::path::absolute(path).map_err(|source| WorktreeError::Io {
             action: "find",
@@ -150,11 +163,22 @@ pub(super) fn normalise(paths: &[PathBuf]) -> Result<Vec<PathBuf>, OpsError> {
             }
         }
         let path = path_of(&names);
-        let is_dir = stat_path(&path)?.is_dir();
+        let is_dir = match stat_path(&path) {
+            Ok(stat) => stat.is_dir(),
+            Err(error) => {
+                missing.push(error);
+                false
+            }
+        };
         let last = names.len().saturating_sub(1);
         let key: Vec<(bool, Vec<u8>)> =
             names.into_iter().enumerate().map(|(i, name)| (i < last || is_dir, name)).collect();
         clean.push((key, path));
+    }
+    if missing.len() == paths.len()
+        && let Some(error) = missing.pop()
+    {
+        return Err(error.into());
     }
     clean.sort();
     let mut kept: Vec<(Vec<(bool, Vec<u8>)>, PathBuf)> = Vec::new();

@@ -378,14 +378,16 @@ impl Repository {
     /// # Errors
     /// When the sheet cannot be made.
     pub fn key_export(&self) -> Result<Zeroizing<String>, RepoError> {
+        // A configuration without key slots is one without encryption; what the cipher was stands in front.
         let mut config = self.config();
+        let cipher = std::mem::replace(&mut config.cipher, Cipher::None);
         config.slots.clear();
         config.keyring_nonce = [0; 24];
         config.keyring = keys::encode_keyring(self.vault.keyring())?.to_vec();
         let bytes = config
             .encode()
             .map_err(|source| RepoError::Format { file: "the recovery sheet".to_owned(), source })?;
-        let bytes = Zeroizing::new(bytes);
+        let bytes = Zeroizing::new([&[cipher as u8], bytes.as_slice()].concat());
         recovery::encode(&bytes).map_err(RepoError::crypto("cannot make the recovery sheet"))
     }
 

@@ -137,7 +137,7 @@ fn read_file(tools: &Tools<'_>, job: &Job, work: &Sender<Work>) -> Result<(), Fa
             Segment::Hole { len } => cutter.zeros(len)?,
             Segment::Data { offset, len } => cutter.data(&file, offset, len)?,
         };
-        if tools.shared.stopped() {
+        if cutter.stopped() {
             return Ok(());
         }
     }
@@ -210,7 +210,7 @@ impl<'t, 'a> Cutter<'t, 'a> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(PIECE_LEN, 0);
         let mut done = 0;
-        while done < len && !self.tools.shared.stopped() {
+        while done < len && !self.stopped() {
             let want = usize::try_from(len - done).map_or(PIECE_LEN, |rest| rest.min(PIECE_LEN));
             let read = file.read_at(&mut buffer[..want], offset + done)?;
             if read == 0 {
@@ -221,6 +221,14 @@ impl<'t, 'a> Cutter<'t, 'a> {
         }
         self.buffer = buffer;
         Ok(done)
+    }
+
+    /// Whether the commit has failed, or is to stop.
+    fn stopped(&self) -> bool {
+        if self.tools.observer.cancelled() {
+            self.tools.shared.fail(OpsError::Cancelled);
+        }
+        self.tools.shared.stopped()
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {

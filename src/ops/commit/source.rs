@@ -8,7 +8,7 @@ use crossbeam_channel::{Sender, TrySendError};
 
 use crate::format::dirtree::DirEntry;
 use crate::observe::FileNews;
-use crate::worktree::{ScannedEntry, Stat, WorktreeError};
+use crate::worktree::{ScannedEntry, Stat, Timestamp, WorktreeError};
 
 use super::super::previous::{Previous, PreviousDir};
 use super::super::source_walk::Visitor;
@@ -81,6 +81,11 @@ impl Visitor for Planner<'_, '_> {
         self.dirs.push(OpenDir { rel, previous });
         self.send(Step::Enter(Box::new(enter)));
         Ok(())
+    }
+
+    fn recorded_time(&self, name: &[u8]) -> Option<Timestamp> {
+        let before = if self.dirs.is_empty() { self.root } else { self.before(name) };
+        before.map(|entry| convert::live_time(entry.mtime))
     }
 
     fn entry(&mut self, entry: ScannedEntry, name: Vec<u8>) -> Result<(), OpsError> {

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::format::dirtree::DirEntry;
 use crate::id::ChunkId;
-use crate::worktree::{FileType, ScannedEntry, Stat, WorktreeError, read_xattrs};
+use crate::worktree::{FileType, ScannedEntry, Stat, Timestamp, WorktreeError, read_xattrs};
 
 use super::super::previous::{Previous, PreviousDir};
 use super::super::selection::{Selector, Wanted};
@@ -88,6 +88,14 @@ struct Inode {
 }
 
 impl Visitor for Planner<'_> {
+    fn recorded_time(&self, name: &[u8]) -> Option<Timestamp> {
+        let before = match self.dirs.last() {
+            None => Some(self.root),
+            Some(above) => above.previous.as_ref().and_then(|dir| dir.entry(name)),
+        };
+        before.map(|entry| convert::live_time(entry.mtime))
+    }
+
     fn enter(&mut self, path: PathBuf, name: &[u8], stat: Stat) -> Result<(), OpsError> {
         let above = self.dirs.last_mut();
         let rel = above.as_ref().map_or_else(Vec::new, |above| convert::join(&above.rel, name));

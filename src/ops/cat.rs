@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use crate::cas::ChunkStore;
-use crate::chonkers::ChonkerTree;
+use crate::chonkers::{ChonkerTree, Leaf, TreeChild};
 use crate::format::dirtree::EntryKind;
 use crate::format::node::ContentRoot;
 use crate::id::{CommitId, ObjectKind};
+use crate::observe::{Observer, Silent};
 use crate::repo::Repository;
 
 use super::previous::tree_error;
@@ -23,7 +24,7 @@ use super::{OpsError, convert};
 pub fn cat(repo: &Repository, commit: CommitId, path: &[u8], out: &mut dyn Write) -> Result<u64, OpsError> {
     let root = repo.version(commit)?.commit.root;
     match tree::find_path(repo.chunks(), commit, &root, path)?.kind {
-        EntryKind::File { content, .. } => write_content(repo.chunks(), &content, out),
+        EntryKind::File { content, .. } => write_content(repo.chunks(), &content, out, &Silent),
         _ => Err(OpsError::WrongKind { path: path.to_vec(), commit, wanted: "regular file" }),
     }
 }
@@ -33,22 +34,42 @@ pub(super) fn write_content(
     chunks: &ChunkStore,
     root: &ContentRoot,
     out: &mut dyn Write,
+    observer: &dyn Observer,
 ) -> Result<u64, OpsError> {
+    leaves(chunks, root)?
+        .try_fold(0, |written, leaf| Ok(written + write_leaf(chunks, &leaf?.chunk, out, observer)?))
+}
+
+/// The leaves of a file's content.
+pub(super) fn leaves<'a>(
+    chunks: &'a ChunkStore,
+    root: &ContentRoot,
+) -> Result<impl Iterator<Item = Result<Leaf, OpsError>> + use<'a>, OpsError> {
     let nodes = Nodes { chunks, kind: ObjectKind::FileNode };
-    let mut written = 0;
-    for leaf in ChonkerTree::new(convert::tree_root(root)).leaves(nodes).map_err(tree_error)? {
-        let leaf = leaf.map_err(tree_error)?.chunk;
-        let bytes = chunks.get(ObjectKind::Chunk, &leaf.id).map_err(OpsError::cas("read content"))?;
-        if bytes.len() as u64 != leaf.len {
-            let why = format!("it has {} bytes where its file says {}", bytes.len(), leaf.len);
-            return Err(OpsError::Damaged { what: format!("chunk {}", leaf.id), why });
-        }
-        for _ in 0..leaf.repeat {
-            out.write_all(&bytes).map_err(|source| OpsError::Output { source })?;
-        }
-        written += leaf.len * leaf.repeat;
+    let leaves = ChonkerTree::new(convert::tree_root(root)).leaves(nodes).map_err(tree_error)?;
+    Ok(leaves.map(|leaf| leaf.map_err(tree_error)))
+}
+
+/// Writes a chunk as often as it stands; returns how many bytes that were. It is read once.
+pub(super) fn write_leaf(
+    chunks: &ChunkStore,
+    chunk: &TreeChild,
+    out: &mut dyn Write,
+    observer: &dyn Observer,
+) -> Result<u64, OpsError> {
+    let bytes = chunks.get(ObjectKind::Chunk, &chunk.id).map_err(OpsError::cas("read content"))?;
+    if bytes.len() as u64 != chunk.len {
+        let why = format!("it has {} bytes where its file says {}", bytes.len(), chunk.len);
+        return Err(OpsError::Damaged { what: format!("chunk {}", chunk.id), why });
     }
-    Ok(written)
+    for _ in 0..chunk.repeat {
+        if observer.cancelled() {
+            return Err(OpsError::Cancelled);
+        }
+        out.write_all(&bytes).map_err(|source| OpsError::Output { source })?;
+        observer.advance(0, chunk.len);
+    }
+    Ok(chunk.len * chunk.repeat)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Operations: one verb a file. The only room that knows both the file system and the repository.
 
+mod archive;
 mod cat;
 mod checkout;
 pub mod commit;
@@ -21,6 +22,7 @@ mod tree;
 mod undo;
 mod walk;
 
+pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
 pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};

@@ -127,8 +127,8 @@ impl Minima {
     /// Appends the leftmost least hash of a block if it stands before `end` and is a minimum.
     fn check_block(&self, start: usize, block: usize, end: usize, at: usize, found: &mut Vec<usize>) {
         let hashes = &self.hashes[start..self.hashes.len().min(start + block)];
-        let lowest = least(hashes);
-        let i = start + hashes.iter().position(|&hash| hash == lowest).unwrap_or(0);
+        let lowest = self.least[start / block];
+        let i = start + leftmost(hashes, lowest);
         if i < end
             && least(&self.hashes[i - self.radius..i]) > lowest
             && least(&self.hashes[i..=i + self.radius]) == lowest
@@ -136,6 +136,12 @@ impl Minima {
             found.push(at + i - self.radius);
         }
     }
+}
+
+/// Index of the first `wanted`; not inlined, so that the loop has the registers to itself.
+#[inline(never)]
+fn leftmost(hashes: &[i16], wanted: i16) -> usize {
+    hashes.iter().position(|&hash| hash == wanted).unwrap_or(0)
 }
 
 fn least(hashes: &[i16]) -> i16 {

@@ -32,6 +32,11 @@ impl Caterpillar {
         self.copies = 1;
     }
 
+    /// Lengthens the run that has not ended yet.
+    pub(super) fn add_copies(&mut self, copies: u64) {
+        self.copies += copies;
+    }
+
     /// Gives on the last run: nothing follows.
     pub(super) fn finish(&mut self, hasher: &Hasher, sink: &mut dyn FnMut(&Item)) {
         match &self.first {

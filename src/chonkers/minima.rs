@@ -1,38 +1,37 @@
-//! Local minima of a keyed hash of four-byte windows: where proto-chunks begin.
+//! Local minima of a keyed hash of eight-byte windows: where proto-chunks begin.
 
 /// Bytes that one window covers.
-const WINDOW: usize = 4;
+const WINDOW: usize = 8;
 /// Windows hashed at a time: the hashes stay in the first-level cache.
-const BATCH: usize = 4096;
+const BATCH: usize = 2048;
+/// From this radius on, minima are looked for block by block.
+const BLOCKWISE: usize = 16;
 /// Block length of the level that all content passes through.
 const LARGE_BLOCK: usize = 32;
+
+/// Secret multipliers of a window's hash.
+pub(super) type WindowKey = [u16; 5];
 
 /// Finds the positions whose window's hash is less than that of each of `radius` windows before, and not more
 /// than that of each of `radius` windows behind.
 pub(super) struct Minima {
     radius: usize,
-    first: u16,
-    second: u16,
-    third: u16,
+    key: WindowKey,
+    /// The pairs of bytes of a batch, as numbers.
+    pairs: Vec<u16>,
     hashes: Vec<i16>,
     /// The least hash of every block.
     least: Vec<i16>,
-    /// Whether a block may hold a minimum, as far as the blocks around it tell.
+    /// Whether a block (or a position) may be a minimum, as far as those around it tell.
     promising: Vec<bool>,
 }
 
 impl Minima {
     /// A finder with its own keyed hash.
-    pub(super) fn new(radius: usize, key: u64) -> Self {
-        Self {
-            radius,
-            first: key as u16 | 1,
-            second: (key >> 16) as u16 | 1,
-            third: (key >> 32) as u16 | 1,
-            hashes: Vec::new(),
-            least: Vec::new(),
-            promising: Vec::new(),
-        }
+    pub(super) fn new(radius: usize, key: WindowKey) -> Self {
+        let key = key.map(|multiplier| multiplier | 1);
+        let (hashes, least) = (Vec::new(), Vec::new());
+        Self { radius, key, pairs: Vec::new(), hashes, least, promising: Vec::new() }
     }
 
     /// Bytes before a position that its decision reads.
@@ -48,51 +47,53 @@ impl Minima {
     /// Appends to `found` every minimum in `from..to`, ascending. `bytes` reaches [`Self::reach_left`] before
     /// `from` and [`Self::reach_right`] behind the last position before `to`.
     pub(super) fn find(&mut self, bytes: &[u8], from: usize, to: usize, found: &mut Vec<usize>) {
-        if from >= to {
-            return;
-        }
-        if is_constant(&bytes[from - self.radius..to - 1 + self.reach_right()]) {
-            return;
-        }
         let mut at = from;
         while at < to {
             let end = to.min(at + BATCH);
-            self.hash(&bytes[at - self.radius..end - 1 + self.reach_right()]);
-            self.scan(at, found);
+            let bytes = &bytes[at - self.radius..end - 1 + self.reach_right()];
+            if !is_constant(bytes) {
+                self.hash(bytes);
+                self.scan(at, found);
+            }
             at = end;
         }
     }
 
     /// Hashes every window of `bytes`.
     fn hash(&mut self, bytes: &[u8]) {
+        self.pairs.resize(bytes.len() - 1, 0);
+        for (pair, (&low, &high)) in self.pairs.iter_mut().zip(bytes.iter().zip(&bytes[1..])) {
+            *pair = u16::from(low) | u16::from(high) << 8;
+        }
         let count = bytes.len() - (WINDOW - 1);
         self.hashes.resize(count, 0);
-        let (a, b, c, d) = (&bytes[..count], &bytes[1..=count], &bytes[2..], &bytes[3..]);
-        let (b, c, d) = (&b[..count], &c[..count], &d[..count]);
+        let [a, b, c, d, last] = self.key;
+        let (first, second) = (&self.pairs[..count], &self.pairs[2..][..count]);
+        let (third, fourth) = (&self.pairs[4..][..count], &self.pairs[6..][..count]);
         for (i, hash) in self.hashes.iter_mut().enumerate() {
-            let low = u16::from(a[i]) | u16::from(b[i]) << 8;
-            let high = u16::from(c[i]) | u16::from(d[i]) << 8;
-            let x = low.wrapping_mul(self.first).wrapping_add(high.wrapping_mul(self.second));
-            *hash = (x ^ (x >> 7)).wrapping_mul(self.third) as i16;
+            let low = first[i].wrapping_mul(a).wrapping_add(second[i].wrapping_mul(b));
+            let high = third[i].wrapping_mul(c).wrapping_add(fourth[i].wrapping_mul(d));
+            let x = low.wrapping_add(high);
+            *hash = (x ^ (x >> 7)).wrapping_mul(last) as i16;
         }
     }
 
     /// Appends the minima among the hashes that have `radius` others on both sides.
-    ///
-    /// Of a block a quarter as long as the radius only the leftmost least hash can be a minimum, and only if the
-    /// three blocks on both sides, which are wholly within the radius, hold no lesser one.
     fn scan(&mut self, at: usize, found: &mut Vec<usize>) {
-        let end = self.hashes.len() - self.radius;
-        let block = (self.radius / 2).max(1);
-        let first = self.radius / block;
-        self.least_of_blocks(block);
-        self.find_promising(first - 1);
-        let blocks = &self.promising[..end.div_ceil(block) - first];
-        let mut next = 0;
-        while let Some(skipped) = blocks[next..].iter().position(|&promising| promising) {
-            next += skipped + 1;
-            self.check_block((first + next - 1) * block, block, end, at, found);
+        if self.radius < BLOCKWISE {
+            find_promising(&self.hashes, self.radius, &mut self.promising);
+            return each_true(&self.promising, |i| found.push(at + i));
         }
+        // Of a block half as long as the radius only the leftmost least hash can be a minimum, and only if the
+        // blocks beside it, which are wholly within the radius, hold no lesser one.
+        let block = self.radius / 2;
+        let end = self.hashes.len() - self.radius;
+        self.least_of_blocks(block);
+        find_promising(&self.least[1..], 1, &mut self.promising);
+        let mut promising = std::mem::take(&mut self.promising);
+        promising.truncate(end.div_ceil(block) - 2);
+        each_true(&promising, |i| self.check_block((i + 2) * block, block, end, at, found));
+        self.promising = promising;
     }
 
     /// Computes the least hash of every block; the last one may be shorter.
@@ -107,23 +108,6 @@ impl Minima {
         }
     }
 
-    /// Tells of every block but the first and the last few whether `around` blocks before it and behind it hold
-    /// no lesser hash; the first block told of is the one with `around + 1` before it.
-    fn find_promising(&mut self, around: usize) {
-        let least = &self.least[1..];
-        let count = least.len().saturating_sub(2 * around);
-        self.promising.clear();
-        self.promising.resize(count, true);
-        for distance in 1..=around {
-            let here = &least[around..][..count];
-            let before = &least[around - distance..][..count];
-            let behind = &least[around + distance..][..count];
-            for (i, promising) in self.promising.iter_mut().enumerate() {
-                *promising &= (before[i] > here[i]) & (behind[i] >= here[i]);
-            }
-        }
-    }
-
     /// Appends the leftmost least hash of a block if it stands before `end` and is a minimum.
     fn check_block(&self, start: usize, block: usize, end: usize, at: usize, found: &mut Vec<usize>) {
         let hashes = &self.hashes[start..self.hashes.len().min(start + block)];
@@ -134,6 +118,31 @@ impl Minima {
             && least(&self.hashes[i..=i + self.radius]) == lowest
         {
             found.push(at + i - self.radius);
+        }
+    }
+}
+
+/// Tells of every value but the first and last `around` whether it is less than as many before it and not more
+/// than as many behind it.
+fn find_promising(values: &[i16], around: usize, promising: &mut Vec<bool>) {
+    let count = values.len().saturating_sub(2 * around);
+    promising.clear();
+    promising.resize(count, true);
+    for distance in 1..=around {
+        let here = &values[around..][..count];
+        let before = &values[around - distance..][..count];
+        let behind = &values[around + distance..][..count];
+        for (i, promising) in promising.iter_mut().enumerate() {
+            *promising &= (before[i] > here[i]) & (behind[i] >= here[i]);
+        }
+    }
+}
+
+/// Calls `visit` with the index of every `true`, of which there are few.
+fn each_true(flags: &[bool], mut visit: impl FnMut(usize)) {
+    for (chunk, start) in flags.chunks(16).zip((0..).step_by(16)) {
+        if chunk.contains(&true) {
+            chunk.iter().zip(start..).filter(|(flag, _)| **flag).for_each(|(_, i)| visit(i));
         }
     }
 }
@@ -182,7 +191,7 @@ mod tests {
         fn blockwise_search_finds_what_the_definition_says(
             bytes in proptest::collection::vec(prop_oneof![8 => 0..3_u8, 1 => any::<u8>()], 300..9000),
             radius in prop_oneof![Just(1_usize), Just(4), Just(16), Just(64)],
-            key in any::<u64>(),
+            key in any::<WindowKey>(),
         ) {
             let mut finder = Minima::new(radius, key);
             let expected = finder.all(&bytes);

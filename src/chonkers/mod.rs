@@ -45,6 +45,8 @@ pub use tree::{
 
 use crate::chunk::Chunk;
 use item::Hasher;
+use minima::WindowKey;
+use proto::RADII;
 
 /// How large the chunks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,7 +124,7 @@ pub struct Chonkers {
 /// What is derived from the key.
 struct Keys {
     hasher: Hasher,
-    proto: [u64; 4],
+    proto: [WindowKey; RADII.len()],
 }
 
 impl Keys {
@@ -134,7 +136,8 @@ impl Keys {
             reader.fill(&mut bytes);
             u64::from_le_bytes(bytes)
         };
-        Self { proto: std::array::from_fn(|_| draw()), hasher: Hasher::new(draw) }
+        let proto = std::array::from_fn(|_| std::array::from_fn(|_| draw() as u16));
+        Self { proto, hasher: Hasher::new(draw) }
     }
 }
 

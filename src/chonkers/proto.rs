@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::buffer::Buffer;
 use super::caterpillar::Caterpillar;
 use super::item::{Hasher, Item};
-use super::minima::{Minima, is_constant};
+use super::minima::{Minima, WindowKey, is_constant};
 use super::ring::LEAF_LEN_MAX;
 
 /// How far the minima of each level look on both sides.
@@ -18,7 +18,9 @@ pub(super) const RADII: [usize; 4] = [64, 16, 4, 1];
 pub(super) const LONGEST: [u64; 4] = [LEAF_LEN_MAX as u64, 128, 32, 16];
 /// Bytes that the decision for a position reads before it, and from it on.
 const REACH_LEFT: u64 = 64;
-const REACH_RIGHT: u64 = 64 + 4;
+/// Positions scanned before the content is looked at for a period.
+const STEP: u64 = 8192;
+const REACH_RIGHT: u64 = 64 + 8;
 
 /// One level: the stretch that it has begun, and how far it has looked for the stretch's end.
 struct Level {
@@ -52,7 +54,7 @@ pub(super) struct Output<'a> {
 
 impl Proto {
     /// A stage that begins at the start of a stream; one key a level.
-    pub(super) fn new(keys: &[u64; RADII.len()]) -> Self {
+    pub(super) fn new(keys: &[WindowKey; RADII.len()]) -> Self {
         let level =
             |i| Level { minima: Minima::new(RADII[i], keys[i]), start: 0, scanned: 1, found: Vec::new() };
         Self { levels: std::array::from_fn(level), run: None, caterpillar: Caterpillar::default() }
@@ -61,7 +63,37 @@ impl Proto {
     /// Gives on what the bytes in the buffer decide.
     pub(super) fn advance(&mut self, output: &mut Output<'_>) {
         let limit = (output.buffer.end() + 1).saturating_sub(REACH_RIGHT);
-        self.scan(0, limit, output);
+        while self.levels[0].scanned < limit {
+            self.skip_periods(output.buffer);
+            let next = limit.min(self.levels[0].scanned + STEP);
+            self.scan(0, next, output);
+        }
+    }
+
+    /// Passes over whole periods where the content repeats the last proto-chunk over and over: every decision
+    /// there is the one of a period before.
+    fn skip_periods(&mut self, buffer: &Buffer) {
+        let frontier = self.levels[0].scanned;
+        let Some((unit, copies)) = self.caterpillar.pending().filter(|(first, _)| first.repeat == 1) else {
+            return;
+        };
+        let (start, period) = (unit.pos, unit.unit);
+        let cut = start + copies * period;
+        // One cut within the last period, and nothing but the period in sight of the frontier.
+        let is_steady = cut < frontier && frontier <= cut + period && start + period + REACH_LEFT <= frontier;
+        if !is_steady || self.run.is_some() {
+            return;
+        }
+        let bytes = buffer.tail(cut - period);
+        let end = cut + echo_len(bytes, period as usize) as u64;
+        let skipped = (end + 1).saturating_sub(frontier + REACH_RIGHT) / period;
+        for level in &mut self.levels {
+            level.scanned += skipped * period;
+            if level.start == cut {
+                level.start += skipped * period;
+            }
+        }
+        self.caterpillar.add_copies(skipped);
     }
 
     /// Gives on everything: the stream ends with the buffer.
@@ -160,7 +192,7 @@ impl Proto {
             Some(_) => frontier,
             None => self.deepest_start(frontier),
         };
-        start.min(frontier).saturating_sub(REACH_LEFT)
+        start.min(frontier).saturating_sub(REACH_LEFT + 2 * LEAF_LEN_MAX as u64)
     }
 
     /// Start of the stretch that no level has cut yet.
@@ -204,4 +236,13 @@ fn constant_len(bytes: &[u8]) -> usize {
     }
     let first = bytes[0];
     len + bytes[len..].iter().take_while(|&&byte| byte == first).count()
+}
+
+/// How many bytes, from `period` on, are each the same as the one a period before.
+fn echo_len(bytes: &[u8], period: usize) -> usize {
+    const STEP: usize = 64;
+    let (echoes, originals) = (&bytes[period..], &bytes[..bytes.len() - period]);
+    let steps = echoes.chunks_exact(STEP).zip(originals.chunks_exact(STEP));
+    let len = STEP * steps.take_while(|(a, b)| a == b).count();
+    len + echoes[len..].iter().zip(&originals[len..]).take_while(|(a, b)| a == b).count()
 }

@@ -157,6 +157,28 @@ fn places(pieces: &[reference::Piece]) -> Vec<(u64, u64, u64)> {
     pieces.iter().map(place).collect()
 }
 
+/// What the reference makes of a content: start, bytes of a unit, repeat.
+fn expected(data: &[u8]) -> Vec<(u64, u64, u64)> {
+    let unit = 4096;
+    if data.len() <= unit {
+        return vec![(0, data.len() as u64, 1)];
+    }
+    let keys = Keys::new(&[7; 32]);
+    let level = |i| (Minima::new(RADII[i], keys.proto[i]), LONGEST[i] as usize);
+    let mut levels: Vec<(Minima, usize)> = (0..RADII.len()).map(level).collect();
+    let proto = reference::proto_chunks(data, &mut levels);
+    let expand = |(pos, len, repeat): (u64, u64, u64)| {
+        if len * repeat <= unit as u64 { (pos, len * repeat, 1) } else { (pos, len, repeat) }
+    };
+    places(&reference::layers(proto, 2, unit, &keys.hasher)).into_iter().map(expand).collect()
+}
+
+/// What the chunker makes of it.
+fn found(data: &[u8]) -> Vec<(u64, u64, u64)> {
+    let chunks = chunker(4096).cut(data);
+    chunks.iter().map(|chunk| (chunk.offset, u64::from(chunk.len), chunk.repeat)).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -180,21 +202,20 @@ proptest! {
 
     #[test]
     fn chunks_are_those_of_the_reference_over_its_proto_chunks(data in content(4000)) {
-        let keys = Keys::new(&[7; 32]);
-        let mut levels: Vec<(Minima, usize)> = (0..RADII.len())
-            .map(|i| (Minima::new(RADII[i], keys.proto[i]), LONGEST[i] as usize))
-            .collect();
-        let unit = 4096;
-        let proto = reference::proto_chunks(&data, &mut levels);
-        let pieces = reference::layers(proto, 2, unit, &keys.hasher);
-        let whole = vec![(0, data.len() as u64, 1)];
-        let expected = if data.len() <= unit { whole } else { places(&pieces) };
-        let chunks = chunker(unit as u32).cut(&data);
-        let found: Vec<_> = chunks.iter().map(|chunk| (chunk.offset, u64::from(chunk.len), chunk.repeat)).collect();
-        let expand = |&(pos, len, repeat): &(u64, u64, u64)| {
-            if len * repeat <= unit as u64 { (pos, len * repeat, 1) } else { (pos, len, repeat) }
-        };
-        prop_assert_eq!(found, expected.iter().map(expand).collect::<Vec<_>>());
+        prop_assert_eq!(found(&data), expected(&data));
+    }
+
+    #[test]
+    fn long_periods_are_cut_as_the_reference_cuts_them(
+        head in content(300), tail in content(300), len in 10_000..60_000_usize,
+        period in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 1..600),
+            proptest::collection::vec(0..2_u8, 1..30),
+        ],
+    ) {
+        let middle: Vec<u8> = period.iter().copied().cycle().take(len).collect();
+        let data = [&head[..], &middle, &tail, &middle].concat();
+        prop_assert_eq!(found(&data), expected(&data));
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! Measurements, to be run by hand: `cargo test --release --lib chonkers::measure -- --ignored --nocapture`.
 
-use std::time::Instant;
-
-use super::tests::Random;
+use super::tests::{Edit, Random, boundaries};
 use super::*;
 
 const LEN: usize = 64 << 20;
@@ -48,6 +46,12 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// Seconds that this thread has run on a processor.
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells a thread's times");
+    stat.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).expect("a number first") / 1e9
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn speed_and_sizes() {
@@ -56,9 +60,9 @@ fn speed_and_sizes() {
         let mut best = f64::MAX;
         let mut chunks = Vec::new();
         for _ in 0..3 {
-            let start = Instant::now();
+            let start = processor_time();
             chunks = chunker.cut(&data);
-            best = best.min(start.elapsed().as_secs_f64());
+            best = best.min(processor_time() - start);
         }
         let mut sizes: Vec<u64> = chunks.iter().map(Chunk::total_len).collect();
         sizes.sort_unstable();
@@ -70,6 +74,40 @@ fn speed_and_sizes() {
             at(0.01),
             data.len() / sizes.len(),
             at(0.99)
+        );
+    }
+}
+
+/// One-byte edits of each kind of content.
+const EDITS: usize = 200_000;
+
+#[test]
+#[ignore = "a measurement"]
+fn boundaries_moved_by_one_byte() {
+    let chunker = Chonkers::new(ChonkersConfig::with_unit(4096).expect("a valid unit"), &[7; 32]);
+    for (name, data) in samples() {
+        let mut random = Random(8);
+        let mut histogram = [0_usize; 200];
+        let (mut farthest, mut done) = (0, 0);
+        while done < EDITS {
+            let start = random.below((LEN - 65_536) as u64) as usize;
+            let data = &data[start..start + 65_536];
+            let before = boundaries(&chunker, data);
+            for _ in 0..100 {
+                let edit = Edit::of_one_byte(data.len(), &mut random);
+                let (moved, far) = edit.moved(&before, &boundaries(&chunker, &edit.apply(data)));
+                histogram[moved] += 1;
+                farthest = farthest.max(far);
+                done += 1;
+            }
+        }
+        let few: usize = histogram[..8].iter().sum();
+        let most = histogram.iter().rposition(|&count| count > 0).unwrap_or(0);
+        println!(
+            "{name:12} {done} edits: at most 7 in {:.4} %, most {most}, farthest {:.1} A; {:?}",
+            100.0 * few as f64 / done as f64,
+            farthest as f64 / 4096.0,
+            &histogram[..=most]
         );
     }
 }

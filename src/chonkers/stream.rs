@@ -104,6 +104,11 @@ impl ChonkersStream {
         layers.finish(hasher, &*buffer, &mut emit);
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// A content of at most the absolute unit is one chunk.
     fn give_whole(&self, len: u64, sink: &mut Sink<'_>) {
         if len > 0 {

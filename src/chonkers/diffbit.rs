@@ -1,16 +1,45 @@
 //! The third phase: neighbours that fit, now different from each other, merge in an order that only the
 //! contents nearby decide (deterministic coin tossing, Cole and Vishkin 1986).
+//!
+//! Nothing merges across a pair that does not fit into one chunk. So the items are taken by chains, maximal runs
+//! of which every two neighbours fit; each chain settles on its own.
 
-use super::chain::{Chain, Marking, Node};
 use super::item::{Content, Hasher, Item};
 
 /// Orders behind order 0 that bring every diffbit into 0..=5: order 0 is below 2^26 (twice the bits of a value,
 /// a weight, a symbol count and 2^20 bytes), the next ones are at most 51, 11, 7 and 5.
 const ORDERS: usize = 4;
+/// Priorities of pairs: the values that the last order can take.
+const PRIORITIES: u8 = 6;
+/// A pair that is not marked.
+const UNMARKED: u8 = u8::MAX;
+/// A decision depends on items at most this far away. Once balanced, every item of a chain weighs a quarter of
+/// the limit or more, so a chunk is made of at most four; each of six priorities looks one chunk left and one
+/// right (24 items), and a diffbit looks five pairs right.
+const REACH: usize = 32;
+/// Longest chain that is settled at once: longer ones settle piece by piece, with [`REACH`] items to spare on
+/// both sides.
+pub(super) const CHAIN_LEN_MAX: usize = 256;
+
+/// What is known of an item of a chain while the chain settles.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// Priority with which the item merges with the next one, 0 first, or [`UNMARKED`].
+    priority: u8,
+    /// Number of the chain's items up to the end of this one.
+    end: usize,
+}
 
 /// The diffbit phase of one layer.
 pub(super) struct Diffbit {
-    chain: Chain,
+    limit: u64,
+    longest: usize,
+    chain: Vec<Item>,
+    /// Items at the front of the chain that are there only to be looked at: they are settled already.
+    settled: usize,
+    /// The chain's items while they merge, and their marks.
+    merging: Vec<Item>,
+    marks: Vec<Mark>,
     orders: Vec<u64>,
 }
 
@@ -20,47 +49,15 @@ fn next_order(value: u64, next: u64) -> u64 {
     2 * u64::from(bit) + ((value >> bit) & 1)
 }
 
-struct Tossing<'a, C> {
-    orders: &'a mut Vec<u64>,
-    hasher: &'a Hasher,
-    content: &'a C,
-}
-
-impl<C: Content> Marking for Tossing<'_, C> {
-    const PRIORITIES: u8 = 6;
-
-    fn marks_pair(&self) -> bool {
-        true
-    }
-
-    fn mark(&mut self, nodes: &mut [Node]) {
-        self.orders.clear();
-        for pair in nodes.windows(2) {
-            let difference = self.hasher.difference(&pair[0].item, &pair[1].item, self.content);
-            self.orders.push(difference.map_or(0, |difference| difference.order()));
-        }
-        for _ in 0..ORDERS {
-            for i in 1..self.orders.len() {
-                self.orders[i - 1] = next_order(self.orders[i - 1], self.orders[i]);
-            }
-            if let Some(last) = self.orders.last_mut() {
-                *last &= 1;
-            }
-        }
-        for (node, &order) in nodes.iter_mut().zip(&*self.orders) {
-            node.mark = order as u8;
-        }
-    }
-}
-
 impl Diffbit {
     pub(super) fn new(limit: u64, longest: usize) -> Self {
-        Self { chain: Chain::new(limit, longest), orders: Vec::new() }
+        let (chain, merging) = (Vec::new(), Vec::new());
+        Self { limit, longest, chain, settled: 0, merging, marks: Vec::new(), orders: Vec::new() }
     }
 
     /// The items that have not been given on.
     pub(super) fn pending(&self) -> &[Item] {
-        self.chain.pending()
+        &self.chain[self.settled..]
     }
 
     /// Takes the next item, which differs from the one before, and gives on what it settles.
@@ -71,24 +68,114 @@ impl Diffbit {
         content: &C,
         sink: &mut dyn FnMut(&Item),
     ) {
-        let mut tossing = Tossing { orders: &mut self.orders, hasher, content };
-        if !self.chain.is_joined_by(item) {
-            self.chain.settle(hasher, &mut tossing, sink);
+        if self.chain.last().is_some_and(|last| !last.fits(item, self.limit)) {
+            self.finish(hasher, content, sink);
         }
-        self.chain.add(item);
-        self.chain.shorten(hasher, &mut tossing, sink);
+        self.chain.push(*item);
+        if self.chain.len() >= self.longest {
+            self.settle_front(hasher, content, sink);
+        }
     }
 
-    /// Gives on everything: nothing follows.
+    /// Gives on everything: nothing that follows fits with the chain.
     pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
-        let mut tossing = Tossing { orders: &mut self.orders, hasher, content };
-        self.chain.settle(hasher, &mut tossing, sink);
+        match &self.chain[..] {
+            [] => {}
+            [only] => sink(only),
+            [left, right] => sink(&hasher.merge(left, right)),
+            _ => {
+                std::mem::swap(&mut self.chain, &mut self.merging);
+                self.merge(hasher, content);
+                self.emit(usize::MAX, sink);
+            }
+        }
+        self.chain.clear();
+        self.settled = 0;
+    }
+
+    /// Settles what later items cannot change: the chain has grown too long to wait for its end.
+    fn settle_front<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+        self.merging.clone_from(&self.chain);
+        self.merge(hasher, content);
+        let done = self.emit(self.chain.len() - REACH, sink);
+        let dropped = done.saturating_sub(REACH);
+        self.chain.drain(..dropped);
+        self.settled = done - dropped;
+    }
+
+    /// Merges the items set out for it by their marks, one priority after the other.
+    fn merge<C: Content>(&mut self, hasher: &Hasher, content: &C) {
+        self.mark(hasher, content);
+        for priority in 0..PRIORITIES {
+            self.merge_marked(priority, hasher);
+        }
+    }
+
+    /// Marks every pair of items with its diffbit.
+    fn mark<C: Content>(&mut self, hasher: &Hasher, content: &C) {
+        let orders = &mut self.orders;
+        orders.clear();
+        orders.extend(self.merging.windows(2).map(|pair| {
+            hasher.difference(&pair[0], &pair[1], content).map_or(0, |difference| difference.order())
+        }));
+        for _ in 0..ORDERS {
+            for i in 1..orders.len() {
+                orders[i - 1] = next_order(orders[i - 1], orders[i]);
+            }
+            if let Some(last) = orders.last_mut() {
+                *last &= 1;
+            }
+        }
+        let priorities = orders.iter().map(|&order| order as u8).chain([UNMARKED]);
+        self.marks.clear();
+        self.marks.extend(priorities.zip(1..).map(|(priority, end)| Mark { priority, end }));
+    }
+
+    /// Merges all pairs marked `priority` that still fit, unless the right part's own mark is the same.
+    fn merge_marked(&mut self, priority: u8, hasher: &Hasher) {
+        let (items, marks) = (&mut self.merging, &mut self.marks);
+        let Some(first) = marks.iter().position(|mark| mark.priority == priority) else {
+            return;
+        };
+        let (mut from, mut to) = (first, first);
+        while from < items.len() {
+            let (item, mark) = (&items[from], marks[from]);
+            from += 1;
+            if mark.priority == priority
+                && let (Some(right), Some(next)) = (items.get(from), marks.get(from))
+                && next.priority != priority
+                && item.fits(right, self.limit)
+            {
+                let left = if next.priority > priority { next.priority } else { UNMARKED };
+                marks[to] = Mark { priority: left, end: next.end };
+                items[to] = hasher.merge(item, right);
+                from += 1;
+            } else {
+                marks[to] = mark;
+                items[to] = *item;
+            }
+            to += 1;
+        }
+        items.truncate(to);
+        marks.truncate(to);
+    }
+
+    /// Gives on the items that end within the first `until` of the chain and were not given on before; returns
+    /// where the last of them ends.
+    fn emit(&self, until: usize, sink: &mut dyn FnMut(&Item)) -> usize {
+        let mut done = self.settled;
+        for (item, mark) in self.merging.iter().zip(&self.marks).take_while(|(_, mark)| mark.end <= until) {
+            if mark.end > self.settled {
+                sink(item);
+                done = mark.end;
+            }
+        }
+        done
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::chain::REACH;
     use super::super::item::Difference;
     use super::super::tests::Random;
     use super::*;

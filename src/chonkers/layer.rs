@@ -2,8 +2,7 @@
 
 use super::balancing::Balancing;
 use super::caterpillar::Caterpillar;
-use super::chain::CHAIN_LEN_MAX;
-use super::diffbit::Diffbit;
+use super::diffbit::{CHAIN_LEN_MAX, Diffbit};
 use super::item::{Content, Hasher, Item};
 
 /// One layer: balancing, caterpillars, diffbit.
@@ -16,7 +15,7 @@ struct Layer {
 impl Layer {
     fn new(limit: u64, longest: usize) -> Self {
         Self {
-            balancing: Balancing::new(limit, longest),
+            balancing: Balancing::new(limit),
             caterpillar: Caterpillar::default(),
             diffbit: Diffbit::new(limit, longest),
         }
@@ -44,7 +43,7 @@ impl Layer {
         if let Some((first, copies)) = self.caterpillar.pending() {
             visit(first, copies);
         }
-        self.balancing.pending().iter().for_each(|item| visit(item, 1));
+        self.balancing.pending(&mut |item| visit(item, 1));
     }
 }
 

@@ -14,7 +14,6 @@
 mod balancing;
 mod buffer;
 mod caterpillar;
-mod chain;
 pub mod diff;
 mod diffbit;
 mod fine;

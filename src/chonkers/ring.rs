@@ -2,13 +2,13 @@
 //!
 //! The hash of a content is its value as a little-endian number modulo the prime. It depends on the bytes alone
 //! and is associative: `hash(ab) = hash(a) + hash(b) * 256^len(a)`, however the content was put together.
-//! Two contents of n bytes that differ collide for at most 8n/60 of about 2^51 primes.
+//! Two contents of n bytes that differ collide for at most 8n/56 of about 2^50 primes.
 
 /// Bytes that [`Ring::hash_bytes`] takes at once: the longest proto-chunk.
 pub(super) const LEAF_LEN_MAX: usize = 512;
 const WORDS: usize = LEAF_LEN_MAX / 8;
-/// The primes lie within this distance below 2^61, so that [`Ring::fold`] needs one subtraction.
-const SPREAD: u64 = 1 << 57;
+/// The primes have this many bits, so that the products of 64 words and as many residues add up to less than 2^127.
+const PRIME_BITS: u32 = 57;
 
 /// A hash and the factor by which whatever follows the hashed content counts (in Montgomery form).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Digest {
     pub(super) factor: u64,
 }
 
-/// The integers modulo a prime between 2^61 - 2^57 and 2^61; products in Montgomery form.
+/// The integers modulo a prime between 2^56 and 2^57; products in Montgomery form.
 #[derive(Clone)]
 pub(super) struct Ring {
     prime: u64,
@@ -35,7 +35,7 @@ impl Ring {
     /// The ring of the first prime that `draws` leads to.
     pub(super) fn new(mut draws: impl FnMut() -> u64) -> Self {
         loop {
-            let candidate = (1 << 61) - 1 - 2 * (draws() % (SPREAD / 2));
+            let candidate = (1 << PRIME_BITS) - 1 - 2 * (draws() % (1 << (PRIME_BITS - 2)));
             if is_prime(candidate) {
                 return Self::with_prime(candidate);
             }
@@ -79,8 +79,7 @@ impl Ring {
 
     /// `x` modulo the prime.
     pub(super) fn fold(&self, x: u64) -> u64 {
-        let x = x - (x >> 61) * self.prime;
-        if x >= self.prime { x - self.prime } else { x }
+        self.mul(x, self.one)
     }
 
     fn add(&self, a: u64, b: u64) -> u64 {
@@ -88,6 +87,7 @@ impl Ring {
         if sum >= self.prime { sum - self.prime } else { sum }
     }
 
+    /// `a * b / 2^64` modulo the prime, at most one of them not below it.
     fn mul(&self, a: u64, b: u64) -> u64 {
         let x = self.reduce_lazily(u128::from(a) * u128::from(b));
         if x >= self.prime { x - self.prime } else { x }
@@ -100,22 +100,15 @@ impl Ring {
 
     /// The digest of a content of at most [`LEAF_LEN_MAX`] bytes.
     pub(super) fn hash_bytes(&self, bytes: &[u8]) -> Digest {
-        let mut hash = 0;
-        for (group, factors) in bytes.chunks(32).zip(self.words.chunks_exact(4)) {
-            let mut padded = [0; 32];
-            let group: &[u8; 32] = match group.try_into() {
-                Ok(full) => full,
-                Err(_) => {
-                    padded[..group.len()].copy_from_slice(group);
-                    &padded
-                }
-            };
-            let mut sum = 0;
-            for (word, factor) in group.as_chunks::<8>().0.iter().zip(factors) {
-                sum += u128::from(u64::from_le_bytes(*word)) * u128::from(*factor);
-            }
-            hash = self.add(hash, self.fold(self.reduce_lazily(sum)));
+        let (words, rest) = bytes.as_chunks::<8>();
+        let mut sum = 0;
+        for (word, factor) in words.iter().zip(&self.words) {
+            sum += u128::from(u64::from_le_bytes(*word)) * u128::from(*factor);
         }
+        if !rest.is_empty() {
+            sum += u128::from(last_word(bytes, rest)) * u128::from(self.words[words.len()]);
+        }
+        let hash = self.fold(self.reduce_lazily(sum));
         Digest { hash, factor: self.factors[bytes.len()] }
     }
 
@@ -135,6 +128,14 @@ impl Ring {
             copies >>= 1;
         }
         all
+    }
+}
+
+/// The number that the last bytes, 1 to 7 of them, stand for.
+fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
+    match bytes.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        None => rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
     }
 }
 

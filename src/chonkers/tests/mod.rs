@@ -101,7 +101,7 @@ fn cuts_are_the_released_ones() {
     }
     assert_eq!(
         digest.finalize().to_hex().as_str(),
-        "eb43f3ccbf20b835a77d1b0560658d70aa0216ac0281905bbd3bc1a7e8c7f15e"
+        "b19309ae27367a425f8fbb79376652c3be94cc73d8bd35598300fc000c7bfdd5"
     );
 }
 

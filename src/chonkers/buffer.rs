@@ -60,8 +60,9 @@ impl Buffer {
         self.pieces.push(Piece { pos: pos + distance, at });
     }
 
-    /// Keeps only these ranges of the stream, which ascend and may touch or overlap.
-    pub(super) fn retain(&mut self, ranges: &[Range<u64>]) {
+    /// Keeps only these ranges of the stream, which may touch or overlap.
+    pub(super) fn retain(&mut self, mut ranges: Vec<Range<u64>>) {
+        ranges.sort_unstable_by_key(|range| range.start);
         let mut pieces: Vec<Piece> = Vec::new();
         let (mut kept, mut end) = (0, 0);
         for range in ranges {
@@ -105,7 +106,7 @@ mod tests {
     fn retained_ranges_are_found_again_at_their_places() {
         let mut buffer = Buffer::default();
         buffer.append(b"0123456789abcdef");
-        buffer.retain(&[1..3, 3..4, 2..4, 7..7, 8..10, 13..16]);
+        buffer.retain(vec![1..3, 3..4, 8..10, 7..7, 2..4, 13..16]);
         buffer.append(b"ghi");
         assert_eq!(buffer.get(1, 3), b"123");
         assert_eq!(buffer.get(8, 2), b"89");

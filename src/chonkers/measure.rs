@@ -79,7 +79,7 @@ fn speed_and_sizes() {
 }
 
 /// One-byte edits of each kind of content.
-const EDITS: usize = 200_000;
+const EDITS: usize = 50_000;
 
 #[test]
 #[ignore = "a measurement"]

@@ -13,8 +13,8 @@ use crate::chunk::{Chunk, ChunkData};
 
 /// Bytes taken into the buffer at a time.
 const STEP: usize = 128 << 10;
-/// Least bytes in the buffer before what is no longer needed is dropped.
-const SLACK: usize = 1 << 20;
+/// Least bytes in the buffer before what is no longer needed is dropped; few in tests, so that they see it happen.
+const SLACK: usize = if cfg!(test) { 8 << 10 } else { 1 << 20 };
 /// Zeros that stand for a longer run at both of its ends: enough that every level of proto-chunks has
 /// recognised the run, and that nothing but the run is in sight.
 const ZEROS: usize = 4096;
@@ -78,7 +78,7 @@ impl ChonkersStream {
             left -= step;
         }
         if len > written {
-            let middle = self.buffer.end() - ZEROS as u64;
+            let middle = self.proto.needed_from();
             debug_assert!(
                 self.proto.open_run().is_some_and(|run| run.start < middle),
                 "a run of zeros is open"
@@ -130,7 +130,7 @@ impl ChonkersStream {
             needed.push(run.start..if all { run.end } else { run.start + 1 });
         }
         needed.push(self.proto.needed_from()..self.buffer.end());
-        self.buffer.retain(&needed);
+        self.buffer.retain(needed);
         self.threshold = SLACK.max(2 * self.buffer.len());
     }
 }

@@ -106,6 +106,46 @@ fn cuts_are_the_released_ones() {
 }
 
 #[test]
+fn content_of_at_most_the_unit_is_one_chunk() {
+    for unit in [4096_u32, 65_536, 1 << 20] {
+        let chunker = chunker(unit);
+        assert_eq!(chunker.cut(&[]), []);
+        for (name, data) in samples(unit as usize + 1) {
+            for len in [1, unit / 2 + 1, unit - 1, unit] {
+                let whole = Chunk { offset: 0, len, repeat: 1 };
+                assert_eq!(chunker.cut(&data[..len as usize]), [whole], "{name}");
+            }
+            let more = chunker.cut(&data);
+            assert!(more.len() > 1 || more[0].repeat > 1, "{name}: {more:?}");
+        }
+        let mut chunks = Vec::new();
+        let mut stream = chunker.stream();
+        stream.push_zeros(u64::from(unit), &mut |data| chunks.push(data.chunk));
+        stream.finish(&mut |data| chunks.push(data.chunk));
+        assert_eq!(chunks, [Chunk { offset: 0, len: unit, repeat: 1 }]);
+    }
+}
+
+#[test]
+fn units_other_than_powers_of_two_within_bounds_are_refused() {
+    for unit in [0, 1, 2048, 5000, 65_535, 1 << 21] {
+        assert!(ChonkersConfig::with_unit(unit).is_err(), "{unit}");
+    }
+    for config in [ChonkersConfig::default(), ChonkersConfig::backup(), ChonkersConfig::fine()] {
+        assert_eq!(ChonkersConfig::with_unit(config.unit()), Ok(config));
+    }
+}
+
+#[test]
+fn another_key_cuts_elsewhere() {
+    let data = Random(2).bytes(400_000);
+    let other = Chonkers::new(ChonkersConfig::with_unit(4096).expect("a valid unit"), &[8; 32]);
+    let (ours, theirs) = (boundaries(&chunker(4096), &data), boundaries(&other, &data));
+    let common = ours.iter().filter(|end| theirs.contains(end)).count();
+    assert!(common < ours.len() / 20, "{common} of {} boundaries in common", ours.len());
+}
+
+#[test]
 fn chunks_keep_the_bounds_of_weight() {
     let unit = 4096;
     let chunker = chunker(unit);
@@ -145,7 +185,7 @@ fn a_stream_holds_a_bounded_part_of_the_content() {
         for _ in 0..3 {
             stream.push(&data, &mut |_| ());
             let held = stream.held();
-            assert!(held <= (1 << 20) + (128 << 10) + 64 * unit as usize, "{name}: {held} bytes held");
+            assert!(held <= (256 << 10) + 32 * unit as usize, "{name}: {held} bytes held");
         }
     }
 }

@@ -11,6 +11,8 @@ mod planner;
 mod renames;
 mod report;
 #[cfg(test)]
+pub(super) mod testkit;
+#[cfg(test)]
 mod tests;
 mod walk;
 

@@ -1,6 +1,7 @@
 //! What content a live file has: read, cut and hashed as by a commit, but not stored.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -35,7 +36,8 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct LiveFile {
     pub(super) entry: DirEntry,
-    pub(super) nodes: LiveNodes,
+    /// The nodes of its tree, if they are wanted.
+    pub(super) nodes: Arc<LiveNodes>,
 }
 
 /// Reads files; shared by all threads.
@@ -117,7 +119,7 @@ impl FileReader<'_> {
         entry.kind = EntryKind::File { content, sparse: stat.is_sparse() };
         entry.xattrs = convert::xattrs(xattrs);
         entry.hard_link = job.group;
-        Ok(LiveFile { entry, nodes })
+        Ok(LiveFile { entry, nodes: Arc::new(nodes) })
     }
 
     fn read_whole(

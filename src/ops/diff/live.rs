@@ -19,9 +19,9 @@ use super::super::commit::{ScanSettings, Source, scan_options};
 use super::super::previous::Previous;
 use super::super::shared::Shared;
 use super::super::{OpsError, convert, source_walk, tree};
-use super::content::FileReader;
+use super::content::{FileReader, LiveFile};
 use super::planner::{EnterDir, Known, LiveEntry, Planner, Step};
-use super::report::{LiveNodes, Reporter, Stop};
+use super::report::{Reporter, Stop};
 use super::{is_dir, walk};
 
 /// Steps that the scan may be ahead of the comparison.
@@ -71,8 +71,7 @@ impl Live<'_> {
                     shared.fail(error);
                 }
             });
-            let comparison = Comparison { reporter, stored, stack: Vec::new(), inodes: HashMap::new() };
-            let compared = comparison.run(stepped);
+            let compared = merge(stored, reporter, stepped);
             if compared.is_err() {
                 shared.stop();
             }
@@ -110,6 +109,15 @@ impl Place<'_> {
             Self::Paths(paths) => source_walk::paths(scanner, paths, &mut planner),
         }
     }
+}
+
+/// Compares a stored tree with the steps of a scan.
+pub(super) fn merge(
+    stored: Option<DirEntry>,
+    reporter: &mut Reporter<'_>,
+    steps: Receiver<Step>,
+) -> Result<(), Stop> {
+    Comparison { reporter, stored, stack: Vec::new(), inodes: HashMap::new() }.run(steps)
 }
 
 /// A directory that was entered, and not left.
@@ -150,8 +158,8 @@ struct Comparison<'r, 'a> {
     /// The stored root, until it is entered.
     stored: Option<DirEntry>,
     stack: Vec<Level>,
-    /// Files with several names, as the first of them was read; `None`: it could not be.
-    inodes: HashMap<(u64, u64), Option<DirEntry>>,
+    /// Files with several names, as the first of them was read.
+    inodes: HashMap<(u64, u64), LiveFile>,
 }
 
 impl Comparison<'_, '_> {
@@ -220,34 +228,24 @@ impl Comparison<'_, '_> {
         let LiveEntry { name, inode, known } = live;
         self.removed(false, |stored| stored < name.as_slice())?;
         let stored = self.top().stored.next(false, |stored| stored == name);
-        let (entry, nodes) = self.resolve(known, inode);
-        if let Some(key) = inode {
-            let is_file = |entry: &DirEntry| matches!(entry.kind, EntryKind::File { .. });
-            if entry.as_ref().is_none_or(is_file) {
-                self.inodes.entry(key).or_insert_with(|| entry.clone());
-            }
-        }
-        let Some(entry) = entry else { return Ok(()) };
+        let Some(live) = self.resolve(known, inode) else { return Ok(()) };
         let path = convert::join(&self.top().path, &name);
-        self.reporter.live_pair(&path, stored.as_ref(), Some(&entry), &nodes)
+        self.reporter.live_pair(&path, stored.as_ref(), Some(&live.entry), &live.nodes)?;
+        if let Some(key) = inode.filter(|_| matches!(live.entry.kind, EntryKind::File { .. })) {
+            self.inodes.entry(key).or_insert(live);
+        }
+        Ok(())
     }
 
     /// The live entry; `None`: it could not be read.
-    fn resolve(&self, known: Known, inode: Option<(u64, u64)>) -> (Option<DirEntry>, LiveNodes) {
+    fn resolve(&self, known: Known, inode: Option<(u64, u64)>) -> Option<LiveFile> {
         match known {
-            Known::Entry(entry) => (Some(*entry), LiveNodes::new()),
-            Known::Reading(answer) => match answer.recv() {
-                Ok(Some(file)) => (Some(file.entry), file.nodes),
-                Ok(None) | Err(_) => (None, LiveNodes::new()),
-            },
-            Known::Linked(mut entry) => {
-                let first = inode.and_then(|key| self.inodes.get(&key)?.as_ref());
-                let linked = first.map(|first| {
-                    entry.kind.clone_from(&first.kind);
-                    entry.xattrs.clone_from(&first.xattrs);
-                    *entry
-                });
-                (linked, LiveNodes::new())
+            Known::Entry(entry) => Some(LiveFile { entry: *entry, nodes: Arc::default() }),
+            Known::Reading(answer) => answer.recv().ok().flatten().map(|file| *file),
+            Known::Linked(entry) => {
+                let first = self.inodes.get(&inode?)?;
+                let (kind, xattrs) = (first.entry.kind.clone(), first.entry.xattrs.clone());
+                Some(LiveFile { entry: DirEntry { kind, xattrs, ..*entry }, nodes: Arc::clone(&first.nodes) })
             }
         }
     }

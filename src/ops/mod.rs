@@ -18,6 +18,7 @@ mod source_walk;
 mod stats;
 #[cfg(test)]
 mod testkit;
+mod text_diff;
 mod tree;
 mod undo;
 mod walk;
@@ -36,4 +37,5 @@ pub use restore::{
 };
 pub use selection::{Selection, Selector, Wanted};
 pub use stats::{RepositoryStats, stats};
+pub use text_diff::text_diff;
 pub use undo::{UndoOutcome, undo};

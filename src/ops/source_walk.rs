@@ -142,8 +142,11 @@ fn path_of(names: &[Vec<u8>]) -> PathBuf {
     path
 }
 
-/// Makes paths absolute, resolves `.` and `..` by name (one that is missing is kept, to be reported), drops those that lie below others, and sorts them so that of
-/// one directory files come before directories, as in a scan.
+/// What sorts paths as a scan meets them: each name, and whether it is a directory's.
+type Place = Vec<(bool, Vec<u8>)>;
+
+/// Makes paths absolute, resolves `.` and `..` by name (one that is missing is kept, to be reported), drops those that
+/// lie below others, and sorts them so that of one directory files come before directories, as in a scan.
 pub(super) fn normalise(paths: &[PathBuf]) -> Result<Vec<PathBuf>, OpsError> {
     let (mut clean, mut missing) = (Vec::new(), Vec::new());
     for path in paths {
@@ -171,8 +174,7 @@ pub(super) fn normalise(paths: &[PathBuf]) -> Result<Vec<PathBuf>, OpsError> {
             }
         };
         let last = names.len().saturating_sub(1);
-        let key: Vec<(bool, Vec<u8>)> =
-            names.into_iter().enumerate().map(|(i, name)| (i < last || is_dir, name)).collect();
+        let key: Place = names.into_iter().enumerate().map(|(i, name)| (i < last || is_dir, name)).collect();
         clean.push((key, path));
     }
     if missing.len() == paths.len()
@@ -181,7 +183,7 @@ pub(super) fn normalise(paths: &[PathBuf]) -> Result<Vec<PathBuf>, OpsError> {
         return Err(error.into());
     }
     clean.sort();
-    let mut kept: Vec<(Vec<(bool, Vec<u8>)>, PathBuf)> = Vec::new();
+    let mut kept: Vec<(Place, PathBuf)> = Vec::new();
     for (key, path) in clean {
         if !kept.iter().any(|(above, _)| key.starts_with(above)) {
             kept.push((key, path));

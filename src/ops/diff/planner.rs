@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::format::dirtree::DirEntry;
+use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::id::ChunkId;
 use crate::worktree::{FileType, ScannedEntry, Stat, Timestamp, WorktreeError, read_xattrs};
 
@@ -188,6 +188,8 @@ impl<'t> Planner<'t> {
 
     fn enter_dir(&self, path: &Path, name: &[u8], stat: &Stat, previous: Option<&PreviousDir>) -> EnterDir {
         let mut entry = convert::entry(&self.reader.owners, OsStr::from_bytes(name), stat, Vec::new());
+        // Also where a symbolic link leads to a path of the source.
+        entry.kind = EntryKind::Dir { node: None };
         let xattrs = read_xattrs(path, FileType::Dir);
         let is_uncertain = xattrs.is_err();
         match xattrs {

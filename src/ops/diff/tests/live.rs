@@ -139,8 +139,26 @@ fn a_file_with_several_names_is_read_once() {
 }
 
 #[test]
-fn what_cannot_be_listed_is_a_problem_and_no_change() {
+fn a_problem_is_told_and_counted_and_hides_no_change() {
     let kit = Kit::new();
+    kit.write("dir/a", "a");
+    kit.write("dir/z", "z");
+    let id = kit.commit();
+    // Patterns of so many bytes are not read.
+    kit.write("dir/.warpignore", "a\n".repeat(1 << 20));
+    kit.write("dir/a", "changed");
+    fs::remove_file(kit.root().join("dir/z")).unwrap();
+    let observer = RecordingObserver::new();
+    let (changes, summary) =
+        compare(&kit.repo, &Side::Commit(id), &kit.live(id), &options(2), &observer).unwrap();
+    assert_eq!(short(&changes), ["A dir/.warpignore", "M dir/a", "D dir/z"]);
+    assert_eq!((summary.problems, observer.problems().len()), (1, 1));
+}
+
+#[test]
+fn of_what_cannot_be_listed_or_read_no_change_is_told() {
+    let kit = Kit::new();
+    kit.write("c", "x");
     kit.write("a/file", "x");
     kit.write("b/file", "x");
     let id = kit.commit();
@@ -159,11 +177,16 @@ fn what_cannot_be_listed_is_a_problem_and_no_change() {
         planner::Step::Enter(Box::new(planner::EnterDir { entry, is_uncertain: true, base: None }))
     };
     let named = |name: &[u8]| DirEntry { name: name.to_vec(), ..stored.clone() };
+    let (reply, answer) = crossbeam_channel::bounded(1);
+    reply.send(None).unwrap();
+    let known = planner::Known::Reading(answer);
     for step in [
         enter(stored.clone()),
+        planner::Step::Entry(Box::new(planner::LiveEntry { name: b"c".to_vec(), inode: None, known })),
         enter(named(b"a")),
         planner::Step::Incomplete,
         planner::Step::Leave { is_empty: true },
+        // As it comes for an entry of which the system will not even say whether it is a directory.
         planner::Step::Unknown(b"b".to_vec()),
         planner::Step::Leave { is_empty: false },
     ] {

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, bounded};
 use crate::chonkers::{Chonkers, ChonkersConfig};
 use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::id::CommitId;
+use crate::observe::Observer;
 use crate::repo::Repository;
 use crate::worktree::{OwnerNames, Scanner};
 
@@ -39,22 +40,12 @@ pub(super) struct Live<'a> {
 impl Live<'_> {
     /// Compares a stored tree with the live files.
     pub(super) fn compare(&self, stored: Option<DirEntry>, reporter: &mut Reporter<'_>) -> Result<(), Stop> {
-        let keyring = self.repo.chunks().vault().keyring();
-        let config = ChonkersConfig::with_unit(self.repo.chunker().unit)
-            .map_err(|error| OpsError::Refused { why: format!("this repository's chunker: {error}") })?;
         let base = self.repo.version(self.base)?.commit;
         let place = self.place()?;
         let scanner = Scanner::new(scan_options(self.repo, self.scan, self.threads))?;
         let previous = Previous::new(self.repo.chunks(), &base.state)?;
         let shared = Shared::default();
-        let reader = FileReader {
-            keyring,
-            chonkers: Chonkers::new(config, keyring.chunking_key()),
-            owners: OwnerNames::new(),
-            observer: reporter.observer,
-            shared: &shared,
-            keep_nodes: reporter.chunk_stats,
-        };
+        let reader = self.reader(reporter.observer, reporter.chunk_stats, &shared)?;
         let (steps, stepped) = bounded(STEPS_QUEUED);
         let (jobs, todo) = bounded(2 * self.threads);
         let selector = reporter.selector;
@@ -83,6 +74,25 @@ impl Live<'_> {
             (_, Some(error)) => Err(error.into()),
             (compared, None) => compared,
         }
+    }
+
+    fn reader<'s>(
+        &'s self,
+        observer: &'s dyn Observer,
+        keep_nodes: bool,
+        shared: &'s Shared,
+    ) -> Result<FileReader<'s>, OpsError> {
+        let keyring = self.repo.chunks().vault().keyring();
+        let config = ChonkersConfig::with_unit(self.repo.chunker().unit)
+            .map_err(|error| OpsError::Refused { why: format!("this repository's chunker: {error}") })?;
+        Ok(FileReader {
+            keyring,
+            chonkers: Chonkers::new(config, keyring.chunking_key()),
+            owners: OwnerNames::new(),
+            observer,
+            shared,
+            keep_nodes,
+        })
     }
 
     fn place(&self) -> Result<Place<'_>, OpsError> {

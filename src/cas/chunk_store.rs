@@ -30,6 +30,33 @@ pub struct Location {
 }
 
 /// Reads verified objects by id, with small caches.
+///
+/// # Examples
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/example.rs"));
+/// use std::ops::ControlFlow;
+/// use warp::format::dirtree::EntryKind;
+/// use warp::format::node::ContentRoot;
+/// use warp::id::ObjectKind;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (repo, _state) = repository();
+/// let commit = commit_notes(&repo, "buy milk");
+/// let mut found = None;
+/// warp::ops::ls(&repo, commit, b"notes.txt", false, &mut |listed| {
+///     // A small file is one chunk.
+///     if let EntryKind::File { content: ContentRoot::Tree { level: 0, id, .. }, .. } = listed.entry.kind {
+///         found = Some(id);
+///     }
+///     ControlFlow::Continue(())
+/// })?;
+/// let id = found.expect("the file was committed");
+/// let bytes = repo.chunks().get(ObjectKind::Chunk, &id)?;
+/// assert_eq!(&bytes[..], b"buy milk");
+/// assert_eq!(repo.chunks().vault().keyring().object_id(ObjectKind::Chunk, &bytes), id);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ChunkStore {
     vault: Arc<Vault>,

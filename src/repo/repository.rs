@@ -48,6 +48,30 @@ pub struct Probe {
 }
 
 /// A repository, open for reading and writing. Any number of processes may have one open at once; the log decides.
+///
+/// # Examples
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/example.rs"));
+/// use warp::repo::RepoError;
+///
+/// # fn main() -> Result<(), RepoError> {
+/// # let state = tempfile::tempdir().unwrap();
+/// # let client = || client(state.path());
+/// let password = Credentials::Password(b"correct horse battery staple".to_vec().into());
+/// let store = Arc::new(MemoryStore::new());
+/// Repository::create(store.clone(), options(password.clone()), client())?;
+///
+/// let repo = Repository::open(store.clone(), &password, client())?;
+/// assert!(repo.is_encrypted());
+/// assert!(repo.timeline().commits().is_empty());
+/// repo.set_setting("compression", Some("19"))?;
+/// assert_eq!(repo.setting("compression").as_deref(), Some("19"));
+///
+/// let wrong = Credentials::Password(b"guess".to_vec().into());
+/// assert!(matches!(Repository::open(store, &wrong, client()), Err(RepoError::WrongPassword { .. })));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Repository {
     vault: Arc<Vault>,

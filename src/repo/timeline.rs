@@ -9,6 +9,21 @@ use crate::id::CommitId;
 use super::state::{LogState, RefLogEntry};
 
 /// A commit and its id.
+///
+/// # Examples
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/example.rs"));
+/// use warp::repo::{RepoError, VersionInfo};
+///
+/// # fn main() -> Result<(), RepoError> {
+/// # let (repo, _state) = repository();
+/// let id = commit_notes(&repo, "buy milk");
+/// let VersionInfo { commit, .. } = repo.version(id)?;
+/// assert_eq!(commit.message, "buy milk");
+/// assert_eq!((commit.stats.files, commit.stats.bytes), (1, 8));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionInfo {
     /// The id.
@@ -20,6 +35,29 @@ pub struct VersionInfo {
 /// Refs, their movements, and the live commits, as of one entry of the log.
 ///
 /// A snapshot: it does not change when the repository does.
+///
+/// # Examples
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/example.rs"));
+/// use warp::repo::{RepoError, ResolveContext};
+///
+/// # fn main() -> Result<(), RepoError> {
+/// # let (repo, _state) = repository();
+/// let first = commit_notes(&repo, "buy milk");
+/// let before = repo.timeline();
+/// let second = commit_notes(&repo, "buy bread");
+/// repo.tag_create("errands", first, false)?;
+///
+/// let timeline = repo.timeline();
+/// assert_eq!(timeline.branch("main"), Some(second));
+/// assert_eq!(timeline.tags(), [("errands".to_owned(), first)]);
+/// assert_eq!(timeline.parents(second), [first]);
+/// assert_eq!(timeline.reflog("heads/main")[0].old, Some(first));
+/// assert_eq!(repo.resolve("main~1", &ResolveContext::default())?, first);
+/// assert_eq!(before.branch("main"), Some(first));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct VersionTimeline {
     state: Arc<LogState>,

@@ -1,0 +1,70 @@
+// What the library's examples share: included into them, hidden.
+
+use std::sync::Arc;
+
+use warp::format::config::KdfParams;
+use warp::format::dirtree::Timestamp;
+use warp::id::CommitId;
+use warp::observe::Silent;
+use warp::ops::{CommitRequest, ScanSettings, Source};
+use warp::repo::{Client, CreateOptions, Credentials, Repository};
+use warp::store::{MemoryStore, OsVfs};
+
+/// Who works on the examples' repositories.
+fn client(state_dir: &std::path::Path) -> Client {
+    Client {
+        state_dir: state_dir.to_owned(),
+        vfs: Arc::new(OsVfs::new()),
+        who: "me@here".to_owned(),
+        host: "here".to_owned(),
+        now: || Timestamp { secs: 1_700_000_000, nanos: 0 },
+        utc_offset: 0,
+        accept_rollback: false,
+    }
+}
+
+/// What the examples' repositories are made with.
+fn options(credentials: Credentials) -> CreateOptions {
+    CreateOptions {
+        credentials,
+        label: "example".to_owned(),
+        kdf: KdfParams { memory_kib: 64 * 1024, passes: 1, lanes: 1 },
+        worktree: false,
+        chunk_unit: 64 * 1024,
+        settings: Vec::new(),
+    }
+}
+
+/// A repository in memory, and the folder of its client's state.
+#[allow(dead_code)]
+fn repository() -> (Repository, tempfile::TempDir) {
+    let state = tempfile::tempdir().expect("there is room");
+    let store = Arc::new(MemoryStore::new());
+    let made = Repository::create(store, options(Credentials::None), client(state.path()));
+    (made.expect("a new store is empty"), state)
+}
+
+/// Commits a file `notes.txt` with this text onto branch `main`.
+#[allow(dead_code)]
+fn commit_notes(repo: &Repository, text: &'static str) -> CommitId {
+    let request = CommitRequest {
+        source: Source::Stream { name: b"notes.txt".to_vec(), reader: Box::new(text.as_bytes()) },
+        scan: ScanSettings::default(),
+        message: text.to_owned(),
+        author: "me".to_owned(),
+        host: "here".to_owned(),
+        tags: Vec::new(),
+        branch: Some("main".to_owned()),
+        head: None,
+        parent: None,
+        amend: false,
+        allow_empty: true,
+        force: false,
+        dry_run: false,
+        compression: None,
+        threads: 1,
+        time: Timestamp { secs: 1_700_000_000, nanos: 0 },
+    };
+    let done = warp::ops::commit(repo, request, &Silent).expect("memory does not fail");
+    done.commit.expect("allow_empty")
+}

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::process::Command;
 
 use super::super::testkit::{commit_tree, repository};
@@ -99,6 +99,35 @@ fn gnu_tar_brings_everything_back_that_was_recorded() {
     let total = (done.files + done.dirs + done.others, done.skipped);
     assert_eq!(total, (expected.len() as u64, 1));
     assert!((bytes.len() as u64) < done.bytes, "holes are not written");
+}
+
+#[test]
+fn holes_of_any_place_and_length_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source");
+    fs::create_dir(&source).unwrap();
+    let mut rng = crate::testing::Rng::new(11);
+    for number in 0..40 {
+        let file = fs::File::create(source.join(format!("file{number}"))).unwrap();
+        for _ in 0..rng.below(4) {
+            let (offset, len) = (rng.below(2 << 20) as u64, rng.below(50_000));
+            file.write_all_at(&rng.bytes(len), offset).unwrap();
+        }
+        let more = rng.below(3) * rng.below(1 << 20);
+        let end = file.metadata().unwrap().len() + more as u64;
+        file.set_len(end).unwrap();
+    }
+    let repo = repository();
+    let commit = commit_tree(&repo, &source, 1);
+    let (bytes, done) = archived(&repo, commit, &Selection::default(), "");
+    assert!((bytes.len() as u64) < done.bytes / 2, "{} {done:?}", bytes.len());
+    let extracted = dir.path().join("extracted");
+    if extract(&bytes, &extracted).is_none() {
+        println!("SKIPPED: there is no GNU tar");
+        return;
+    }
+    let found = differences(&snapshot(&source).unwrap(), &snapshot(&extracted).unwrap());
+    assert_eq!(found, [""; 0]);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn print_patch(ui: &mut Ui, opened: &Opened, change: &Change, live: Option<&Path
         return Ok(());
     }
     let mut text = Vec::new();
-    ops::text_diff(&opened.repo, change, live, &mut text)?;
+    ops::text_diff(&opened.repo, change, live, &|path| escape::name(path).into_owned(), &mut text)?;
     Ok(print_hunks(ui, &text)?)
 }
 

@@ -13,8 +13,11 @@ pub const BLOCK_LEN_TARGET: usize = MIB;
 pub const BLOCK_LEN_MAX: usize = BLOCK_LEN_TARGET + OBJECT_LEN_MAX;
 /// Most bytes that sealing and incompressible data can add to a block.
 pub const BLOCK_OVERHEAD_MAX: usize = 4 * KIB;
-/// Length of a full pack: bounds the memory of a writer and the work of rewriting one.
+/// Most bytes of a pack: bounds the work of rewriting one.
 pub const PACK_LEN_MAX: usize = 64 * MIB;
+/// Length of a full pack as this release writes them. One is filled while another is written, so it bounds a writer's
+/// memory.
+pub const PACK_LEN_FULL: usize = 32 * MIB;
 /// Most blocks of a pack; a block is never empty, and its number fits an index row's 16 bits.
 pub const PACK_BLOCKS_MAX: usize = 1 << 16;
 /// Most objects of one block; an object's number fits an index row's 16 bits.

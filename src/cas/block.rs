@@ -1,6 +1,7 @@
 //! Solid blocks: objects one behind the other, compressed as one.
 
 use crate::compress::{Codec, Compressor};
+use crate::crypto::OVERHEAD;
 use crate::format::pack::{BlockCodec, ObjectEntry};
 use crate::id::{ChunkId, ObjectKind};
 use crate::limits::{BLOCK_LEN_TARGET, BLOCK_OBJECTS_MAX};
@@ -12,6 +13,8 @@ use super::vault::NONCE_LEN;
 #[derive(Debug, Default)]
 pub struct BlockBuilder {
     plain: Vec<u8>,
+    /// Where blocks are compressed to. A pack keeps its blocks until it is full, so each gets a buffer of its length.
+    compressed: Vec<u8>,
     objects: Vec<ObjectEntry>,
 }
 
@@ -55,11 +58,14 @@ impl BlockBuilder {
     /// # Errors
     /// When zstd has no memory.
     pub fn finish(&mut self, compressor: &mut Compressor) -> Result<Block, CasError> {
-        let mut bytes = Vec::with_capacity(NONCE_LEN + self.plain.len() / 2);
-        bytes.resize(NONCE_LEN, 0);
-        let codec =
-            compressor.compress(&self.plain, &mut bytes).map_err(|source| CasError::Compress { source })?;
+        self.compressed.clear();
+        self.compressed.resize(NONCE_LEN, 0);
+        let codec = compressor
+            .compress(&self.plain, &mut self.compressed)
+            .map_err(|source| CasError::Compress { source })?;
         self.plain.clear();
+        let mut bytes = Vec::with_capacity(self.compressed.len() + OVERHEAD - NONCE_LEN);
+        bytes.extend_from_slice(&self.compressed);
         Ok(Block { bytes, codec: block_codec(codec), objects: std::mem::take(&mut self.objects) })
     }
 }

@@ -10,7 +10,7 @@ use crate::format::index::IndexRow;
 use crate::format::log::PackRecord;
 use crate::format::pack::{BlockEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for};
 use crate::id::{PackId, Root};
-use crate::limits::{PACK_BLOCKS_MAX, PACK_LEN_MAX, PACK_OBJECTS_MAX};
+use crate::limits::{PACK_BLOCKS_MAX, PACK_LEN_FULL, PACK_OBJECTS_MAX};
 use crate::merkle::ShardHasher;
 use crate::store::{Put, StorageBackend};
 
@@ -143,7 +143,7 @@ impl OpenPack {
         let padding = padded_len(fixed as u64, why == Closed::Full) - fixed as u64;
         let payload_len = fixed as u64 - 2 * PackHeader::LEN as u64 + padding;
         let shard_len = shard_len_for(payload_len);
-        let padding = vec![0; usize::try_from(padding).expect("below PACK_LEN_MAX")];
+        let padding = vec![0; usize::try_from(padding).expect("below PACK_LEN_FULL")];
         let mut hasher = ShardHasher::new(NonZeroUsize::new(shard_len as usize).expect("at least 512"));
         hasher.update(&directory);
         blocks.iter().for_each(|block| hasher.update(block));
@@ -200,7 +200,7 @@ impl Inner {
         let directory = DIRECTORY_FIXED + objects * DIRECTORY_PER_OBJECT + blocks * DIRECTORY_PER_BLOCK;
         objects <= PACK_OBJECTS_MAX
             && blocks <= PACK_BLOCKS_MAX
-            && 2 * PackHeader::LEN + directory + self.blocks_len + stored_len <= PACK_LEN_MAX
+            && 2 * PackHeader::LEN + directory + self.blocks_len + stored_len <= PACK_LEN_FULL
     }
 }
 

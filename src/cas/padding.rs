@@ -1,6 +1,6 @@
 //! Lengths that say little about content.
 
-use crate::limits::{KIB, PACK_LEN_MAX};
+use crate::limits::{KIB, PACK_LEN_FULL};
 
 /// Packs below this length are padded to a power of two.
 const SMALL: u64 = 64 * KIB as u64;
@@ -10,8 +10,8 @@ const SMALL: u64 = 64 * KIB as u64;
 /// Full packs all have one length. Others: powers of two below 64 KiB, above that Padmé (Nikitin et al., "Reducing
 /// Metadata Leakage from Encrypted Files and Communication with PURBs", PoPETS 2019), which adds at most 12 %.
 pub(super) fn padded_len(len: u64, full: bool) -> u64 {
-    if full && len <= PACK_LEN_MAX as u64 {
-        PACK_LEN_MAX as u64
+    if full && len <= PACK_LEN_FULL as u64 {
+        PACK_LEN_FULL as u64
     } else if len < SMALL {
         len.next_power_of_two()
     } else {
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn padding_only_grows_and_adds_at_most_twelve_per_cent_to_large_packs() {
-        for len in (1..200_000).chain((1 << 20..PACK_LEN_MAX as u64).step_by(99_991)) {
+        for len in (1..200_000).chain((1 << 20..PACK_LEN_FULL as u64).step_by(99_991)) {
             let padded = padded_len(len, false);
             assert!(padded >= len, "{len}");
             assert!(len < SMALL || padded * 100 <= len * 112, "{len} -> {padded}");
@@ -44,12 +44,12 @@ mod tests {
     #[test]
     fn lengths_above_64_kib_take_few_values() {
         let lengths: std::collections::BTreeSet<_> =
-            (SMALL..PACK_LEN_MAX as u64).step_by(977).map(|len| padded_len(len, false)).collect();
+            (SMALL..PACK_LEN_FULL as u64).step_by(977).map(|len| padded_len(len, false)).collect();
         assert!(lengths.len() < 400, "{}", lengths.len());
     }
 
     #[test]
     fn full_packs_have_one_length() {
-        assert_eq!(padded_len(PACK_LEN_MAX as u64 - 300_000, true), PACK_LEN_MAX as u64);
+        assert_eq!(padded_len(PACK_LEN_FULL as u64 - 300_000, true), PACK_LEN_FULL as u64);
     }
 }

@@ -122,9 +122,9 @@ pub struct DiffSummary {
 /// Compares two sides and tells `sink` of each change; it ends early, without an error, when the sink breaks.
 ///
 /// A directory is a change of its own only where its metadata differ, or if it was added or removed and is empty. What
-/// lies in an added or removed directory comes entry by entry. If everything is selected, there are no
-/// changes exactly if both trees are the same.
-/// Nothing that two commits share is read, and no live file that the base's state says was not touched.
+/// lies in an added or removed directory comes entry by entry. If everything is selected, there are no changes exactly
+/// if both trees are the same. Nothing that two commits share is read, and no live file that the base's state says was
+/// not touched.
 ///
 /// # Errors
 /// [`OpsError::Usage`] for a pattern that is none, or if both sides are live; when the repository or the source as a

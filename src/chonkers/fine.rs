@@ -1,87 +1,144 @@
-//! The finest layers, which nearly all proto-chunks are too heavy for: only stretches with light ones go through.
+//! The finest layers, which most proto-chunks are too heavy for: only stretches with light ones go through.
 
 use std::collections::VecDeque;
 
 use super::item::{Content, Hasher, Item};
-use super::layer::Layers;
+use super::layer::{Layers, Stage};
 
 /// Absolute unit of the lowest layer of all.
 pub(super) const UNIT_FIRST: u64 = 2;
 /// Absolute unit of the last of the finest layers.
 pub(super) const UNIT_FINE: u64 = 128;
-/// Items around a pair that fits into a chunk of the last of these layers that may be affected by it. A merge
-/// next to an item can make their contents equal, so that they become one caterpillar: one item further in each
-/// of the seven layers.
-const REACH: usize = 8;
+/// Absolute units of the first and last layer behind each of the inner gates.
+const INNER: [(u64, u64); 3] = [(UNIT_FIRST, 4), (8, 32), (64, UNIT_FINE)];
+
+/// A stage for light items, and the way past it for items that it would not change.
+struct Gate<S> {
+    /// Two items heavier than this do not concern the stage, unless they are equal.
+    unit: u64,
+    /// Items around a pair that concerns the stage which may be affected by it. A merge next to an item can make
+    /// their contents equal, so that they become one caterpillar: one item further in each layer of the stage.
+    reach: usize,
+    stage: S,
+    /// Whether the stage holds the beginning of a stretch that concerns it.
+    is_open: bool,
+    /// Pairs in a row, at the end of that stretch, that do not concern it.
+    idle: usize,
+    /// The last items that went past the stage.
+    passed: VecDeque<Item>,
+    /// Weight and value of the last item.
+    last: Option<(u64, u64)>,
+}
+
+/// The finest layers by groups, each behind a gate.
+struct Groups([Gate<Layers>; INNER.len()]);
 
 /// Does what all of the finest layers together do.
-pub(super) struct FineLayers {
-    layers: Layers,
-    /// Whether the layers hold the beginning of a stretch with a pair that fits.
-    is_open: bool,
-    /// Pairs in a row, at the end of that stretch, that do not fit.
-    unfit: usize,
-    /// The last items that went past the layers.
-    passed: VecDeque<Item>,
-    /// Weight of the last item.
-    last: Option<u64>,
-}
+pub(super) struct FineLayers(Gate<Groups>);
 
 impl FineLayers {
     pub(super) fn new() -> Self {
-        let layers = Layers::new(UNIT_FIRST, UNIT_FINE);
-        Self { layers, is_open: false, unfit: 0, passed: VecDeque::new(), last: None }
+        let group = |(from, to)| Gate::new(to, Layers::new(from, to));
+        Self(Gate::new(UNIT_FINE, Groups(INNER.map(group))))
+    }
+}
+
+impl Stage for FineLayers {
+    fn push<C: Content>(&mut self, item: &Item, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+        self.0.push(item, hasher, content, sink);
     }
 
-    /// Takes the next item; gives on what is settled.
-    pub(super) fn push<C: Content>(
-        &mut self,
-        item: &Item,
-        hasher: &Hasher,
-        content: &C,
-        sink: &mut dyn FnMut(&Item),
-    ) {
-        let fits = self.last.is_some_and(|last| last.saturating_add(item.weight()) <= UNIT_FINE);
-        self.last = Some(item.weight());
-        if fits {
+    fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+        self.0.finish(hasher, content, sink);
+    }
+
+    fn pending(&self, visit: &mut dyn FnMut(&Item, u64)) {
+        self.0.pending(visit);
+    }
+}
+
+impl Stage for Groups {
+    fn push<C: Content>(&mut self, item: &Item, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+        feed(&mut self.0, item, hasher, content, sink);
+    }
+
+    fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+        let mut gates = &mut self.0[..];
+        while let Some((first, rest)) = gates.split_first_mut() {
+            first.finish(hasher, content, &mut |item| feed(rest, item, hasher, content, sink));
+            gates = rest;
+        }
+    }
+
+    fn pending(&self, visit: &mut dyn FnMut(&Item, u64)) {
+        self.0.iter().rev().for_each(|gate| gate.pending(visit));
+    }
+}
+
+fn feed<C: Content>(
+    gates: &mut [Gate<Layers>],
+    item: &Item,
+    hasher: &Hasher,
+    content: &C,
+    sink: &mut dyn FnMut(&Item),
+) {
+    match gates.split_first_mut() {
+        Some((first, rest)) => {
+            first.push(item, hasher, content, &mut |item| feed(rest, item, hasher, content, sink));
+        }
+        None => sink(item),
+    }
+}
+
+impl<S: Stage> Gate<S> {
+    /// A gate for a stage whose last layer has absolute unit `unit`.
+    fn new(unit: u64, stage: S) -> Self {
+        let reach = unit.ilog2() as usize + 1;
+        Self { unit, reach, stage, is_open: false, idle: 0, passed: VecDeque::new(), last: None }
+    }
+
+    fn push<C: Content>(&mut self, item: &Item, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+        let (weight, value) = (item.weight(), item.value);
+        let concerns = |(w, v): (u64, u64)| w.saturating_add(weight) <= self.unit || v == value;
+        let concerns_stage = self.last.is_some_and(concerns);
+        self.last = Some((weight, value));
+        if concerns_stage {
             self.open(hasher, content, sink);
         }
-        if self.is_open && self.unfit < REACH {
-            self.unfit = if fits { 0 } else { self.unfit + 1 };
-            return self.layers.push(item, hasher, content, sink);
+        if self.is_open && self.idle < self.reach {
+            self.idle = if concerns_stage { 0 } else { self.idle + 1 };
+            return self.stage.push(item, hasher, content, sink);
         }
         self.passed.push_back(*item);
-        if self.passed.len() > REACH {
+        if self.passed.len() > self.reach {
             self.close(hasher, content, sink);
             self.passed.pop_front().iter().for_each(sink);
         }
     }
 
-    /// Gives on everything: nothing follows.
-    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+    fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         self.close(hasher, content, sink);
         self.passed.drain(..).for_each(|item| sink(&item));
     }
 
-    /// Takes the items that just passed into the layers: the next one has to do with them.
+    /// Takes the items that just passed into the stage: the next one has to do with them.
     fn open<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         for item in self.passed.drain(..) {
-            self.layers.push(&item, hasher, content, sink);
+            self.stage.push(&item, hasher, content, sink);
         }
         self.is_open = true;
-        self.unfit = 0;
+        self.idle = 0;
     }
 
-    /// Ends the stretch in the layers: what passed since is out of its reach.
+    /// Ends the stretch in the stage: what passed since is out of its reach.
     fn close<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         if std::mem::take(&mut self.is_open) {
-            self.layers.finish(hasher, content, sink);
+            self.stage.finish(hasher, content, sink);
         }
     }
 
-    /// Visits what has not been given on, in order, as (item, copies).
-    pub(super) fn pending(&self, visit: &mut dyn FnMut(&Item, u64)) {
-        self.layers.pending(visit);
+    fn pending(&self, visit: &mut dyn FnMut(&Item, u64)) {
+        self.stage.pending(visit);
         self.passed.iter().for_each(|item| visit(item, 1));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::fine::UNIT_FIRST;
 use super::item::{Content, Difference, Hasher, Item};
-use super::layer::Layers;
+use super::layer::{Layers, Stage};
 
 /// Items that belong together: `items` of them, standing `repeat` times in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

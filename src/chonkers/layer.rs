@@ -5,6 +5,16 @@ use super::caterpillar::Caterpillar;
 use super::diffbit::{CHAIN_LEN_MAX, Diffbit};
 use super::item::{Content, Hasher, Item};
 
+/// Something that items go through in order.
+pub(super) trait Stage {
+    /// Takes the next item; gives on what is settled.
+    fn push<C: Content>(&mut self, item: &Item, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item));
+    /// Gives on everything: nothing follows.
+    fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item));
+    /// Visits what has not been given on, in order, as (item, copies).
+    fn pending(&self, visit: &mut dyn FnMut(&Item, u64));
+}
+
 /// One layer: balancing, caterpillars, diffbit.
 struct Layer {
     balancing: Balancing,
@@ -63,20 +73,14 @@ impl Layers {
         let units = std::iter::successors(Some(from), |&unit| (unit < to).then(|| unit * 2));
         Self { layers: units.map(|unit| Layer::new(unit, longest)).collect() }
     }
+}
 
-    /// Takes the next item of the lowest layer; gives on what the highest layer makes.
-    pub(super) fn push<C: Content>(
-        &mut self,
-        item: &Item,
-        hasher: &Hasher,
-        content: &C,
-        sink: &mut dyn FnMut(&Item),
-    ) {
+impl Stage for Layers {
+    fn push<C: Content>(&mut self, item: &Item, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         feed(&mut self.layers, item, hasher, content, sink);
     }
 
-    /// Gives on everything: nothing follows.
-    pub(super) fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
+    fn finish<C: Content>(&mut self, hasher: &Hasher, content: &C, sink: &mut dyn FnMut(&Item)) {
         let mut layers = &mut self.layers[..];
         while let Some((first, rest)) = layers.split_first_mut() {
             first.finish(hasher, content, &mut |item| feed(rest, item, hasher, content, sink));
@@ -84,8 +88,7 @@ impl Layers {
         }
     }
 
-    /// Visits what has not been given on, in order, as (item, copies).
-    pub(super) fn pending(&self, visit: &mut dyn FnMut(&Item, u64)) {
+    fn pending(&self, visit: &mut dyn FnMut(&Item, u64)) {
         self.layers.iter().rev().for_each(|layer| layer.pending(visit));
     }
 }

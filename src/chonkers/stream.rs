@@ -7,7 +7,7 @@ use super::Keys;
 use super::buffer::Buffer;
 use super::fine::{FineLayers, UNIT_FINE};
 use super::item::Item;
-use super::layer::Layers;
+use super::layer::{Layers, Stage};
 use super::proto::{Output, Proto};
 use crate::chunk::{Chunk, ChunkData};
 

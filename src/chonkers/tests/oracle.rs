@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::fine::UNIT_FIRST;
-use super::super::layer::Layers;
+use super::super::layer::{Layers, Stage};
 use super::super::minima::Minima;
 use super::super::proto::{LONGEST, RADII};
 use super::super::reference::{self, Whole};

@@ -211,7 +211,8 @@ impl Source {
     /// file that is only for tests.
     fn code_and_tests(&self) -> (String, String) {
         let stem = self.stem();
-        if stem == "tests"
+        if self.is_for_tests
+            || stem == "tests"
             || stem.ends_with("_tests")
             || self.path.components().any(|part| part.as_os_str() == "tests")
         {

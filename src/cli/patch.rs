@@ -73,7 +73,8 @@ pub(crate) struct Comparison<'a> {
     pub(crate) selection: Selection,
 }
 
-/// Compares, and hands every change to `sink`, whose error ends it.
+/// Compares, and hands every change to `sink`, whose error ends it. For people, the time of a directory is no change:
+/// it only says that something in it came or went, which is told of itself.
 pub(crate) fn compare(
     ui: &mut Ui,
     ctx: &Context,
@@ -86,15 +87,32 @@ pub(crate) fn compare(
     let options = DiffOptions { selection, chunk_stats, renames: true, threads: ctx.threads() };
     let observer = ui.observer();
     let mut failed = None;
-    let mut each = |change| match sink(ui, change) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failed = Some(error);
-            ControlFlow::Break(())
+    let mut hidden = 0;
+    let mut each = |change: Change| {
+        if !ui.is_json() && is_time_of_directory(&change) {
+            hidden += 1;
+            return ControlFlow::Continue(());
+        }
+        match sink(ui, change) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
         }
     };
     let summary = ops::diff(&opened.repo, &old, &new, &options, &mut each, &observer)?;
-    failed.map_or(Ok(summary), Err)
+    failed.map_or(Ok(DiffSummary { changes: summary.changes - hidden, ..summary }), Err)
+}
+
+fn is_time_of_directory(change: &Change) -> bool {
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) if matches!(old.kind, EntryKind::Dir { .. }) => {
+            let but_time = DirEntry { mtime: new.mtime, kind: new.kind.clone(), ..old.clone() };
+            matches!(new.kind, EntryKind::Dir { .. }) && but_time == *new
+        }
+        _ => false,
+    }
 }
 
 /// Compares and prints.

@@ -36,6 +36,16 @@ pub(super) fn shown(root: &Path, options: ScanOptions) -> Vec<String> {
     lines.iter().map(|line| line.trim_end_matches('/').to_owned()).collect()
 }
 
+/// Brings paths of files into the order of a scan: in each directory the files and then the directories.
+pub(super) fn sort_files(files: &mut [String]) {
+    fn place(file: &str) -> Vec<(bool, &[u8])> {
+        let (dirs, name) = file.rsplit_once('/').map_or((None, file), |(dirs, name)| (Some(dirs), name));
+        let dirs = dirs.into_iter().flat_map(|dirs| dirs.split('/'));
+        dirs.map(|dir| (true, dir.as_bytes())).chain([(false, name.as_bytes())]).collect()
+    }
+    files.sort_by(|a, b| place(a).cmp(&place(b)));
+}
+
 pub(super) fn events(root: &Path, options: ScanOptions) -> Vec<ScanEvent> {
     let mut events = Vec::new();
     let scanner = Scanner::new(options).unwrap();

@@ -10,7 +10,9 @@ use super::*;
 fn oracle(root: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut depth = 0;
-    for entry in WalkDir::new(root).sort_by(|a, b| a.file_name().as_bytes().cmp(b.file_name().as_bytes())) {
+    let sorted = WalkDir::new(root)
+        .sort_by_key(|entry| (entry.file_type().is_dir(), entry.file_name().as_bytes().to_vec()));
+    for entry in sorted {
         let entry = entry.unwrap();
         lines.extend(std::iter::repeat_n(")".to_owned(), depth - entry.depth().min(depth)));
         let is_dir = entry.file_type().is_dir();
@@ -26,7 +28,7 @@ fn with_threads(threads: usize) -> ScanOptions {
 }
 
 #[test]
-fn a_scan_tells_what_walkdir_finds_in_order_of_bytes_whatever_the_number_of_threads() {
+fn a_scan_tells_what_walkdir_finds_files_before_directories_whatever_the_number_of_threads() {
     let tree = tempfile::tempdir().unwrap();
     grow(
         tree.path(),
@@ -54,6 +56,21 @@ proptest! {
             }
         }
         prop_assert_eq!(story(tree.path(), with_threads(threads)), oracle(tree.path()));
+    }
+}
+
+#[test]
+fn each_directory_tells_its_files_then_its_directories_both_by_the_bytes_of_their_names() {
+    let tree = tempfile::tempdir().unwrap();
+    grow(
+        tree.path(),
+        &[("a/z", ""), ("a/b/y", ""), ("a/c", ""), ("B", ""), ("b", ""), ("é", ""), ("A-/", "")],
+    );
+    symlink("a", tree.path().join("link")).unwrap();
+    let expected =
+        ["/", "B", "b", "link", "é", "A-/", ")", "a/", "a/c", "a/z", "a/b/", "a/b/y", ")", ")", ")"];
+    for threads in [0, 1, 3] {
+        assert_eq!(story(tree.path(), with_threads(threads)), expected, "{threads} threads");
     }
 }
 

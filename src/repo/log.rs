@@ -75,6 +75,29 @@ impl Log {
         Ok(())
     }
 
+    /// As [`advance`](Self::advance), and refuses a log with an entry missing in its middle: what comes after it would
+    /// silently be no part of history, and the next entry would take the missing one's place.
+    pub(super) fn read_all(&self, state: &mut LogState, seen: Option<SeenHead>) -> Result<(), RepoError> {
+        loop {
+            self.advance(state, seen)?;
+            let last = self.last_listed()?.max(seen.map_or(0, |seen| seen.number));
+            let next = state.number + 1;
+            if last < next {
+                return Ok(());
+            }
+            // Another writer may just have appended it.
+            if self.read(next)?.is_none() {
+                return Err(RepoError::Log { number: next, why: "it is missing, but later ones are there" });
+            }
+        }
+    }
+
+    /// The highest number of an entry that the store lists.
+    fn last_listed(&self) -> Result<u64, RepoError> {
+        let blobs = self.vault.store().list("log/").map_err(self.store())?;
+        Ok(blobs.iter().filter_map(|blob| entry_number(&blob.name)).max().unwrap_or(0))
+    }
+
     /// Appends what `build` makes of the current state, and brings `state` up to the new entry. `build` is asked again
     /// after a lost race, with the state that won.
     pub(super) fn append(
@@ -298,6 +321,11 @@ fn namespace(name: &str) -> &str {
 
 fn entry_name(number: u64) -> BlobName {
     BlobName::new(&format!("log/{number:010}")).expect("digits make a legal name")
+}
+
+/// The number of the entry in this blob, if it is one.
+fn entry_number(name: &BlobName) -> Option<u64> {
+    name.as_str().strip_prefix("log/")?.parse().ok()
 }
 
 /// The present head of a state, to remember.

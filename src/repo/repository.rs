@@ -202,7 +202,7 @@ impl Repository {
             }
         }
         let mut state = LogState::default();
-        self.log.advance(&mut state, seen)?;
+        self.log.read_all(&mut state, seen)?;
         self.index.update(state.index_view());
         let head = log::seen_head(&state);
         if let Some(head) = head.filter(|head| seen != Some(*head)) {

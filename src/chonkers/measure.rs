@@ -3,7 +3,7 @@
 use super::tests::{Edit, Random, boundaries};
 use super::*;
 
-const LEN: usize = 64 << 20;
+const LEN: usize = 16 << 20;
 
 /// Words of a made-up language, frequent ones more often.
 fn text(len: usize) -> Vec<u8> {
@@ -79,7 +79,7 @@ fn speed_and_sizes() {
 }
 
 /// One-byte edits of each kind of content.
-const EDITS: usize = 50_000;
+const EDITS: usize = 20_000;
 
 #[test]
 #[ignore = "a measurement"]

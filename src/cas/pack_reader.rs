@@ -17,6 +17,8 @@ pub struct PackMap {
     key: FileKey,
     blocks: Vec<BlockPlace>,
     objects: Vec<ObjectEntry>,
+    /// Where each object begins in its block's plaintext.
+    starts: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,15 +83,20 @@ impl PackMap {
 
     fn new(uid: PackId, key: FileKey, directory: PackDirectory, mut offset: u64) -> Self {
         let (mut first, mut blocks) = (0, Vec::with_capacity(directory.blocks.len()));
+        let mut starts = Vec::with_capacity(directory.objects.len());
         for entry in &directory.blocks {
             let objects = &directory.objects[first as usize..(first + entry.objects) as usize];
-            let plain_len = objects.iter().map(|object| object.len).sum();
+            let mut plain_len = 0;
+            for object in objects {
+                starts.push(plain_len);
+                plain_len += object.len;
+            }
             let &crate::format::pack::BlockEntry { stored_len, codec, objects } = entry;
             blocks.push(BlockPlace { offset, stored_len, plain_len, codec, first, objects });
             offset += u64::from(stored_len);
             first += objects;
         }
-        Self { uid, key, blocks, objects: directory.objects }
+        Self { uid, key, blocks, objects: directory.objects, starts }
     }
 
     /// The pack's name.
@@ -118,7 +125,8 @@ impl PackMap {
     pub(super) fn place(&self, block: u16, slot: u16) -> Option<ObjectPlace> {
         let objects = self.objects(block);
         let entry = *objects.get(usize::from(slot))?;
-        let start = objects[..usize::from(slot)].iter().map(|object| object.len as usize).sum();
+        let first = self.blocks.get(usize::from(block))?.first as usize;
+        let start = self.starts[first + usize::from(slot)] as usize;
         Some(ObjectPlace { entry, start })
     }
 

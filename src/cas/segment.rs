@@ -203,6 +203,7 @@ impl Segment {
         let plain = vault
             .open(&open.key, Part::Page, page.into(), &mut sealed)
             .map_err(|source| CasError::Sealed { file: self.file(), part: "page", source })?;
+        PageView::check(plain).map_err(|source| self.format("page", source))?;
         Ok(plain.to_vec())
     }
 
@@ -214,8 +215,8 @@ impl Segment {
         kind: ObjectKind,
         locator: &Locator,
     ) -> Result<Vec<Location>, CasError> {
-        let view = PageView::check(bytes).map_err(|source| self.format("page", source))?;
-        Ok(view
+        // `read_page` checked it.
+        Ok(PageView::of_checked(bytes)
             .find(*locator, kind)
             .filter_map(|row| {
                 let pack = *open.footer.packs.get(usize::from(row.pack))?;

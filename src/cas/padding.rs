@@ -1,16 +1,20 @@
 //! Lengths that say little about content.
 
-use crate::limits::{KIB, PACK_LEN_FULL};
+use crate::limits::{BLOCK_LEN_MAX, KIB, PACK_LEN_FULL};
 
 /// Packs below this length are padded to a power of two.
 const SMALL: u64 = 64 * KIB as u64;
 
+/// A pack that is closed because a block does not fit has at least this length, unless it has too many objects.
+const NEARLY_FULL: u64 = (PACK_LEN_FULL - 2 * BLOCK_LEN_MAX) as u64;
+
 /// The length to which a pack of `len` bytes is padded; `full`: it was closed because the next block did not fit.
 ///
-/// Full packs all have one length. Others: powers of two below 64 KiB, above that Padmé (Nikitin et al., "Reducing
-/// Metadata Leakage from Encrypted Files and Communication with PURBs", PoPETS 2019), which adds at most 12 %.
+/// Full packs all have one length, but not those that many tiny objects filled: they would be padding mostly. Others:
+/// powers of two below 64 KiB, above that Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and
+/// Communication with PURBs", PoPETS 2019), which adds at most 12 %.
 pub(super) fn padded_len(len: u64, full: bool) -> u64 {
-    if full && len <= PACK_LEN_FULL as u64 {
+    if full && (NEARLY_FULL..=PACK_LEN_FULL as u64).contains(&len) {
         PACK_LEN_FULL as u64
     } else if len < SMALL {
         len.next_power_of_two()
@@ -51,5 +55,7 @@ mod tests {
     #[test]
     fn full_packs_have_one_length() {
         assert_eq!(padded_len(PACK_LEN_FULL as u64 - 300_000, true), PACK_LEN_FULL as u64);
+        assert_eq!(padded_len(PACK_LEN_FULL as u64 - BLOCK_LEN_MAX as u64, true), PACK_LEN_FULL as u64);
+        assert_eq!(padded_len(5_000_000, true), padded_len(5_000_000, false));
     }
 }

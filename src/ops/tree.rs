@@ -16,11 +16,6 @@ pub(super) fn read_dir(chunks: &ChunkStore, node: Option<&ChunkId>) -> Result<Ve
     if let Some(id) = node {
         read_node(chunks, id, None, &mut entries)?;
     }
-    let ascending = entries.windows(2).all(|pair| pair[0].name < pair[1].name);
-    if !ascending {
-        let what = format!("directory node {}", node.map_or_else(String::new, ChunkId::to_hex));
-        return Err(OpsError::Damaged { what, why: "its entries are not in order".to_owned() });
-    }
     Ok(entries)
 }
 
@@ -32,6 +27,11 @@ fn read_node(
 ) -> Result<(), OpsError> {
     let node = load_dir_node(chunks, id, expected)?;
     match node {
+        // Checked at once: a node that names one leaf over and over must not fill the memory first.
+        DirNode::Leaf(leaf) if !follows(entries, &leaf) => {
+            let (what, why) = (format!("directory node {id}"), "its entries are not in order".to_owned());
+            return Err(OpsError::Damaged { what, why });
+        }
         DirNode::Leaf(leaf) => entries.extend(leaf),
         DirNode::Inner { level, children } => {
             for child in children {
@@ -40,6 +40,11 @@ fn read_node(
         }
     }
     Ok(())
+}
+
+/// Whether a leaf, in order itself, may stand behind these entries.
+fn follows(entries: &[DirEntry], leaf: &[DirEntry]) -> bool {
+    entries.last().zip(leaf.first()).is_none_or(|(last, first)| last.name < first.name)
 }
 
 /// One node of a directory, which its parent says is of the level `expected`.
@@ -130,5 +135,30 @@ impl NodeSource for Nodes<'_> {
             level: node.level,
             children: children.map(|c| TreeChild { id: c.id, len: c.len, repeat: c.repeat }).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::dirtree::{Owner, Timestamp};
+
+    fn fifo(name: &str) -> DirEntry {
+        DirEntry {
+            name: name.as_bytes().to_vec(),
+            kind: EntryKind::Fifo,
+            mode: 0o600,
+            owner: Owner::default(),
+            mtime: Timestamp::default(),
+            xattrs: Vec::new(),
+            hard_link: 0,
+        }
+    }
+
+    #[test]
+    fn leaves_must_follow_each_other() {
+        let (a, b) = (fifo("a"), fifo("b"));
+        assert!(follows(&[], &[b.clone()]) && follows(&[a.clone()], &[b.clone()]));
+        assert!(!follows(&[b.clone()], &[a]) && !follows(&[b.clone()], &[b]));
     }
 }

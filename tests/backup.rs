@@ -1,6 +1,7 @@
 //! Trees go into a repository and come back whole.
 
 #![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

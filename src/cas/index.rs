@@ -16,6 +16,13 @@ use super::{CasError, Location, PackMap};
 /// Pages kept in memory: 32 MiB.
 const PAGES_CACHED: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
 
+/// A segment and the number of a page in it.
+type PageKey = (SegmentId, u32);
+/// The opened bytes of a page.
+type Page = Arc<Vec<u8>>;
+/// Where the objects of self-indexed packs lie.
+type SmallRows = HashMap<(ObjectKind, Locator), Location>;
+
 /// Which packs and segments exist at one state of the log.
 #[derive(Debug, Clone, Default)]
 pub struct IndexView {
@@ -32,7 +39,7 @@ pub struct IndexView {
 pub struct Index {
     vault: Arc<Vault>,
     state: RwLock<State>,
-    pages: Mutex<LruCache<(SegmentId, u32), Arc<Vec<u8>>>>,
+    pages: Mutex<LruCache<PageKey, Page>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -41,7 +48,7 @@ struct State {
     live: Arc<HashSet<PackId>>,
     self_indexed: Vec<PackId>,
     /// Rows of the self-indexed packs, read when they are first needed.
-    small: Option<Arc<HashMap<(ObjectKind, Locator), Location>>>,
+    small: Option<Arc<SmallRows>>,
 }
 
 impl Index {
@@ -120,7 +127,7 @@ impl Index {
         Ok(bytes)
     }
 
-    fn small_rows(&self, state: &State) -> Result<Arc<HashMap<(ObjectKind, Locator), Location>>, CasError> {
+    fn small_rows(&self, state: &State) -> Result<Arc<SmallRows>, CasError> {
         if let Some(small) = &state.small {
             return Ok(Arc::clone(small));
         }

@@ -205,11 +205,10 @@ impl Repository {
         self.log.read_all(&mut state, seen)?;
         self.index.update(state.index_view());
         let head = log::seen_head(&state);
-        if let Some(head) = head.filter(|head| seen != Some(*head)) {
-            if let Err(error) = self.client.remember(instance, head) {
-                self.notices
-                    .push(format!("cannot remember this repository's state against rollback: {error}"));
-            }
+        if let Some(head) = head.filter(|head| seen != Some(*head))
+            && let Err(error) = self.client.remember(instance, head)
+        {
+            self.notices.push(format!("cannot remember this repository's state against rollback: {error}"));
         }
         *self.state.get_mut().expect("no panic while locked") = Arc::new(state);
         Ok(())

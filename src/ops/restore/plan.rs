@@ -173,10 +173,11 @@ impl<'a> Planner<'a> {
         if let Err(error) = self.target.set_metadata(path, &convert::restore_meta(entry)) {
             return self.problem(path, error);
         }
-        if entry.hard_link != 0 && !self.groups.contains_key(&entry.hard_link) {
-            if let Ok(source) = self.target.link_source(path) {
-                self.groups.insert(entry.hard_link, First::Done(source));
-            }
+        if entry.hard_link != 0
+            && !self.groups.contains_key(&entry.hard_link)
+            && let Ok(source) = self.target.link_source(path)
+        {
+            self.groups.insert(entry.hard_link, First::Done(source));
         }
         self.report.observer.advance(1, convert::size(entry));
         Ok(())
@@ -331,10 +332,11 @@ impl<'a> Planner<'a> {
         match made {
             Ok(made) => {
                 self.outcome.others += u64::from(made);
-                if entry.hard_link != 0 && made {
-                    if let Ok(source) = self.target.link_source(path) {
-                        self.groups.insert(entry.hard_link, First::Done(source));
-                    }
+                if entry.hard_link != 0
+                    && made
+                    && let Ok(source) = self.target.link_source(path)
+                {
+                    self.groups.insert(entry.hard_link, First::Done(source));
                 }
                 Ok(())
             }

@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn leaves_must_follow_each_other() {
         let (a, b) = (fifo("a"), fifo("b"));
-        assert!(follows(&[], &[b.clone()]) && follows(&[a.clone()], &[b.clone()]));
-        assert!(!follows(&[b.clone()], &[a]) && !follows(&[b.clone()], &[b]));
+        let (a, b) = ([a], [b]);
+        assert!(follows(&[], &b) && follows(&a, &b));
+        assert!(!follows(&b, &a) && !follows(&b, &b));
     }
 }

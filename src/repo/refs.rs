@@ -109,7 +109,11 @@ impl Repository {
             }
             Ok(Draft {
                 refs: vec![RefMove { name: full.clone(), old, new: Some(at) }],
-                message: format!("{}: created at {}", group.trim_end_matches('s'), at.short()),
+                message: format!(
+                    "{}: created at {}",
+                    if group == "heads" { "branch" } else { "tag" },
+                    at.short()
+                ),
                 ..Draft::default()
             })
         })?;

@@ -168,8 +168,10 @@ impl<'t, 'a> Assembler<'t, 'a> {
             Plan::Link => self.linked(&planned, entry),
             Plan::Special(news) => self.special(&planned, entry).map(|entry| (entry, UNKNOWN, news)),
         };
+        let built = built.filter(|(entry, ..)| self.is_recordable(&planned, entry));
         self.remember(&planned, group, built.as_ref());
         if let Some((entry, state, news)) = built {
+            let news = if self.is_recorded(&entry) { FileNews::Unchanged } else { news };
             self.count(&planned, &entry, news);
             let top = self.stack.last_mut().expect("entries lie in directories");
             if matches!(entry.kind, EntryKind::File { .. }) {
@@ -178,6 +180,24 @@ impl<'t, 'a> Assembler<'t, 'a> {
             top.entries.push(entry);
         }
         Ok(true)
+    }
+
+    /// Whether the parent commit has the very same entry, though the file was read again.
+    fn is_recorded(&self, entry: &DirEntry) -> bool {
+        let top = self.stack.last().expect("entries lie in directories");
+        top.enter.previous.as_ref().is_some_and(|(_, entries)| {
+            let found = entries.binary_search_by(|before| before.name.cmp(&entry.name));
+            found.is_ok_and(|index| entries[index] == *entry)
+        })
+    }
+
+    /// Whether the format can hold the entry. One that it cannot is a problem of that path, not of the commit.
+    fn is_recordable(&self, planned: &Planned, entry: &DirEntry) -> bool {
+        let Err(source) = entry.check() else { return true };
+        let error = OpsError::Unrecordable { path: planned.path.clone(), source };
+        self.tools.shared.problem();
+        self.tools.observer.problem(&crate::observe::Problem { path: &planned.path, error: &error });
+        false
     }
 
     /// The entry of a file as it was when it was read, which may be newer than the scan.

@@ -133,7 +133,7 @@ fn hint_for(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::NoRepository => NO_REPOSITORY_HINT,
         ErrorKind::NoPassword => NO_PASSWORD_HINT,
         ErrorKind::WrongPassword => {
-            "`warp key export` made a recovery sheet, if anybody ran it; without a password, a key file or the sheet nobody can read the repository"
+            "without a password or key file nobody can read the repository; is it the right repository?"
         }
         ErrorKind::NewerFormat => "install a newer warp; this one leaves the repository alone",
         ErrorKind::Rollback => {

@@ -119,9 +119,7 @@ pub enum RepoError {
         why: &'static str,
     },
     /// Both the configuration and its copy are gone or damaged.
-    #[error(
-        "the configuration of {location} is damaged in every copy; `warp key export` made the sheet that can bring its keys back"
-    )]
+    #[error("the configuration of {location} is damaged in every copy")]
     ConfigLost {
         /// Where.
         location: String,

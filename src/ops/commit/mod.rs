@@ -179,8 +179,10 @@ pub fn commit(
     });
     let done = thread::scope(|scope| {
         let mut writer = PackWriter::new(&vault, &index);
-        let writing = scope.spawn(|| writer.run(&finished, &shared).map(|()| writer));
-        let outcome = record(repo, request, &finish, (&sealer, level), &shared, observer, begun);
+        let shared = &shared;
+        // The queue ends with the writer: after a failure nobody waits for it to take another pack.
+        let writing = scope.spawn(move || writer.run(&finished, shared).map(|()| writer));
+        let outcome = record(repo, request, &finish, (&sealer, level), shared, observer, begun);
         if let Err(error) = outcome {
             drop(sealer);
             shared.fail(error);

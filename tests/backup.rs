@@ -3,106 +3,14 @@
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod common;
 
-use warp::format::config::KdfParams;
-use warp::format::dirtree::Timestamp;
-use warp::id::CommitId;
+use std::path::Path;
+
+use common::{Bench, request};
 use warp::observe::Silent;
-use warp::ops::{self, CommitOutcome, CommitRequest, RestoreRequest, Source};
-use warp::repo::{Client, CreateOptions, Credentials, Repository};
-use warp::store::{LocalStore, OsVfs};
-use warp::testing::{RecordingObserver, assert_same_tree, edit_tree, make_tree};
-
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    Timestamp { secs: since.as_secs() as i64, nanos: since.subsec_nanos() }
-}
-
-fn client(state: &Path) -> Client {
-    Client {
-        state_dir: state.to_owned(),
-        vfs: Arc::new(OsVfs::new()),
-        who: "tester@host".to_owned(),
-        host: "host".to_owned(),
-        now,
-        utc_offset: 0,
-        accept_rollback: false,
-    }
-}
-
-struct Bench {
-    dir: tempfile::TempDir,
-    repo: Repository,
-}
-
-fn password() -> Credentials {
-    Credentials::Password(b"correct horse".to_vec().into())
-}
-
-impl Bench {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(LocalStore::create(dir.path().join("repo"), Arc::new(OsVfs::new())).unwrap());
-        let options = CreateOptions {
-            credentials: password(),
-            label: "test".to_owned(),
-            kdf: KdfParams { memory_kib: 8, passes: 1, lanes: 1 },
-            worktree: false,
-            chunk_unit: 64 << 10,
-            settings: Vec::new(),
-        };
-        let repo = Repository::create(store, options, client(&dir.path().join("state"))).unwrap();
-        Self { dir, repo }
-    }
-
-    fn reopen(&mut self) {
-        let store = Arc::new(LocalStore::open(self.dir.path().join("repo"), Arc::new(OsVfs::new())).unwrap());
-        self.repo = Repository::open(store, &password(), client(&self.dir.path().join("state"))).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn commit(&self, source: &Path) -> CommitOutcome {
-        let observer = RecordingObserver::new();
-        let outcome = ops::commit(&self.repo, request(source), &observer).unwrap();
-        assert_eq!(outcome.problems, 0, "{:?}", observer.problems());
-        outcome
-    }
-
-    fn restore(&self, commit: CommitId, name: &str) -> PathBuf {
-        let target = self.path(name);
-        let observer = RecordingObserver::new();
-        let request = RestoreRequest { verify: true, ..RestoreRequest::new(commit, &target) };
-        let outcome = ops::restore(&self.repo, request, &observer).unwrap();
-        assert_eq!(outcome.problems, 0, "{:?}", observer.problems());
-        target
-    }
-}
-
-fn request(source: &Path) -> CommitRequest {
-    CommitRequest {
-        source: Source::WorkDir(source.to_owned()),
-        scan: ops::ScanSettings::default(),
-        message: "test".to_owned(),
-        author: "tester".to_owned(),
-        host: "host".to_owned(),
-        tags: Vec::new(),
-        branch: Some("main".to_owned()),
-        head: None,
-        parent: None,
-        amend: false,
-        allow_empty: false,
-        force: false,
-        dry_run: false,
-        compression: None,
-        threads: 0,
-        time: now(),
-    }
-}
+use warp::ops::{self, CommitRequest, Source};
+use warp::testing::{assert_same_tree, edit_tree, make_tree};
 
 #[test]
 fn odd_trees_and_their_edits_come_back_whole_from_every_commit() {

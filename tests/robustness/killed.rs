@@ -1,0 +1,52 @@
+//! Commits that are killed at random moments: whatever they leave, the next command just works.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use warp::testing::{Rng, edit_tree};
+
+use crate::program::{Home, news};
+
+/// Kills of an ordinary run, and with `WARP_LONG=1`.
+const KILLS: usize = 12;
+const KILLS_LONG: usize = 200;
+
+fn grow(source: &Path, rng: &mut Rng, round: usize) {
+    fs::create_dir_all(source.join("sub")).unwrap();
+    for file in 0..30 {
+        let len = rng.below(40_000);
+        fs::write(source.join(format!("sub/{}", file + round % 7)), rng.text(len)).unwrap();
+    }
+    fs::write(source.join("large"), rng.bytes(3 << 20)).unwrap();
+    fs::write(source.join("round"), round.to_string()).unwrap();
+}
+
+#[test]
+fn commits_killed_at_random_moments_need_no_hand() {
+    let kills = if std::env::var_os("WARP_LONG").is_some() { KILLS_LONG } else { KILLS };
+    let home = Home::new();
+    let source = home.path("source");
+    let (mut rng, mut died, mut commits) = (Rng::new(0xdead), 0, 0);
+    grow(&source, &mut rng, 0);
+    let begun = std::time::Instant::now();
+    home.done(&["commit", "-q", source.to_str().unwrap()]);
+    let whole = begun.elapsed().as_micros() as usize;
+    for round in 1..=kills {
+        grow(&source, &mut rng, round);
+        edit_tree(&source, round as u64, 5).unwrap();
+        let mut child = home.command(&["commit", source.to_str().unwrap()]).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(rng.below(whole * 5 / 4) as u64));
+        child.kill().unwrap();
+        died += usize::from(!child.wait().unwrap().success());
+
+        let output = home.run(&["commit", "-m", "after", source.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "round {round}: {}", news(&output));
+        let log = home.done(&["log", "--oneline"]);
+        assert!(log.lines().count() > commits, "round {round}: the log lost a commit:\n{log}");
+        commits = log.lines().count();
+        home.restored_is("latest", &source, &source);
+    }
+    println!("{died} of {kills} commits were killed");
+    assert!(died * 4 > kills, "most commits were done before they were killed");
+}

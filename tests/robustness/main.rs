@@ -1,0 +1,13 @@
+//! What must never happen, whatever is done to a repository: wrong bytes, a panic, a write outside the target, a
+//! repository that needs a hand.
+
+#![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+#[path = "../common/mod.rs"]
+mod common;
+mod damage;
+mod full_disk;
+mod killed;
+mod program;

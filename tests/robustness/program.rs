@@ -1,0 +1,67 @@
+//! The program as a process: own home, own state, no terminal.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A home for warp, with a password and a repository's place in it.
+pub(crate) struct Home {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) repo: PathBuf,
+}
+
+impl Home {
+    /// A home whose repository is made.
+    pub(crate) fn new() -> Self {
+        let home = Self::bare();
+        home.done(&["init", "--bare", home.repo.to_str().unwrap()]);
+        home
+    }
+
+    /// A home without a repository.
+    pub(crate) fn bare() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = dir.path().join("repo");
+        Self { dir, repo }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// warp on the repository, with its password.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_warp"));
+        command.args(args).env_clear().current_dir(self.dir.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("HOME", self.dir.path()).env("TZ", "UTC").env("WARP_HOST", "host");
+        command
+            .env("WARP_TESTING_KDF", "1")
+            .env("WARP_PASSWORD", "secret")
+            .env("WARP_REPOSITORY", &self.repo);
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs what must succeed; returns what it printed.
+    pub(crate) fn done(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(0), "warp {args:?}: {}", news(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Restores `source` as it was committed last and compares.
+    pub(crate) fn restored_is(&self, revision: &str, source: &Path, expected: &Path) {
+        let target = tempfile::tempdir_in(self.dir.path()).unwrap();
+        let root = target.path().join("out");
+        self.done(&["restore", "--source", revision, "--target", root.to_str().unwrap(), "--verify"]);
+        warp::testing::assert_same_tree(expected, &root.join(source.strip_prefix("/").unwrap()));
+    }
+}
+
+/// What a run wrote to standard error.
+pub(crate) fn news(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

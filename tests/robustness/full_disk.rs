@@ -52,7 +52,7 @@ fn fails_for_want_of_room(home: &Home, args: &[&str]) {
 }
 
 #[test]
-fn a_full_disk_under_the_repository_fails_the_commit_and_nothing_else() {
+fn a_full_disk_under_the_repository_as_root_fails_the_commit_and_nothing_else() {
     for kib in [300, 700, 1500, 3000] {
         let mut home = Home::bare();
         let disk = home.path("disk");
@@ -78,7 +78,7 @@ fn a_full_disk_under_the_repository_fails_the_commit_and_nothing_else() {
 }
 
 #[test]
-fn a_full_disk_under_the_target_fails_the_restore_which_succeeds_with_room() {
+fn a_full_disk_under_the_target_as_root_fails_the_restore_which_succeeds_with_room() {
     let home = Home::new();
     let large = home.path("large");
     grow(&large);

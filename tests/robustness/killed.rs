@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use warp::testing::{Rng, edit_tree};
+use warp::testing::Rng;
 
 use crate::program::{Home, news};
 
@@ -34,7 +34,6 @@ fn commits_killed_at_random_moments_need_no_hand() {
     let whole = begun.elapsed().as_micros() as usize;
     for round in 1..=kills {
         grow(&source, &mut rng, round);
-        edit_tree(&source, round as u64, 5).unwrap();
         let mut child = home.command(&["commit", source.to_str().unwrap()]).spawn().unwrap();
         std::thread::sleep(Duration::from_micros(rng.below(whole * 5 / 4) as u64));
         child.kill().unwrap();

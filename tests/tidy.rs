@@ -187,11 +187,42 @@ fn functions_are_measured_from_their_name_to_their_end() {
     assert_eq!(functions(text), [("a".to_owned(), 2), ("b".to_owned(), 6)]);
 }
 
+#[test]
+fn only_what_is_declared_under_cfg_test_is_for_tests() {
+    let text = [
+        "mod a;",
+        "#[cfg(test)]\nmod kit;",
+        "#[cfg(test)]\npub(super) mod tests;",
+        "#[cfg(test)]\nmod inner {\n}",
+        "#[cfg(feature = \"testing\")]\nmod b;\n",
+    ]
+    .join("\n");
+    let source = |path: &str| Source { path: path.into(), text: text.clone(), is_for_tests: false };
+    assert_eq!(
+        test_modules(&source("src/ops/mod.rs")),
+        [Path::new("src/ops/kit"), Path::new("src/ops/tests")]
+    );
+    assert_eq!(test_modules(&source("src/a/b.rs")), [Path::new("src/a/b/kit"), Path::new("src/a/b/tests")]);
+
+    let kit = Source { is_for_tests: true, ..source("src/ops/kit.rs") };
+    let (code, tests) = kit.code_and_tests();
+    assert!(code.is_empty() && tests == kit.text);
+    let (code, tests) = source("src/ops/tests.rs").code_and_tests();
+    assert!(code.contains("mod kit;") && tests.contains("mod inner {"), "a name alone makes no test");
+
+    let of_tests =
+        |name: &str| sources("src").iter().find(|file| file.path.ends_with(name)).map(|f| f.is_for_tests);
+    assert_eq!(of_tests("src/ops/testkit.rs"), Some(true));
+    assert_eq!(of_tests("src/worktree/tests/scan.rs"), Some(true), "below a module for tests");
+    assert_eq!(of_tests("src/worktree/scan.rs"), Some(false));
+}
+
 /// A Rust file.
 struct Source {
     path: PathBuf,
     text: String,
-    /// Declared under `#[cfg(test)]` in another file.
+    /// Declared under `#[cfg(test)]` in another file, or below a file that is: it may import the test equipment, and is
+    /// no part of the library.
     is_for_tests: bool,
 }
 
@@ -210,12 +241,7 @@ impl Source {
     /// The lines for everyone and the lines for tests: the module under `#[cfg(test)]` at a file's end, or the whole of a
     /// file that is only for tests.
     fn code_and_tests(&self) -> (String, String) {
-        let stem = self.stem();
-        if self.is_for_tests
-            || stem == "tests"
-            || stem.ends_with("_tests")
-            || self.path.components().any(|part| part.as_os_str() == "tests")
-        {
+        if self.is_for_tests {
             return (String::new(), self.text.clone());
         }
         let starts = self.text.match_indices("\n#[cfg(test)]\n");

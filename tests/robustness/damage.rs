@@ -130,7 +130,7 @@ fn flip_bytes(victim: &Victim, most: usize) {
                 let mut damaged = bytes.clone();
                 // Another pattern at each place: low bits, high bits, all bits.
                 damaged[place] ^= [0x01, 0x80, 0xff, 0x10][place / step % 4];
-                let known = (place / step) % 2 == 0;
+                let known = (place / step).is_multiple_of(2);
                 let client = if known { victim.client.clone() } else { stranger() };
                 victim.check(victim.with(&blob.name, damaged), &client, &format!("{} at {place}", blob.name))
             })
@@ -227,7 +227,7 @@ fn a_repository_whose_configuration_is_lost_says_so() {
     for blob in store.list("config/").unwrap() {
         store.overwrite(&blob.name, vec![7; 300]);
     }
-    let error = Repository::open(Arc::new(store), &password(), victim.client.clone()).unwrap_err();
+    let error = Repository::open(Arc::new(store), &password(), victim.client).unwrap_err();
     assert!(matches!(error, warp::repo::RepoError::ConfigLost { .. }), "{error:?}");
 }
 

@@ -5,6 +5,7 @@
 
 mod compare;
 mod fault_vfs;
+mod forger;
 pub mod fuzz;
 mod recording;
 mod rng;
@@ -16,6 +17,7 @@ mod tree_edits;
 
 pub use compare::{Facts, TreeSnapshot, assert_same_tree, differences, snapshot};
 pub use fault_vfs::{Fault, FaultVfs};
+pub use forger::Forger;
 pub use recording::{Event, RecordingObserver};
 pub use rng::Rng;
 pub use sim_disk::SimDisk;

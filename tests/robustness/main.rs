@@ -8,6 +8,8 @@ mod access;
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;
+mod faults;
 mod full_disk;
+mod hostile;
 mod killed;
 mod program;

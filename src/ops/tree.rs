@@ -35,7 +35,15 @@ fn read_node(
         DirNode::Leaf(leaf) => entries.extend(leaf),
         DirNode::Inner { level, children } => {
             for child in children {
+                let before = entries.len();
                 read_node(chunks, &child.id, Some(level - 1), entries)?;
+                let below = &entries[before..];
+                let is_as_told = below.len() as u64 == child.entries
+                    && below.first().is_some_and(|entry| entry.name == child.first);
+                if !is_as_told {
+                    let why = format!("its child {} is not what it says", child.id);
+                    return Err(OpsError::Damaged { what: format!("directory node {id}"), why });
+                }
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Removing what a target holds and the commit does not.
 
-use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::repo::Repository;
 use crate::worktree::{RelPath, Target};
 
 use super::super::selection::Wanted;
+use super::super::walk::is_dir;
 use super::super::{OpsError, tree};
 use super::{Job, Report, RestoreRequest};
 
@@ -42,31 +42,22 @@ pub(super) fn remove(
 /// Paths that the target has beyond the commit; of a directory, only itself.
 pub(super) fn find(repo: &Repository, job: &Job<'_>, target: &Target) -> Result<Vec<Vec<u8>>, OpsError> {
     let mut extras = Vec::new();
-    dir(repo, job, target, (job.root, &RelPath::root()), &mut extras)?;
-    Ok(extras)
-}
-
-fn dir(
-    repo: &Repository,
-    job: &Job<'_>,
-    target: &Target,
-    (entry, path): (&DirEntry, &RelPath),
-    extras: &mut Vec<Vec<u8>>,
-) -> Result<(), OpsError> {
-    let kept = tree::read_dir(repo.chunks(), tree::dir_node(entry))?;
-    for (name, stat) in target.list_dir(path)? {
-        let below = path.join(&name)?;
-        let wanted = (job.wanted)(below.as_bytes(), stat.is_dir());
-        let found =
-            kept.binary_search_by(|entry| entry.name.as_slice().cmp(&name)).ok().map(|index| &kept[index]);
-        match (found, wanted) {
-            (_, Wanted::No) => {}
-            (None, Wanted::Yes) => extras.push(below.as_bytes().to_vec()),
-            (Some(entry), _) if stat.is_dir() && matches!(entry.kind, EntryKind::Dir { .. }) => {
-                dir(repo, job, target, (entry, &below), extras)?;
+    // A list of what is to do: a tree may be deeper than a thread's stack.
+    let mut todo = vec![(job.root.clone(), RelPath::root())];
+    while let Some((dir, path)) = todo.pop() {
+        let kept = tree::read_dir(repo.chunks(), tree::dir_node(&dir))?;
+        for (name, stat) in target.list_dir(&path)? {
+            let below = path.join(&name)?;
+            let wanted = (job.wanted)(below.as_bytes(), stat.is_dir());
+            let found = kept.binary_search_by(|entry| entry.name.as_slice().cmp(&name)).ok();
+            match (found.map(|index| &kept[index]), wanted) {
+                (_, Wanted::No) => {}
+                (None, Wanted::Yes) => extras.push(below.as_bytes().to_vec()),
+                (Some(entry), _) if stat.is_dir() && is_dir(entry) => todo.push((entry.clone(), below)),
+                _ => {}
             }
-            _ => {}
         }
     }
-    Ok(())
+    extras.sort_unstable();
+    Ok(extras)
 }

@@ -13,6 +13,7 @@ use crate::worktree::{DirMade, FileType, LinkSource, RelPath, RestoreMeta, Stat,
 
 use super::super::selection::Wanted;
 use super::super::tree::{self, Nodes};
+use super::super::walk::is_dir;
 use super::super::{OpsError, convert, previous};
 use super::window::{CHUNKS_MAX, FilePlan, Need};
 use super::{Job, Overwrite, PlannedAction, PlannedChange, Report, RestoreOutcome, execute};
@@ -41,6 +42,21 @@ enum First {
     Failed,
 }
 
+/// A directory of the target.
+struct Place {
+    path: RelPath,
+    /// Nothing was there before.
+    fresh: bool,
+    /// What it gets when everything below it is there.
+    meta: Option<RestoreMeta>,
+}
+
+/// A directory whose other entries are planned, and the directories in it that are to come.
+struct Level {
+    dirs: std::vec::IntoIter<DirEntry>,
+    place: Place,
+}
+
 impl<'a> Planner<'a> {
     pub(super) fn new(
         repo: &'a Repository,
@@ -66,65 +82,69 @@ impl<'a> Planner<'a> {
 
     pub(super) fn run(mut self) -> Result<(), OpsError> {
         let root = self.job.root;
-        self.dir(root, &RelPath::root(), false, 0)?;
+        self.tree(root)?;
         if self.job.root_metadata && (self.job.wanted)(b"", true) == Wanted::Yes {
             self.left.push((RelPath::root(), convert::restore_meta(root)));
         }
         self.flush()
     }
 
-    /// Brings back what a directory holds; `fresh`: nothing was there before.
-    fn dir(&mut self, dir: &DirEntry, path: &RelPath, fresh: bool, depth: usize) -> Result<(), OpsError> {
-        if self.report.observer.cancelled() {
-            return Err(OpsError::Cancelled);
-        }
-        if depth > TREE_DEPTH_MAX {
-            return Err(OpsError::Damaged {
-                what: format!("directory {}", path.as_path().display()),
-                why: format!("it lies more than {TREE_DEPTH_MAX} directories deep"),
-            });
-        }
-        let entries = match tree::read_dir(self.repo.chunks(), tree::dir_node(dir)) {
-            Ok(entries) => entries,
-            Err(error) if depth == 0 => return Err(error),
-            Err(error) => {
-                self.report.problem(path.as_path(), &error);
-                return Ok(());
+    /// Brings back what the root holds. Levels lie on a stack of their own: a tree may be deeper than a thread's stack.
+    fn tree(&mut self, root: &DirEntry) -> Result<(), OpsError> {
+        let mut stack =
+            vec![self.level(root, Place { path: RelPath::root(), fresh: false, meta: None }, 0)?];
+        while let Some(level) = stack.last_mut() {
+            if let Some(entry) = level.dirs.next() {
+                if let Some(place) = self.subdir(&entry, &level.place)? {
+                    let depth = stack.len();
+                    stack.push(self.level(&entry, place, depth)?);
+                }
+                continue;
             }
-        };
-        let is_dir = |entry: &&DirEntry| matches!(entry.kind, EntryKind::Dir { .. });
-        for entry in entries.iter().filter(|entry| !is_dir(entry)) {
-            self.entry(entry, path, fresh)?;
-        }
-        for entry in entries.iter().filter(is_dir) {
-            self.subdir(entry, path, fresh, depth)?;
+            let Some(Level { place, .. }) = stack.pop() else { break };
+            if let Some(meta) = place.meta {
+                self.outcome.dirs += 1;
+                self.left.push((place.path, meta));
+            }
         }
         Ok(())
     }
 
-    fn subdir(
-        &mut self,
-        entry: &DirEntry,
-        above: &RelPath,
-        fresh: bool,
-        depth: usize,
-    ) -> Result<(), OpsError> {
-        let Some(path) = self.join(above, entry) else { return Ok(()) };
+    /// Brings back what a directory holds but for directories, which are left to do.
+    fn level(&mut self, dir: &DirEntry, place: Place, depth: usize) -> Result<Level, OpsError> {
+        if self.report.observer.cancelled() {
+            return Err(OpsError::Cancelled);
+        }
+        ensure_depth(&place.path, depth)?;
+        let entries = match tree::read_dir(self.repo.chunks(), tree::dir_node(dir)) {
+            Ok(entries) => entries,
+            Err(error) if depth == 0 => return Err(error),
+            Err(error) => {
+                self.report.problem(place.path.as_path(), &error);
+                Vec::new()
+            }
+        };
+        let (dirs, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_dir);
+        for entry in &others {
+            self.entry(entry, &place.path, place.fresh)?;
+        }
+        Ok(Level { dirs: dirs.into_iter(), place })
+    }
+
+    /// Makes a directory; `None`: nothing is brought back below it.
+    fn subdir(&mut self, entry: &DirEntry, above: &Place) -> Result<Option<Place>, OpsError> {
+        let Some(path) = self.join(&above.path, entry) else { return Ok(None) };
         let wanted = (self.job.wanted)(path.as_bytes(), true);
         if wanted == Wanted::No {
-            return Ok(());
+            return Ok(None);
         }
         let replace = self.job.overwrite != Overwrite::Never;
-        let fresh = match self.target.make_dir(&path, replace && !fresh) {
+        let fresh = match self.target.make_dir(&path, replace && !above.fresh) {
             Ok(made) => made == DirMade::New,
-            Err(error) => return self.problem(&path, error),
+            Err(error) => return self.problem(&path, error).map(|()| None),
         };
-        self.dir(entry, &path, fresh, depth + 1)?;
-        if wanted == Wanted::Yes || fresh {
-            self.outcome.dirs += 1;
-            self.left.push((path, convert::restore_meta(entry)));
-        }
-        Ok(())
+        let meta = (wanted == Wanted::Yes || fresh).then(|| convert::restore_meta(entry));
+        Ok(Some(Place { path, fresh, meta }))
     }
 
     fn join(&self, above: &RelPath, entry: &DirEntry) -> Option<RelPath> {
@@ -402,32 +422,36 @@ pub(super) fn walk(
     job: &Job<'_>,
     visit: &mut dyn FnMut(&RelPath, &DirEntry) -> Result<(), OpsError>,
 ) -> Result<(), OpsError> {
-    walk_dir(repo, job, job.root, &RelPath::root(), 0, visit)
-}
-
-fn walk_dir(
-    repo: &Repository,
-    job: &Job<'_>,
-    dir: &DirEntry,
-    path: &RelPath,
-    depth: usize,
-    visit: &mut dyn FnMut(&RelPath, &DirEntry) -> Result<(), OpsError>,
-) -> Result<(), OpsError> {
-    if depth > TREE_DEPTH_MAX {
-        return Ok(());
-    }
-    let entries = tree::read_dir(repo.chunks(), tree::dir_node(dir))?;
-    let is_dir = |entry: &DirEntry| matches!(entry.kind, EntryKind::Dir { .. });
-    let (dirs, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_dir);
-    for entry in others.iter().chain(&dirs) {
-        let Ok(path) = path.join(&entry.name) else { continue };
-        let wanted = (job.wanted)(path.as_bytes(), is_dir(entry));
+    let mut stack = vec![(RelPath::root(), children(repo, job.root)?.into_iter())];
+    while let Some((above, entries)) = stack.last_mut() {
+        let Some(entry) = entries.next() else {
+            stack.pop();
+            continue;
+        };
+        let Ok(path) = above.join(&entry.name) else { continue };
+        let wanted = (job.wanted)(path.as_bytes(), is_dir(&entry));
         if wanted == Wanted::Yes {
-            visit(&path, entry)?;
+            visit(&path, &entry)?;
         }
-        if wanted != Wanted::No && is_dir(entry) {
-            walk_dir(repo, job, entry, &path, depth + 1, visit)?;
+        if wanted != Wanted::No && is_dir(&entry) {
+            ensure_depth(&path, stack.len())?;
+            stack.push((path, children(repo, &entry)?.into_iter()));
         }
     }
     Ok(())
+}
+
+/// A directory's entries in the order of a walk: directories last.
+fn children(repo: &Repository, dir: &DirEntry) -> Result<Vec<DirEntry>, OpsError> {
+    let mut entries = tree::read_dir(repo.chunks(), tree::dir_node(dir))?;
+    entries.sort_by_key(is_dir);
+    Ok(entries)
+}
+
+fn ensure_depth(path: &RelPath, depth: usize) -> Result<(), OpsError> {
+    if depth <= TREE_DEPTH_MAX {
+        return Ok(());
+    }
+    let why = format!("it lies more than {TREE_DEPTH_MAX} directories deep");
+    Err(OpsError::Damaged { what: format!("directory {}", path.as_path().display()), why })
 }

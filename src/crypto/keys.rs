@@ -120,7 +120,7 @@ impl Keyring {
         self.derived.tree.as_bytes()
     }
 
-    /// Key of the index across epochs: filters and sketches. Pages are sealed under [`Keyring::segment_key`].
+    /// Key of the index across epochs. Pages are sealed under a random key of their segment's own.
     pub fn index_key(&self) -> &[u8; 32] {
         self.derived.index.as_bytes()
     }
@@ -130,19 +130,10 @@ impl Keyring {
         self.derived.log.as_bytes()
     }
 
-    /// Key that seals index segments of an epoch; `None`: this keyring does not know the epoch.
-    pub fn segment_key(&self, epoch: u32) -> Option<SealKey> {
-        self.epoch_seal_key("warp 1 segment seal", &self.derived.index, epoch)
-    }
-
     /// Key that seals the private parts of log entries of an epoch; `None`: this keyring does not know the epoch.
     pub fn entry_key(&self, epoch: u32) -> Option<SealKey> {
-        self.epoch_seal_key("warp 1 entry seal", &self.derived.log, epoch)
-    }
-
-    fn epoch_seal_key(&self, context: &'static str, fixed: &Secret32, epoch: u32) -> Option<SealKey> {
-        let mut hasher = blake3::Hasher::new_derive_key(context);
-        hasher.update(fixed.as_bytes()).update(self.epoch_key(epoch)?.as_bytes());
+        let mut hasher = blake3::Hasher::new_derive_key("warp 1 entry seal");
+        hasher.update(self.derived.log.as_bytes()).update(self.epoch_key(epoch)?.as_bytes());
         Some(SealKey::from(Secret32::new(*hasher.finalize().as_bytes())))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{self, Aad, Cipher, CryptoError, Keyring, SealKey, Secret32, kdf};
+use crate::crypto::{Aad, CryptoError, Keyring, SealedKeyring, Secret32, kdf};
 use crate::format::config::{Config, KdfParams, KeySlot, KeyringBytes, SlotKind};
 use crate::id::FamilyId;
 use crate::limits::KEY_SLOTS_MAX;
@@ -120,19 +120,9 @@ pub(super) fn seal_keyring(
     master: &Secret32,
     keyring: &Keyring,
 ) -> Result<(), RepoError> {
-    let nonce: [u8; 24] = crypto::random().map_err(RepoError::crypto("cannot seal the keyring"))?;
-    let mut sealed = Vec::new();
-    let (key, plain) = (SealKey::from(master.clone()), encode_keyring(keyring)?);
-    crypto::aead::seal(
-        Cipher::XChaCha20Poly1305,
-        &key,
-        nonce,
-        &keyring_aad(config.family),
-        &plain,
-        &mut sealed,
-    );
-    config.keyring = sealed.split_off(nonce.len());
-    config.keyring_nonce = nonce;
+    let sealed = kdf::seal_keyring(master, &encode_keyring(keyring)?, &keyring_aad(config.family))
+        .map_err(RepoError::crypto("cannot seal the keyring"))?;
+    (config.keyring, config.keyring_nonce) = (sealed.sealed, sealed.nonce);
     Ok(())
 }
 
@@ -142,10 +132,9 @@ pub(super) fn open_keyring(config: &Config, master: Option<&Secret32>) -> Result
     let plain = match master {
         None => Zeroizing::new(config.keyring.clone()),
         Some(master) => {
-            let sealed = [&config.keyring_nonce[..], &config.keyring].concat();
-            let (key, aad) = (SealKey::from(master.clone()), keyring_aad(config.family));
-            let plain = crypto::aead::open(Cipher::XChaCha20Poly1305, &key, &aad, &sealed);
-            Zeroizing::new(plain.map_err(RepoError::crypto(damaged))?)
+            let sealed = SealedKeyring { nonce: config.keyring_nonce, sealed: config.keyring.clone() };
+            kdf::open_keyring(master, &sealed, &keyring_aad(config.family))
+                .map_err(RepoError::crypto(damaged))?
         }
     };
     let parts = KeyringBytes::decode(&plain).map_err(|source| RepoError::Format {

@@ -13,7 +13,6 @@ fn fixed() -> Keyring {
 #[test]
 fn derivations_are_frozen() {
     let keys = fixed();
-    let segment = keys.segment_key(1).unwrap();
     let entry = keys.entry_key(1).unwrap();
     let root = keys.root_signer();
     let got = [
@@ -21,7 +20,6 @@ fn derivations_are_frozen() {
         ("tree", to_hex(keys.tree_key())),
         ("index", to_hex(keys.index_key())),
         ("log", to_hex(keys.log_key())),
-        ("segment", to_hex(segment.secret().as_bytes())),
         ("entry", to_hex(entry.secret().as_bytes())),
         ("ref", keys.ref_id("heads/main").to_hex()),
         ("namespace", keys.namespace_id("heads").to_hex()),
@@ -33,7 +31,6 @@ fn derivations_are_frozen() {
         ("tree", "66aee4364de546d14eaf48821ee8d94a064c8266dc487a56931709acb8d953f4"),
         ("index", "49d9dcc5bc5c8c395ff55a7be65ac0745cb910003e6b48277b2356e517520461"),
         ("log", "25c507e08f9d79bd4ff606467f5bfb3e98f8b5b32d033891c662d8a1d6695221"),
-        ("segment", "99736c4c1536ad5f7ef726f8cb4d116e07f1e0cdc4a3d9f57a40835b0c8e2710"),
         ("entry", "7262a4dba314cbd2e9e1a03b6ba44585499c885807e1f79ec8ed049e5196000d"),
         ("ref", "79841f71677ff6a02de9f495999297f9"),
         ("namespace", "ccf08deeef819e4879d5f61460f0027e"),
@@ -69,9 +66,7 @@ fn every_derived_key_and_id_differs_from_every_other() {
     for key in [keys.chunking_key(), keys.tree_key(), keys.index_key(), keys.log_key()] {
         new(key);
     }
-    for key in [keys.segment_key(1), keys.entry_key(1)] {
-        new(key.unwrap().secret().as_bytes());
-    }
+    new(keys.entry_key(1).unwrap().secret().as_bytes());
     for kind in ObjectKind::ALL {
         new(keys.object_id(kind, b"heads").as_bytes());
     }
@@ -97,7 +92,6 @@ fn a_new_epoch_changes_the_seals_and_nothing_else() {
     assert_ne!(after.epoch_key(1), after.epoch_key(2));
     assert_eq!(before.entry_key(1), after.entry_key(1));
     assert_ne!(after.entry_key(1), after.entry_key(2));
-    assert_ne!(after.segment_key(1), after.segment_key(2));
     assert_eq!(before.object_id(ObjectKind::Chunk, b"a"), after.object_id(ObjectKind::Chunk, b"a"));
     assert_eq!(before.chunking_key(), after.chunking_key());
 }
@@ -108,7 +102,6 @@ fn unknown_epochs_have_no_key() {
     for epoch in [0, 2, u32::MAX] {
         assert_eq!(keys.epoch_key(epoch), None);
         assert_eq!(keys.entry_key(epoch), None);
-        assert_eq!(keys.segment_key(epoch), None);
     }
 }
 

@@ -131,3 +131,23 @@ fn many_entries_of_one_directory_share_nodes_between_commits() {
     assert_ne!(first, second);
     assert_same_tree(&source, &bench.restore(second, "target"));
 }
+
+#[test]
+fn links_and_fifos_with_several_names_come_back_as_one_inode() {
+    use std::os::unix::fs::MetadataExt;
+    let bench = Bench::new();
+    let source = bench.path("source");
+    std::fs::create_dir_all(source.join("sub")).unwrap();
+    std::os::unix::fs::symlink("nowhere", source.join("link")).unwrap();
+    let (cwd, mode) = (rustix::fs::CWD, rustix::fs::Mode::from_raw_mode(0o600));
+    rustix::fs::mknodat(cwd, source.join("fifo"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    for name in ["link", "fifo"] {
+        std::fs::hard_link(source.join(name), source.join(format!("sub/{name}-again"))).unwrap();
+    }
+    let target = bench.restore(bench.commit(&source).commit.unwrap(), "target");
+    for name in ["link", "fifo"] {
+        let inode = |path: &Path| path.symlink_metadata().unwrap().ino();
+        assert_eq!(inode(&target.join(name)), inode(&target.join(format!("sub/{name}-again"))), "{name}");
+    }
+    assert_same_tree(&source, &target);
+}

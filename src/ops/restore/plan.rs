@@ -57,6 +57,11 @@ struct Level {
     place: Place,
 }
 
+/// Why a further name of an inode was not made.
+#[derive(Debug, thiserror::Error)]
+#[error("it is another name of an entry that could not be brought back")]
+struct NoFirstName;
+
 impl<'a> Planner<'a> {
     pub(super) fn new(
         repo: &'a Repository,
@@ -193,14 +198,25 @@ impl<'a> Planner<'a> {
         if let Err(error) = self.target.set_metadata(path, &convert::restore_meta(entry)) {
             return self.problem(path, error);
         }
-        if entry.hard_link != 0
-            && !self.groups.contains_key(&entry.hard_link)
-            && let Ok(source) = self.target.link_source(path)
-        {
-            self.groups.insert(entry.hard_link, First::Done(source));
-        }
         self.report.observer.advance(1, convert::size(entry));
-        Ok(())
+        self.remember_first(path, entry)
+    }
+
+    /// Keeps what further names of an entry need, if this is its first.
+    fn remember_first(&mut self, path: &RelPath, entry: &DirEntry) -> Result<(), OpsError> {
+        if entry.hard_link == 0 || self.groups.contains_key(&entry.hard_link) {
+            return Ok(());
+        }
+        match self.target.link_source(path) {
+            Ok(source) => {
+                self.groups.insert(entry.hard_link, First::Done(source));
+                Ok(())
+            }
+            Err(error) => {
+                self.groups.insert(entry.hard_link, First::Failed);
+                self.problem(path, error)
+            }
+        }
     }
 
     fn bring(&mut self, entry: &DirEntry, path: RelPath, replace: bool) -> Result<(), OpsError> {
@@ -282,7 +298,10 @@ impl<'a> Planner<'a> {
         self.files.clear();
         self.further_names()?;
         for (path, entry, replace) in std::mem::take(&mut self.later) {
-            self.special(&path, &entry, replace)?;
+            match self.groups.contains_key(&entry.hard_link) {
+                true => self.further_name(&path, entry.hard_link, replace)?,
+                false => self.special(&path, &entry, replace)?,
+            }
         }
         for (path, meta) in std::mem::take(&mut self.left) {
             if let Err(error) = self.target.set_metadata(&path, &meta) {
@@ -311,17 +330,23 @@ impl<'a> Planner<'a> {
     }
 
     fn further_names(&mut self) -> Result<(), OpsError> {
-        for (path, group, replace) in std::mem::take(&mut self.names) {
-            let linked = match self.groups.get(&group) {
-                Some(First::Done(source)) => self.target.hard_link(&path, source, replace),
-                _ => Err(WorktreeError::Vanished { path: path.as_path().to_owned() }),
-            };
-            match linked {
-                Ok(()) => self.outcome.files += 1,
-                Err(error) => self.problem(&path, error)?,
+        let names = std::mem::take(&mut self.names);
+        names.into_iter().try_for_each(|(path, group, replace)| self.further_name(&path, group, replace))
+    }
+
+    /// Makes a path another name of what was brought back under the first name of its group.
+    fn further_name(&mut self, path: &RelPath, group: u64, replace: bool) -> Result<(), OpsError> {
+        let Some(First::Done(source)) = self.groups.get(&group) else {
+            self.report.problem(path.as_path(), &NoFirstName);
+            return Ok(());
+        };
+        match self.target.hard_link(path, source, replace) {
+            Ok(()) => {
+                self.outcome.files += 1;
+                Ok(())
             }
+            Err(error) => self.problem(path, error),
         }
-        Ok(())
     }
 
     fn special(&mut self, path: &RelPath, entry: &DirEntry, replace: bool) -> Result<(), OpsError> {
@@ -352,13 +377,7 @@ impl<'a> Planner<'a> {
         match made {
             Ok(made) => {
                 self.outcome.others += u64::from(made);
-                if entry.hard_link != 0
-                    && made
-                    && let Ok(source) = self.target.link_source(path)
-                {
-                    self.groups.insert(entry.hard_link, First::Done(source));
-                }
-                Ok(())
+                if made { self.remember_first(path, entry) } else { Ok(()) }
             }
             Err(error) => self.problem(path, error),
         }

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use warp::format::config::KdfParams;
 use warp::format::dirtree::Timestamp;
 use warp::observe::Silent;
-use warp::ops::{self, CommitRequest, RestoreRequest, ScanSettings, Source};
+use warp::ops::{self, CommitRequest, RestoreRequest, Source};
 use warp::repo::{Client, CreateOptions, Credentials, Repository};
 use warp::store::{LocalStore, OsVfs};
 
@@ -40,22 +40,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let repo = Repository::create(Arc::new(LocalStore::create(&repository, vfs)?), options, client)?;
 
     let request = CommitRequest {
-        source: Source::WorkDir(source),
-        scan: ScanSettings::default(),
         message: "an example".to_owned(),
-        author: "example".to_owned(),
-        host: "localhost".to_owned(),
-        tags: Vec::new(),
         branch: Some("main".to_owned()),
-        head: None,
-        parent: None,
-        amend: false,
         allow_empty: true,
-        force: false,
-        dry_run: false,
-        compression: None,
-        threads: 0,
-        time: now(),
+        ..CommitRequest::new(Source::WorkDir(source), "localhost", now())
     };
     let committed = ops::commit(&repo, request, &Silent)?;
     let commit = committed.commit.ok_or("nothing was committed")?;

@@ -12,7 +12,7 @@ use crate::repo::{Client, CreateOptions, Credentials, Repository};
 use crate::store::MemoryStore;
 use crate::testing::SimDisk;
 
-use super::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
+use super::{CommitOutcome, CommitRequest, Source, commit};
 
 /// A clock that stands still.
 fn noon() -> Timestamp {
@@ -47,22 +47,12 @@ pub(super) fn repository() -> Repository {
 /// What `commit` is asked for by most tests: the tree at `root` onto `branch`.
 pub(super) fn request(root: &Path, branch: &str, secs: i64) -> CommitRequest {
     CommitRequest {
-        source: Source::WorkDir(root.to_owned()),
-        scan: ScanSettings::default(),
         message: format!("at {secs}"),
         author: "tester".to_owned(),
-        host: "here".to_owned(),
-        tags: Vec::new(),
         branch: Some(branch.to_owned()),
-        head: None,
-        parent: None,
-        amend: false,
         allow_empty: true,
-        force: false,
-        dry_run: false,
-        compression: None,
         threads: 2,
-        time: Timestamp { secs, nanos: 0 },
+        ..CommitRequest::new(Source::WorkDir(root.to_owned()), "here", Timestamp { secs, nanos: 0 })
     }
 }
 

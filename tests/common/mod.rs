@@ -92,21 +92,8 @@ impl Bench {
 
 pub(crate) fn request(source: &Path) -> CommitRequest {
     CommitRequest {
-        source: Source::WorkDir(source.to_owned()),
-        scan: ops::ScanSettings::default(),
         message: "test".to_owned(),
-        author: "tester".to_owned(),
-        host: "host".to_owned(),
-        tags: Vec::new(),
         branch: Some("main".to_owned()),
-        head: None,
-        parent: None,
-        amend: false,
-        allow_empty: false,
-        force: false,
-        dry_run: false,
-        compression: None,
-        threads: 0,
-        time: now(),
+        ..CommitRequest::new(Source::WorkDir(source.to_owned()), "host", now())
     }
 }

@@ -6,7 +6,7 @@ use warp::format::config::KdfParams;
 use warp::format::dirtree::Timestamp;
 use warp::id::CommitId;
 use warp::observe::Silent;
-use warp::ops::{CommitRequest, ScanSettings, Source};
+use warp::ops::{CommitRequest, Source};
 use warp::repo::{Client, CreateOptions, Credentials, Repository};
 use warp::store::{MemoryStore, OsVfs};
 
@@ -36,7 +36,7 @@ fn options(credentials: Credentials) -> CreateOptions {
 }
 
 /// A repository in memory, and the folder of its client's state.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every example needs it")]
 fn repository() -> (Repository, tempfile::TempDir) {
     let state = tempfile::tempdir().expect("there is room");
     let store = Arc::new(MemoryStore::new());
@@ -45,26 +45,14 @@ fn repository() -> (Repository, tempfile::TempDir) {
 }
 
 /// Commits a file `notes.txt` with this text onto branch `main`.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every example needs it")]
 fn commit_notes(repo: &Repository, text: &'static str) -> CommitId {
     let request = CommitRequest {
-        source: Source::Stream { name: b"notes.txt".to_vec(), reader: Box::new(text.as_bytes()) },
-        scan: ScanSettings::default(),
-        message: text.to_owned(),
-        author: "me".to_owned(),
-        host: "here".to_owned(),
-        tags: Vec::new(),
-        branch: Some("main".to_owned()),
-        head: None,
-        parent: None,
-        amend: false,
-        allow_empty: true,
-        force: false,
-        dry_run: false,
-        compression: None,
-        threads: 1,
-        time: Timestamp { secs: 1_700_000_000, nanos: 0 },
-    };
+    message: text.to_owned(),
+    branch: Some("main".to_owned()),
+    allow_empty: true,
+    ..CommitRequest::new(Source::Stream { name: b"notes.txt".to_vec(), reader: Box::new(text.as_bytes()) }, "here", Timestamp { secs: 1_700_000_000, nanos: 0 })
+};
     let done = warp::ops::commit(repo, request, &Silent).expect("memory does not fail");
     done.commit.expect("allow_empty")
 }

@@ -128,6 +128,30 @@ pub struct CommitRequest {
     pub time: Timestamp,
 }
 
+impl CommitRequest {
+    /// Everything of `source` as `host` has it at `time`, with no message, onto the branch that the source has unasked.
+    pub fn new(source: Source, host: impl Into<String>, time: Timestamp) -> Self {
+        Self {
+            source,
+            scan: ScanSettings::default(),
+            message: String::new(),
+            author: String::new(),
+            host: host.into(),
+            tags: Vec::new(),
+            branch: None,
+            head: None,
+            parent: None,
+            amend: false,
+            allow_empty: false,
+            force: false,
+            dry_run: false,
+            compression: None,
+            threads: 0,
+            time,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitOutcome {

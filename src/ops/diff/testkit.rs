@@ -69,22 +69,11 @@ impl Kit {
             Source::Stream { .. } => panic!("the kit commits no streams"),
         };
         let request = CommitRequest {
-            source,
             scan: self.scan.clone(),
-            message: "a message".to_owned(),
-            author: "somebody".to_owned(),
-            host: "host".to_owned(),
-            tags: Vec::new(),
             branch: Some("main".to_owned()),
-            head: None,
-            parent: None,
-            amend: false,
             allow_empty: true,
-            force: false,
-            dry_run: false,
-            compression: None,
             threads: 2,
-            time: Timestamp { secs: 1_700_000_000, nanos: 0 },
+            ..CommitRequest::new(source, "host", Timestamp { secs: 1_700_000_000, nanos: 0 })
         };
         commit(&self.repo, request, &Silent).unwrap().commit.unwrap()
     }

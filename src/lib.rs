@@ -7,6 +7,7 @@ pub mod compress;
 pub mod crypto;
 pub mod format;
 pub mod id;
+pub mod isa;
 pub mod limits;
 pub mod merkle;
 pub mod observe;

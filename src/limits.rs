@@ -7,15 +7,16 @@ pub const MIB: usize = 1 << 20;
 
 /// Most bytes of one object (chunk, node, commit): a chunk of the largest preset, with room above it.
 pub const OBJECT_LEN_MAX: usize = 4 * MIB;
-/// Plaintext length at which a block is closed: large enough for zstd to find what repeats, small enough to open for one chunk.
-pub const BLOCK_LEN_TARGET: usize = MIB;
+/// Plaintext length at which a block is closed: as far back as zstd looks at the level that is used most, and small enough
+/// to open for one chunk.
+pub const BLOCK_LEN_TARGET: usize = 2 * MIB;
 /// Most plaintext bytes of a block: a nearly full one and one more object.
 pub const BLOCK_LEN_MAX: usize = BLOCK_LEN_TARGET + OBJECT_LEN_MAX;
 /// Most bytes that sealing and incompressible data can add to a block.
 pub const BLOCK_OVERHEAD_MAX: usize = 4 * KIB;
 /// Most bytes of a pack: bounds the work of rewriting one.
 pub const PACK_LEN_MAX: usize = 64 * MIB;
-/// Length of a full pack as this release writes them. One is filled while another is written, so it bounds a writer's
+/// Where this release begins another pack. One is filled while another is written, so it bounds a writer's
 /// memory.
 pub const PACK_LEN_FULL: usize = 32 * MIB;
 /// Most blocks of a pack; a block is never empty, and its number fits an index row's 16 bits.

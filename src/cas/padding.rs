@@ -8,14 +8,17 @@ const SMALL: u64 = 64 * KIB as u64;
 /// A pack that is closed because a block does not fit has at least this length, unless it has too many objects.
 const NEARLY_FULL: u64 = (PACK_LEN_FULL - 2 * BLOCK_LEN_MAX) as u64;
 
+/// Full packs are padded to a multiple of this.
+const FULL_STEP: u64 = 256 * KIB as u64;
+
 /// The length to which a pack of `len` bytes is padded; `full`: it was closed because the next block did not fit.
 ///
-/// Full packs all have one length, but not those that many tiny objects filled: they would be padding mostly. Others:
-/// powers of two below 64 KiB, above that Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and
-/// Communication with PURBs", PoPETS 2019), which adds at most 12 %.
+/// Full packs, which end where a block happened to end, have one of few lengths. Others: powers of two below 64 KiB, above
+/// that Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", PoPETS
+/// 2019), which adds at most 12 %.
 pub(super) fn padded_len(len: u64, full: bool) -> u64 {
-    if full && (NEARLY_FULL..=PACK_LEN_FULL as u64).contains(&len) {
-        PACK_LEN_FULL as u64
+    if full && len >= NEARLY_FULL {
+        len.next_multiple_of(FULL_STEP)
     } else if len < SMALL {
         len.next_power_of_two()
     } else {
@@ -53,9 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn full_packs_have_one_length() {
-        assert_eq!(padded_len(PACK_LEN_FULL as u64 - 300_000, true), PACK_LEN_FULL as u64);
-        assert_eq!(padded_len(PACK_LEN_FULL as u64 - BLOCK_LEN_MAX as u64, true), PACK_LEN_FULL as u64);
+    fn full_packs_have_few_lengths() {
+        let full = PACK_LEN_FULL as u64;
+        let lengths: std::collections::BTreeSet<_> =
+            (full - 2 * BLOCK_LEN_MAX as u64..=full).step_by(977).map(|len| padded_len(len, true)).collect();
+        assert_eq!(lengths.len(), 2 * BLOCK_LEN_MAX / FULL_STEP as usize + 1);
+        assert_eq!(lengths.last(), Some(&full));
         assert_eq!(padded_len(5_000_000, true), padded_len(5_000_000, false));
     }
 }

@@ -18,7 +18,7 @@ use super::sink::NodeWriter;
 use super::worker::{Job, Outcome, ReadFile, Tools, UNKNOWN, Work, known_state};
 
 /// Bytes that are read at once, and that a piece holds at least.
-const PIECE_LEN: usize = 1 << 20;
+const PIECE_LEN: usize = crate::limits::BLOCK_LEN_TARGET;
 
 /// Some chunks of a file, in order.
 #[derive(Debug, Default)]

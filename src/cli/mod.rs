@@ -22,6 +22,7 @@ mod ui;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, ValueEnum};
+use warp::isa::Isa;
 
 use args::GlobalArgs;
 use context::Context;
@@ -74,12 +75,22 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(ui: &mut Ui, cli: Cli) -> Result<Exit, CliError> {
+    choose_isa()?;
     if let Some(result) = cmd::run_alone(ui, &cli) {
         return result;
     }
     let ctx = Context::new(cli.globals)?;
     apply(ui, &ctx.globals, &ctx.settings)?;
     cmd::run(ui, &ctx, &cli.command)
+}
+
+/// Lets `WARP_ISA` choose the instruction set of the kernels, for measurements and to rule one out.
+fn choose_isa() -> Result<(), CliError> {
+    let Some(name) = std::env::var_os("WARP_ISA").filter(|name| !name.is_empty()) else {
+        return Ok(());
+    };
+    let chosen = name.to_string_lossy().parse::<Isa>().and_then(Isa::choose);
+    chosen.map_err(|error| CliError::usage(format!("WARP_ISA: {error}")))
 }
 
 /// Lets the settings say what the command line did not.

@@ -1,13 +1,14 @@
 //! The bytes of a stream that may still be needed, by their place in the stream.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::item::{Content, Difference, Item};
 
 /// Pieces of a stream, ascending, without overlap.
 #[derive(Default)]
-pub(super) struct Buffer {
-    bytes: Vec<u8>,
+pub(super) struct Buffer<'a> {
+    bytes: Cow<'a, [u8]>,
     pieces: Vec<Piece>,
 }
 
@@ -18,7 +19,12 @@ struct Piece {
     at: usize,
 }
 
-impl Buffer {
+impl<'a> Buffer<'a> {
+    /// A whole stream in one piece, which is not copied.
+    pub(super) fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes: Cow::Borrowed(bytes), pieces: vec![Piece { pos: 0, at: 0 }] }
+    }
+
     /// Bytes held.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
@@ -34,7 +40,7 @@ impl Buffer {
         if self.pieces.is_empty() {
             self.pieces.push(Piece { pos: 0, at: 0 });
         }
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.to_mut().extend_from_slice(bytes);
     }
 
     /// The `len` bytes from `pos` on, which are held in one piece.
@@ -74,16 +80,16 @@ impl Buffer {
                 pieces.push(Piece { pos: start, at: kept });
             }
             let (at, len) = (self.index(start), (range.end - start) as usize);
-            self.bytes.copy_within(at..at + len, kept);
+            self.bytes.to_mut().copy_within(at..at + len, kept);
             kept += len;
             end = range.end;
         }
-        self.bytes.truncate(kept);
+        self.bytes.to_mut().truncate(kept);
         self.pieces = pieces;
     }
 }
 
-impl Content for Buffer {
+impl Content for Buffer<'_> {
     fn difference(&self, a: &Item, b: &Item) -> Option<Difference> {
         let (left, right) = (self.get(a.pos, a.unit), self.get(b.pos, b.unit));
         if left == right {

@@ -7,10 +7,8 @@ use super::layer::{Layers, Stage};
 
 /// Absolute unit of the lowest layer of all.
 pub(super) const UNIT_FIRST: u64 = 2;
-/// Absolute unit of the last of the finest layers.
-pub(super) const UNIT_FINE: u64 = 128;
-/// Absolute units of the first and last layer behind each of the inner gates.
-const INNER: [(u64, u64); 3] = [(UNIT_FIRST, 4), (8, 32), (64, UNIT_FINE)];
+/// Absolute units of the first layer behind each of the inner gates.
+const INNER: [u64; 4] = [UNIT_FIRST, 8, 64, 256];
 
 /// A stage for light items, and the way past it for items that it would not change.
 struct Gate<S> {
@@ -31,15 +29,18 @@ struct Gate<S> {
 }
 
 /// The finest layers by groups, each behind a gate.
-struct Groups([Gate<Layers>; INNER.len()]);
+struct Groups(Vec<Gate<Layers>>);
 
 /// Does what all of the finest layers together do.
 pub(super) struct FineLayers(Gate<Groups>);
 
 impl FineLayers {
-    pub(super) fn new() -> Self {
-        let group = |(from, to)| Gate::new(to, Layers::new(from, to));
-        Self(Gate::new(UNIT_FINE, Groups(INNER.map(group))))
+    /// The layers up to absolute unit `last`, which is at least 64.
+    pub(super) fn new(last: u64) -> Self {
+        let firsts = INNER.iter().filter(|&&first| first <= last);
+        let lasts = INNER[1..].iter().filter(|&&first| first <= last).map(|&first| first / 2).chain([last]);
+        let groups = firsts.zip(lasts).map(|(&from, to)| Gate::new(to, Layers::new(from, to)));
+        Self(Gate::new(last, Groups(groups.collect())))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Items: what the layers arrange. An item is a chunk of some layer, known by weight, content hash and place.
 
-use super::ring::{Digest, Ring};
+use super::digest::{Digest, Digester};
 
 /// A chunk of some layer: a unit and how often it stands in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) struct Item {
     pub(super) symbols: u64,
     /// Units in a row.
     pub(super) repeat: u64,
-    /// Of the whole content, all units.
+    /// Of the symbols of all units.
     pub(super) digest: Digest,
     /// The digest and the weight, mixed: what differs between two items is looked for here first.
     pub(super) value: u64,
@@ -72,7 +72,7 @@ impl Difference {
 /// The keyed rules by which items are made and told apart.
 #[derive(Clone)]
 pub(super) struct Hasher {
-    ring: Ring,
+    digester: Digester,
     weight_key: u64,
     value_key: u64,
     /// Bits of a value that tests leave, so that values collide.
@@ -86,15 +86,10 @@ impl Hasher {
         Self {
             weight_key: draws() | 1,
             value_key: draws(),
-            ring: Ring::new(draws),
+            digester: Digester::new(draws),
             #[cfg(test)]
             value_mask: u64::MAX,
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn prime(&self) -> u64 {
-        self.ring.prime()
     }
 
     fn item(&self, pos: u64, unit: u64, symbols: u64, digest: Digest) -> Item {
@@ -112,21 +107,20 @@ impl Hasher {
         x
     }
 
-    /// The item of `bytes` at `pos`: at most [`LEAF_LEN_MAX`](super::ring::LEAF_LEN_MAX) of them.
+    /// The item of `bytes` at `pos`, as one symbol.
     pub(super) fn leaf(&self, pos: u64, bytes: &[u8]) -> Item {
         let len = bytes.len() as u64;
-        self.item(pos, len, len, self.ring.hash_bytes(bytes))
+        self.item(pos, len, len, self.digester.symbol(bytes))
     }
 
     /// One symbol of an abstract sequence.
     pub(super) fn symbol(&self, pos: u64, weight: u64, hash: u64) -> Item {
-        let digest = Digest { hash: self.ring.fold(hash), factor: self.ring.factor(self.weight_key) };
-        self.item(pos, weight, 1, digest)
+        self.item(pos, weight, 1, self.digester.opaque(hash))
     }
 
     /// `left` and the item behind it as one.
     pub(super) fn merge(&self, left: &Item, right: &Item) -> Item {
-        let digest = self.ring.join(left.digest, right.digest);
+        let digest = self.digester.join(left.digest, right.digest);
         self.item(left.pos, left.weight() + right.weight(), left.span() + right.span(), digest)
     }
 
@@ -136,7 +130,7 @@ impl Hasher {
             return *first;
         }
         let repeat = first.repeat.saturating_mul(copies);
-        let digest = self.ring.repeat(first.digest, copies);
+        let digest = self.digester.repeat(first.digest, copies);
         let value = self.value(digest.hash, first.unit.saturating_mul(repeat));
         Item { repeat, digest, value, ..*first }
     }

@@ -3,7 +3,7 @@
 use super::tests::{Edit, Random, boundaries};
 use super::*;
 
-const LEN: usize = 16 << 20;
+const LEN: usize = 64 << 20;
 
 /// Words of a made-up language, frequent ones more often.
 fn text(len: usize) -> Vec<u8> {

@@ -16,6 +16,7 @@ mod buffer;
 mod caterpillar;
 pub mod diff;
 mod diffbit;
+mod digest;
 mod fine;
 mod item;
 mod items;
@@ -26,7 +27,6 @@ mod minima;
 mod proto;
 #[cfg(test)]
 mod reference;
-mod ring;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -43,9 +43,10 @@ pub use tree::{
 };
 
 use crate::chunk::Chunk;
+use crate::isa::{Isa, IsaError};
 use item::Hasher;
 use minima::WindowKey;
-use proto::RADII;
+use proto::LEVELS_MAX;
 
 /// How large the chunks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,13 +118,14 @@ impl Default for ChonkersConfig {
 #[derive(Clone)]
 pub struct Chonkers {
     config: ChonkersConfig,
+    isa: Isa,
     keys: Arc<Keys>,
 }
 
 /// What is derived from the key.
 struct Keys {
     hasher: Hasher,
-    proto: [WindowKey; RADII.len()],
+    proto: [WindowKey; LEVELS_MAX],
 }
 
 impl Keys {
@@ -143,7 +145,15 @@ impl Keys {
 impl Chonkers {
     /// A chunker for `config`; `key` is secret and belongs to the repository.
     pub fn new(config: ChonkersConfig, key: &[u8; 32]) -> Self {
-        Self { config, keys: Arc::new(Keys::new(key)) }
+        Self { config, isa: Isa::current(), keys: Arc::new(Keys::new(key)) }
+    }
+
+    /// The same chunker, which works with this instruction set. It cuts no differently.
+    ///
+    /// # Errors
+    /// [`IsaError::Missing`] if the processor does not have it.
+    pub fn on(self, isa: Isa) -> Result<Self, IsaError> {
+        if isa.is_available() { Ok(Self { isa, ..self }) } else { Err(IsaError::Missing { isa }) }
     }
 
     /// The configuration that the chunker was made with.
@@ -155,15 +165,12 @@ impl Chonkers {
     /// the absolute unit is one chunk.
     pub fn cut(&self, data: &[u8]) -> Vec<Chunk> {
         let mut chunks = Vec::new();
-        let mut sink = |data: crate::chunk::ChunkData<'_>| chunks.push(data.chunk);
-        let mut stream = self.stream();
-        stream.push(data, &mut sink);
-        stream.finish(&mut sink);
+        stream::cut(&self.keys, self.config.unit, self.isa, data, &mut |data| chunks.push(data.chunk));
         chunks
     }
 
     /// Begins to cut a content whose bytes come in pieces.
     pub fn stream(&self) -> ChonkersStream {
-        ChonkersStream::new(Arc::clone(&self.keys), self.config.unit)
+        ChonkersStream::new(Arc::clone(&self.keys), self.config.unit, self.isa)
     }
 }

@@ -1,30 +1,49 @@
 //! Proto-chunks: a strictly local first cut, so that the layers need not begin at single bytes.
 //!
-//! Level 0 cuts at the minima of a keyed hash within 64 positions on both sides. Where two cuts of a level are
-//! too far apart, the stretch between them is cut by the next level, whose minima look less far; the last level
-//! cuts such a stretch into its runs of one byte. Every decision depends on bytes within a constant distance.
+//! Level 0 cuts at the minima of a keyed hash of 8 bytes within a radius of positions on both sides. Where two cuts of a
+//! level are more than eight radii apart, the stretch between them is cut by the next level. The next two look as far, but
+//! at 64 bytes and at as many as the radius for each position: what they leave long is periodic, but for odd chances. The
+//! minima of the following levels look half as far each time, so that one of them finds exactly one cut a period; the
+//! last level cuts what is left into its runs of one byte. Every decision depends on bytes within a constant distance.
 
 use std::ops::Range;
 
 use super::buffer::Buffer;
 use super::caterpillar::Caterpillar;
 use super::item::{Hasher, Item};
-use super::minima::{Minima, WindowKey, is_constant};
-use super::ring::LEAF_LEN_MAX;
+use super::minima::{Minima, NARROW, Rule, WindowKey, constant_len};
+use crate::isa::Isa;
 
-/// How far the minima of each level look on both sides.
-pub(super) const RADII: [usize; 4] = [64, 16, 4, 1];
-/// Longest stretch between two cuts of each level that the next level does not cut.
-pub(super) const LONGEST: [u64; 4] = [LEAF_LEN_MAX as u64, 128, 32, 16];
-/// Bytes that the decision for a position reads before it, and from it on.
-const REACH_LEFT: u64 = 64;
+/// Levels of the largest units.
+pub(super) const LEVELS_MAX: usize = 3 + RADIUS_MAX.ilog2() as usize;
+/// Radius of the first levels for the largest units.
+const RADIUS_MAX: usize = 4096;
 /// Positions scanned before the content is looked at for a period.
-const STEP: u64 = 8192;
-const REACH_RIGHT: u64 = 64 + 8;
+const STEP: u64 = 64 << 10;
+
+/// Radius of the first level for chunks of at most `unit` bytes, a power of two: neighbouring cuts of one level are more
+/// than this apart.
+pub(super) fn radius(unit: u64) -> usize {
+    (unit / 16).min(RADIUS_MAX as u64) as usize
+}
+
+/// Longest stretch between two cuts of a level that the next level does not cut.
+pub(super) const fn longest(rule: Rule) -> u64 {
+    if rule.radius == 1 { 16 } else { 8 * rule.radius as u64 }
+}
+
+/// Where each level cuts, for a radius of the first.
+pub(super) fn rules(radius: usize) -> impl Iterator<Item = Rule> {
+    let halves =
+        std::iter::successors(Some(radius / 2), |radius| Some(radius / 2)).take_while(|&radius| radius > 0);
+    let first = [NARROW, 64, radius].map(|window| Rule { radius, window });
+    first.into_iter().chain(halves.map(|radius| Rule { radius, window: NARROW }))
+}
 
 /// One level: the stretch that it has begun, and how far it has looked for the stretch's end.
 struct Level {
     minima: Minima,
+    longest: u64,
     start: u64,
     scanned: u64,
     found: Vec<usize>,
@@ -40,31 +59,37 @@ struct Run {
 
 /// The proto-chunks of a stream, equal ones in a row as one item.
 pub(super) struct Proto {
-    levels: [Level; RADII.len()],
+    levels: Vec<Level>,
+    /// Bytes that the decision for a position reads before it; from it on, twice as many.
+    radius: u64,
     run: Option<Run>,
     caterpillar: Caterpillar,
 }
 
 /// What the proto stage works with: the stream's bytes, the rules, and where items go.
 pub(super) struct Output<'a> {
-    pub(super) buffer: &'a Buffer,
+    pub(super) buffer: &'a Buffer<'a>,
     pub(super) hasher: &'a Hasher,
     pub(super) sink: &'a mut dyn FnMut(&Item),
 }
 
 impl Proto {
-    /// A stage that begins at the start of a stream; one key a level.
-    pub(super) fn new(keys: &[WindowKey; RADII.len()]) -> Self {
-        let level =
-            |i| Level { minima: Minima::new(RADII[i], keys[i]), start: 0, scanned: 1, found: Vec::new() };
-        Self { levels: std::array::from_fn(level), run: None, caterpillar: Caterpillar::default() }
+    /// A stage that begins at the start of a stream, for this radius of the first level; one key a level.
+    pub(super) fn new(radius: usize, keys: &[WindowKey; LEVELS_MAX], isa: Isa) -> Self {
+        let level = |(rule, &key)| {
+            let minima = Minima::new(rule, key, isa);
+            Level { minima, longest: longest(rule), start: 0, scanned: 1, found: Vec::new() }
+        };
+        let levels = rules(radius).zip(keys).map(level).collect();
+        Self { levels, radius: radius as u64, run: None, caterpillar: Caterpillar::default() }
     }
 
     /// Gives on what the bytes in the buffer decide.
     pub(super) fn advance(&mut self, output: &mut Output<'_>) {
-        let limit = (output.buffer.end() + 1).saturating_sub(REACH_RIGHT);
+        let limit = (output.buffer.end() + 1).saturating_sub(2 * self.radius);
         while self.levels[0].scanned < limit {
             self.skip_periods(output.buffer);
+            self.skip_run(output.buffer);
             let next = limit.min(self.levels[0].scanned + STEP);
             self.scan(0, next, output);
         }
@@ -72,7 +97,7 @@ impl Proto {
 
     /// Passes over whole periods where the content repeats the last proto-chunk over and over: every decision
     /// there is the one of a period before.
-    fn skip_periods(&mut self, buffer: &Buffer) {
+    fn skip_periods(&mut self, buffer: &Buffer<'_>) {
         let frontier = self.levels[0].scanned;
         let Some((unit, copies)) = self.caterpillar.pending().filter(|(first, _)| first.repeat == 1) else {
             return;
@@ -80,13 +105,14 @@ impl Proto {
         let (start, period) = (unit.pos, unit.unit);
         let cut = start + copies * period;
         // One cut within the last period, and nothing but the period in sight of the frontier.
-        let is_steady = cut < frontier && frontier <= cut + period && start + period + REACH_LEFT <= frontier;
+        let is_steady =
+            cut < frontier && frontier <= cut + period && start + period + self.radius <= frontier;
         if !is_steady || self.run.is_some() {
             return;
         }
         let bytes = buffer.tail(cut - period);
         let end = cut + echo_len(bytes, period as usize) as u64;
-        let skipped = (end + 1).saturating_sub(frontier + REACH_RIGHT) / period;
+        let skipped = (end + 1).saturating_sub(frontier + 2 * self.radius) / period;
         for level in &mut self.levels {
             level.scanned += skipped * period;
             if level.start == cut {
@@ -94,6 +120,17 @@ impl Proto {
             }
         }
         self.caterpillar.add_copies(skipped);
+    }
+
+    /// Passes over the middle of a run of one byte that all levels have recognised.
+    fn skip_run(&mut self, buffer: &Buffer<'_>) {
+        let frontier = self.levels[0].scanned;
+        if let Some(run) =
+            self.run.filter(|run| run.start + self.radius <= frontier && run.scanned == frontier)
+        {
+            let end = run.scanned - 1 + constant_len(buffer.tail(run.scanned - 1)) as u64;
+            self.extend_run((end + 1).saturating_sub(frontier + 2 * self.radius));
+        }
     }
 
     /// Gives on everything: the stream ends with the buffer.
@@ -119,7 +156,7 @@ impl Proto {
         let this = &mut self.levels[level];
         this.found = found;
         this.scanned = this.scanned.max(limit);
-        if limit.saturating_sub(this.start) > LONGEST[level] {
+        if limit.saturating_sub(this.start) > this.longest {
             self.scan(level + 1, limit, output);
         }
     }
@@ -128,7 +165,7 @@ impl Proto {
     fn close(&mut self, level: usize, cut: u64, output: &mut Output<'_>) {
         match self.levels.get(level) {
             None => self.close_runs(cut, output),
-            Some(this) if cut - this.start <= LONGEST[level] => {
+            Some(this) if cut - this.start <= this.longest => {
                 let item = output.hasher.leaf(this.start, output.buffer.get(this.start, cut - this.start));
                 self.give(&item, output);
             }
@@ -144,7 +181,7 @@ impl Proto {
 
     /// Cuts the stretch of the last level into runs, up to `limit`.
     fn scan_runs(&mut self, limit: u64, output: &mut Output<'_>) {
-        let start = self.levels[RADII.len() - 1].start;
+        let start = self.levels.last().expect("there are levels").start;
         let mut run = self.run.unwrap_or(Run { start, scanned: start + 1 });
         while run.scanned < limit {
             let bytes = output.buffer.get(run.scanned - 1, limit - run.scanned + 1);
@@ -192,14 +229,13 @@ impl Proto {
             Some(_) => frontier,
             None => self.deepest_start(frontier),
         };
-        start.min(frontier).saturating_sub(REACH_LEFT + 2 * LEAF_LEN_MAX as u64)
+        start.min(frontier).saturating_sub(17 * self.radius)
     }
 
     /// Start of the stretch that no level has cut yet.
     fn deepest_start(&self, frontier: u64) -> u64 {
-        let is_short = |&level: &usize| frontier.saturating_sub(self.levels[level].start) <= LONGEST[level];
-        let level = (0..RADII.len()).find(is_short).unwrap_or(RADII.len() - 1);
-        self.levels[level].start
+        let is_short = |level: &&Level| frontier.saturating_sub(level.start) <= level.longest;
+        self.levels.iter().find(is_short).or(self.levels.last()).expect("there are levels").start
     }
 
     /// Behaves as if the byte of the open run had come `count` more times.
@@ -215,7 +251,7 @@ impl Proto {
 
 impl Level {
     /// Collects this level's cuts before `limit`, as distances from the returned place.
-    fn find(&mut self, limit: u64, buffer: &Buffer, found: &mut Vec<usize>) -> u64 {
+    fn find(&mut self, limit: u64, buffer: &Buffer<'_>, found: &mut Vec<usize>) -> u64 {
         let from = self.scanned.max(self.minima.reach_left() as u64);
         let to = limit.min((buffer.end() + 1).saturating_sub(self.minima.reach_right() as u64));
         if from >= to {
@@ -225,17 +261,6 @@ impl Level {
         self.minima.find(buffer.tail(base), (from - base) as usize, (to - base) as usize, found);
         base
     }
-}
-
-/// Length of the run of one byte at the start of `bytes`, which are not empty.
-fn constant_len(bytes: &[u8]) -> usize {
-    const STEP: usize = 64;
-    let mut len = 1;
-    while len + STEP <= bytes.len() && is_constant(&bytes[len - 1..len + STEP]) {
-        len += STEP;
-    }
-    let first = bytes[0];
-    len + bytes[len..].iter().take_while(|&&byte| byte == first).count()
 }
 
 /// How many bytes, from `period` on, are each the same as the one a period before.

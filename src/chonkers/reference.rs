@@ -3,24 +3,30 @@
 use super::item::{Content, Difference, Hasher, Item};
 use super::minima::Minima;
 
-/// A chunk of some layer with its bytes: a unit and how often it stands in a row.
+/// A chunk of some layer with its bytes: a unit, which is a sequence of symbols, and how often it stands in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
-    pub(super) unit: Vec<u8>,
+    pub(super) symbols: Vec<Vec<u8>>,
     pub(super) repeat: usize,
 }
 
 impl Piece {
     fn once(bytes: &[u8]) -> Self {
-        Self { unit: bytes.to_vec(), repeat: 1 }
+        Self { symbols: vec![bytes.to_vec()], repeat: 1 }
     }
 
-    pub(super) fn content(&self) -> Vec<u8> {
-        self.unit.repeat(self.repeat)
+    /// The symbols of all units.
+    fn content(&self) -> Vec<Vec<u8>> {
+        std::iter::repeat_n(&self.symbols, self.repeat).flatten().cloned().collect()
+    }
+
+    /// Bytes of one unit.
+    pub(super) fn unit(&self) -> usize {
+        self.symbols.iter().map(Vec::len).sum()
     }
 
     pub(super) fn weight(&self) -> usize {
-        self.unit.len() * self.repeat
+        self.unit() * self.repeat
     }
 }
 
@@ -45,21 +51,24 @@ fn fits(a: &Piece, b: &Piece, unit: usize) -> bool {
     a.weight() + b.weight() <= unit
 }
 
-/// The bits by which contents are told apart: the value, the weight, the symbols, the bytes.
-fn encoding(content: &[u8], hasher: &Hasher) -> Vec<u8> {
-    let prime = u128::from(hasher.prime());
-    let hash = content.iter().rev().fold(0, |sum, &byte| (sum * 256 + u128::from(byte)) % prime);
-    let weight = content.len() as u64;
-    let mut bytes = hasher.value(hash as u64, weight).to_le_bytes().to_vec();
+/// The bits by which contents are told apart: the value, the weight twice, the bytes.
+fn encoding(piece: &Piece, hasher: &Hasher) -> Vec<u8> {
+    let content = piece.content();
+    let hash = content.iter().rev().fold(0_u64, |behind, symbol| {
+        let digest = hasher.leaf(0, symbol).digest;
+        digest.hash.wrapping_add(digest.factor.wrapping_mul(behind))
+    });
+    let weight = piece.weight() as u64;
+    let mut bytes = hasher.value(hash, weight).to_le_bytes().to_vec();
     bytes.extend(weight.to_le_bytes());
     bytes.extend(weight.to_le_bytes());
-    bytes.extend(content);
+    bytes.extend(content.concat());
     bytes
 }
 
 /// Order 0 of the diffbit of two neighbours; `None` if they are equal.
 fn diffbit(a: &Piece, b: &Piece, hasher: &Hasher) -> Option<u64> {
-    let (a, b) = (encoding(&a.content(), hasher), encoding(&b.content(), hasher));
+    let (a, b) = (encoding(a, hasher), encoding(b, hasher));
     let bit = |bytes: &[u8], i: usize| u64::from(bytes[i / 8] >> (i % 8) & 1);
     (0..8 * a.len().min(b.len())).find(|&i| bit(&a, i) != bit(&b, i)).map(|i| 2 * i as u64 + bit(&a, i))
 }
@@ -132,7 +141,7 @@ fn merge(mut pieces: Vec<Piece>, mut marks: Vec<Option<u64>>, priorities: u64, u
             let is_free = i + 1 < pieces.len() && marked[i] && !marked[i + 1];
             if is_free && fits(&pieces[i], &pieces[i + 1], unit) {
                 let right = pieces.remove(i + 1);
-                pieces[i] = Piece::once(&[pieces[i].content(), right.content()].concat());
+                pieces[i] = Piece { symbols: [pieces[i].content(), right.content()].concat(), repeat: 1 };
                 marks[i] = marks.remove(i + 1).filter(|&mark| mark > priority);
             }
         }
@@ -150,7 +159,7 @@ pub(super) fn proto_chunks(data: &[u8], levels: &mut [(Minima, usize)]) -> Vec<P
 fn split(data: &[u8], start: usize, end: usize, levels: &mut [(Minima, usize)], pieces: &mut Vec<Piece>) {
     let Some(((minima, longest), finer)) = levels.split_first_mut() else {
         let runs = data[start..end].chunk_by(|a, b| a == b);
-        return pieces.extend(runs.map(|run| Piece { unit: vec![run[0]], repeat: run.len() }));
+        return pieces.extend(runs.map(|run| Piece { symbols: vec![vec![run[0]]], repeat: run.len() }));
     };
     let mut cuts = minima.all(data);
     cuts.retain(|&cut| start < cut && cut < end);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::Keys;
 use super::buffer::Buffer;
-use super::fine::{FineLayers, UNIT_FINE};
-use super::item::Item;
+use super::fine::FineLayers;
+use super::item::{Hasher, Item};
 use super::layer::{Layers, Stage};
-use super::proto::{Output, Proto};
+use super::proto::{self, Output, Proto};
 use crate::chunk::{Chunk, ChunkData};
+use crate::isa::Isa;
 
 /// Bytes taken into the buffer at a time.
 const STEP: usize = 128 << 10;
@@ -17,7 +18,7 @@ const STEP: usize = 128 << 10;
 const SLACK: usize = if cfg!(test) { 8 << 10 } else { 1 << 20 };
 /// Zeros that stand for a longer run at both of its ends: enough that every level of proto-chunks has
 /// recognised the run, and that nothing but the run is in sight.
-const ZEROS: usize = 4096;
+const ZEROS: usize = 16 << 10;
 
 /// Receives chunks in the order of the content.
 pub type Sink<'a> = dyn FnMut(ChunkData<'_>) + 'a;
@@ -28,38 +29,85 @@ pub type Sink<'a> = dyn FnMut(ChunkData<'_>) + 'a;
 pub struct ChonkersStream {
     keys: Arc<Keys>,
     unit: u64,
-    buffer: Buffer,
-    proto: Proto,
-    fine: FineLayers,
-    layers: Layers,
+    buffer: Buffer<'static>,
+    stages: Stages,
     /// Buffered bytes at which to drop what is no longer needed.
     threshold: usize,
 }
 
-impl ChonkersStream {
-    pub(super) fn new(keys: Arc<Keys>, unit: u32) -> Self {
-        let unit = u64::from(unit);
+/// What bytes go through to become chunks.
+struct Stages {
+    proto: Proto,
+    fine: FineLayers,
+    layers: Layers,
+}
+
+impl Stages {
+    fn new(keys: &Keys, unit: u64, isa: Isa) -> Self {
+        let radius = proto::radius(unit);
+        // Two proto-chunks of the first level are heavier.
+        let fine = 2 * radius as u64;
         Self {
-            proto: Proto::new(&keys.proto),
-            fine: FineLayers::new(),
-            layers: Layers::new(2 * UNIT_FINE, unit),
-            keys,
-            unit,
-            buffer: Buffer::default(),
-            threshold: SLACK,
+            proto: Proto::new(radius, &keys.proto, isa),
+            fine: FineLayers::new(fine),
+            layers: Layers::new(2 * fine, unit),
         }
+    }
+
+    /// Gives on what the bytes in the buffer decide.
+    fn advance(&mut self, hasher: &Hasher, buffer: &Buffer<'_>, unit: u64, sink: &mut Sink<'_>) {
+        let Self { proto, fine, layers } = self;
+        let mut emit = |item: &Item| give(item, unit, buffer, sink);
+        let mut coarse = |item: &Item| layers.push(item, hasher, buffer, &mut emit);
+        let mut sink = |item: &Item| fine.push(item, hasher, buffer, &mut coarse);
+        proto.advance(&mut Output { buffer, hasher, sink: &mut sink });
+    }
+
+    /// Gives on everything: the stream ends with the buffer.
+    fn finish(&mut self, hasher: &Hasher, buffer: &Buffer<'_>, unit: u64, sink: &mut Sink<'_>) {
+        let Self { proto, fine, layers } = self;
+        let mut emit = |item: &Item| give(item, unit, buffer, sink);
+        let mut coarse = |item: &Item| layers.push(item, hasher, buffer, &mut emit);
+        let mut feed = |item: &Item| fine.push(item, hasher, buffer, &mut coarse);
+        proto.finish(&mut Output { buffer, hasher, sink: &mut feed });
+        fine.finish(hasher, buffer, &mut coarse);
+        layers.finish(hasher, buffer, &mut emit);
+    }
+}
+
+/// Cuts a content that is there as a whole.
+pub(super) fn cut(keys: &Keys, unit: u32, isa: Isa, data: &[u8], sink: &mut Sink<'_>) {
+    let unit = u64::from(unit);
+    let buffer = Buffer::whole(data);
+    if data.len() as u64 <= unit {
+        return give_whole(&buffer, sink);
+    }
+    let mut stages = Stages::new(keys, unit, isa);
+    stages.advance(&keys.hasher, &buffer, unit, sink);
+    stages.finish(&keys.hasher, &buffer, unit, sink);
+}
+
+/// A content of at most the absolute unit is one chunk.
+fn give_whole(buffer: &Buffer<'_>, sink: &mut Sink<'_>) {
+    let len = buffer.end();
+    if len > 0 {
+        let chunk = Chunk { offset: 0, len: len as u32, repeat: 1 };
+        sink(ChunkData { chunk, bytes: buffer.get(0, len) });
+    }
+}
+
+impl ChonkersStream {
+    pub(super) fn new(keys: Arc<Keys>, unit: u32, isa: Isa) -> Self {
+        let unit = u64::from(unit);
+        let stages = Stages::new(&keys, unit, isa);
+        Self { stages, keys, unit, buffer: Buffer::default(), threshold: SLACK }
     }
 
     /// Takes the next bytes; gives `sink` the chunks that they complete.
     pub fn push(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
         for piece in bytes.chunks(STEP) {
             self.buffer.append(piece);
-            let Self { keys, unit, buffer, proto, fine, layers, .. } = self;
-            let hasher = &keys.hasher;
-            let mut emit = |item: &Item| give(item, *unit, buffer, sink);
-            let mut coarse = |item: &Item| layers.push(item, hasher, &*buffer, &mut emit);
-            let mut sink = |item: &Item| fine.push(item, hasher, &*buffer, &mut coarse);
-            proto.advance(&mut Output { buffer, hasher, sink: &mut sink });
+            self.stages.advance(&self.keys.hasher, &self.buffer, self.unit, sink);
             if self.buffer.len() >= self.threshold {
                 self.drop_unneeded();
             }
@@ -78,30 +126,22 @@ impl ChonkersStream {
             left -= step;
         }
         if len > written {
-            let middle = self.proto.needed_from();
+            let middle = self.stages.proto.needed_from();
             debug_assert!(
-                self.proto.open_run().is_some_and(|run| run.start < middle),
+                self.stages.proto.open_run().is_some_and(|run| run.start < middle),
                 "a run of zeros is open"
             );
-            self.proto.extend_run(len - written);
+            self.stages.proto.extend_run(len - written);
             self.buffer.insert_gap(middle, len - written);
         }
     }
 
     /// Gives `sink` the chunks that are left: the content is complete.
     pub fn finish(mut self, sink: &mut Sink<'_>) {
-        let end = self.buffer.end();
-        if end <= self.unit {
-            return self.give_whole(end, sink);
+        if self.buffer.end() <= self.unit {
+            return give_whole(&self.buffer, sink);
         }
-        let Self { keys, unit, buffer, proto, fine, layers, .. } = &mut self;
-        let hasher = &keys.hasher;
-        let mut emit = |item: &Item| give(item, *unit, buffer, sink);
-        let mut coarse = |item: &Item| layers.push(item, hasher, &*buffer, &mut emit);
-        let mut feed = |item: &Item| fine.push(item, hasher, &*buffer, &mut coarse);
-        proto.finish(&mut Output { buffer, hasher, sink: &mut feed });
-        fine.finish(hasher, &*buffer, &mut coarse);
-        layers.finish(hasher, &*buffer, &mut emit);
+        self.stages.finish(&self.keys.hasher, &self.buffer, self.unit, sink);
     }
 
     #[cfg(test)]
@@ -109,27 +149,19 @@ impl ChonkersStream {
         self.buffer.len()
     }
 
-    /// A content of at most the absolute unit is one chunk.
-    fn give_whole(&self, len: u64, sink: &mut Sink<'_>) {
-        if len > 0 {
-            let chunk = Chunk { offset: 0, len: len as u32, repeat: 1 };
-            sink(ChunkData { chunk, bytes: self.buffer.get(0, len) });
-        }
-    }
-
     /// Drops the bytes that neither a chunk to come nor a decision needs.
     fn drop_unneeded(&mut self) {
         let mut needed = Vec::new();
         let unit = self.unit;
         let mut visit = |item: &Item, copies: u64| needed.push(needed_of(item, copies, unit));
-        self.layers.pending(&mut visit);
-        self.fine.pending(&mut visit);
-        self.proto.pending(&mut visit);
-        if let Some(run) = self.proto.open_run() {
+        self.stages.layers.pending(&mut visit);
+        self.stages.fine.pending(&mut visit);
+        self.stages.proto.pending(&mut visit);
+        if let Some(run) = self.stages.proto.open_run() {
             let all = run.end - run.start <= unit;
             needed.push(run.start..if all { run.end } else { run.start + 1 });
         }
-        needed.push(self.proto.needed_from()..self.buffer.end());
+        needed.push(self.stages.proto.needed_from()..self.buffer.end());
         self.buffer.retain(needed);
         self.threshold = SLACK.max(2 * self.buffer.len());
     }
@@ -142,7 +174,7 @@ fn needed_of(item: &Item, copies: u64, unit: u64) -> Range<u64> {
 }
 
 /// Gives on an item of the last layer as a chunk: one copy as far as that fits a chunk, else a repeated unit.
-fn give(item: &Item, unit: u64, buffer: &Buffer, sink: &mut Sink<'_>) {
+fn give(item: &Item, unit: u64, buffer: &Buffer<'_>, sink: &mut Sink<'_>) {
     let (len, repeat) = if item.weight() <= unit { (item.weight(), 1) } else { (item.unit, item.repeat) };
     let chunk = Chunk { offset: item.pos, len: len as u32, repeat };
     sink(ChunkData { chunk, bytes: buffer.get(item.pos, len) });

@@ -11,7 +11,7 @@ fn groups_of_items_are_the_released_ones() {
     let ends: Vec<u8> = cut_items(&items, 8192).iter().flat_map(|end| (*end as u64).to_le_bytes()).collect();
     assert_eq!(
         blake3::hash(&ends).to_hex().as_str(),
-        "84fa630bcc8e62f582739334bf3ee6ec44e95facf1a7f1ebc1fbe340765ea28f"
+        "1a272a872c0ada3d84edafad4f22ce486f44173cb799982ef04750ecf3a7f306"
     );
 }
 

@@ -45,10 +45,11 @@ pub(in crate::chonkers) fn boundaries(chunker: &Chonkers, data: &[u8]) -> Vec<u6
 
 /// How far from an edit boundaries can move, in absolute units. In a layer of unit A a boundary depends on at
 /// most 32 chunks on each side, any two neighbours of which weigh A at most, and on their next neighbours: 18 A.
-/// The layers below add 9 A, 4.5 A and so on.
-const REACH: u64 = 36;
+/// The layers below add 9 A, 4.5 A and so on: 36 A. A proto-chunk's boundary depends on bytes within 11 radii, of which A
+/// has 16 or more.
+const REACH: u64 = 37;
 /// How many boundaries an edit can move: those within reach, of which every three span at least 3A/4.
-const MOVED: usize = 2 * 36 * 8 / 3 + 2;
+const MOVED: usize = 2 * REACH as usize * 4 / 3 * 2 + 2;
 
 #[test]
 fn an_edit_of_one_byte_moves_only_boundaries_within_reach() {

@@ -101,7 +101,7 @@ fn cuts_are_the_released_ones() {
     }
     assert_eq!(
         digest.finalize().to_hex().as_str(),
-        "b19309ae27367a425f8fbb79376652c3be94cc73d8bd35598300fc000c7bfdd5"
+        "d8cf8799c3acf2f078bb0b6f5f2d172064dd4d5cb26cb5c1c2b2473abf6b3720"
     );
 }
 

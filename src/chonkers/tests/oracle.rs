@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::fine::UNIT_FIRST;
 use super::super::layer::{Layers, Stage};
 use super::super::minima::Minima;
-use super::super::proto::{LONGEST, RADII};
+use super::super::proto::{longest, radius, rules};
 use super::super::reference::{self, Whole};
 use super::super::*;
 use super::chunker;
@@ -47,7 +47,7 @@ fn places(pieces: &[reference::Piece]) -> Vec<(u64, u64, u64)> {
     let place = |piece: &reference::Piece| {
         let start = pos;
         pos += piece.weight() as u64;
-        (start, piece.unit.len() as u64, piece.repeat as u64)
+        (start, piece.unit() as u64, piece.repeat as u64)
     };
     pieces.iter().map(place).collect()
 }
@@ -59,8 +59,8 @@ fn expected(data: &[u8]) -> Vec<(u64, u64, u64)> {
         return vec![(0, data.len() as u64, 1)];
     }
     let keys = Keys::new(&[7; 32]);
-    let level = |i| (Minima::new(RADII[i], keys.proto[i]), LONGEST[i] as usize);
-    let mut levels: Vec<(Minima, usize)> = (0..RADII.len()).map(level).collect();
+    let level = |(rule, &key)| (Minima::new(rule, key, Isa::Scalar), longest(rule) as usize);
+    let mut levels: Vec<(Minima, usize)> = rules(radius(unit as u64)).zip(&keys.proto).map(level).collect();
     let proto = reference::proto_chunks(data, &mut levels);
     let expand = |(pos, len, repeat): (u64, u64, u64)| {
         if len * repeat <= unit as u64 { (pos, len * repeat, 1) } else { (pos, len, repeat) }

@@ -1,4 +1,4 @@
-//! Working directories go back and forth between commits.
+//! Working directories go back and forth between commits, and files that were written by a checkout are not read again.
 
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -94,6 +94,18 @@ impl Place {
         });
         read.collect()
     }
+
+    /// Two commits; the first has `same`, `text` and `gone`, the second has another `text` and `new`.
+    fn two_commits(&self) -> [CommitId; 2] {
+        for name in ["same", "text", "gone"] {
+            self.write(name, &format!("first {name}"));
+        }
+        let first = self.commit().0.unwrap();
+        self.write("text", "other text");
+        self.write("new", "new");
+        fs::remove_file(self.workdir.root().join("gone")).unwrap();
+        [first, self.commit().0.unwrap()]
+    }
 }
 
 fn of(commit: CommitId) -> CheckoutRequest {
@@ -107,6 +119,76 @@ fn of(commit: CommitId) -> CheckoutRequest {
         scan: ScanSettings::default(),
         threads: 0,
     }
+}
+
+#[track_caller]
+fn is_nothing((changes, read): (Vec<String>, Vec<PathBuf>)) {
+    assert!(changes.is_empty() && read.is_empty(), "changes: {changes:?}, read: {read:?}");
+}
+
+#[test]
+fn files_that_a_checkout_wrote_are_not_read_again_by_status_or_commit() {
+    let place = Place::new();
+    let [first, second] = place.two_commits();
+    is_nothing(place.status());
+    for commit in [first, second, first] {
+        place.checkout(commit, Selection::default());
+        is_nothing(place.status());
+        is_nothing(place.status());
+    }
+    assert_eq!(place.commit(), (None, Vec::new()));
+    place.write("text", "edited");
+    let (changes, read) = place.status();
+    assert_eq!((changes, read), (vec!["text".to_owned()], vec![PathBuf::from("text")]));
+    assert_eq!(place.commit().1, [PathBuf::from("text")]);
+}
+
+#[test]
+fn a_path_that_was_brought_back_is_not_read_again_and_one_of_another_commit_is_a_change() {
+    let place = Place::new();
+    let [first, _] = place.two_commits();
+    let only = |path: &str| Selection { paths: vec![path.as_bytes().to_vec()], ..Selection::default() };
+    place.write("text", "spoilt");
+    let request = CheckoutRequest { selection: only("text"), force: true, ..of(place.head()) };
+    ops::checkout(&place.repo, &place.workdir, &request, &RecordingObserver::new()).unwrap();
+    is_nothing(place.status());
+    place.checkout(first, only("text"));
+    // The directory got the time of that commit, too.
+    assert_eq!(place.status().0, ["", "text"]);
+}
+
+#[test]
+fn whatever_is_done_to_a_file_after_a_checkout_is_seen_even_if_it_keeps_length_and_time() {
+    let place = Place::new();
+    let [first, _] = place.two_commits();
+    place.checkout(first, Selection::default());
+    is_nothing(place.status());
+    let path = place.workdir.root().join("text");
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    let text = fs::read_to_string(&path).unwrap().replace("first", "firsT");
+    fs::write(&path, text).unwrap();
+    fs::File::open(&path).unwrap().set_modified(before).unwrap();
+    assert_eq!(place.status(), (vec!["text".to_owned()], vec![PathBuf::from("text")]));
+}
+
+#[test]
+fn without_what_was_kept_or_with_another_ones_files_are_read_and_nothing_else_changes() {
+    let place = Place::new();
+    let [first, second] = place.two_commits();
+    place.checkout(first, Selection::default());
+    let kept = fs::read_dir(place.dir.path().join("state")).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.into_iter().find(|path| path.to_string_lossy().contains("/files-")).unwrap();
+    let mut bytes = fs::read(&kept).unwrap();
+    assert!(!bytes.windows(4).any(|bytes| bytes == b"text"), "names are sealed");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    let (changes, read) = place.status();
+    assert!(changes.is_empty() && read.len() == 2, "{changes:?} {read:?}");
+    fs::remove_file(&kept).unwrap();
+    assert!(place.status().0.is_empty());
+    place.checkout(second, Selection::default());
+    is_nothing(place.status());
 }
 
 #[test]

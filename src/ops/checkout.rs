@@ -1,5 +1,7 @@
 //! `checkout`: make a working directory what a commit recorded, and lose nothing that is not committed.
 
+mod live_state;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
 
@@ -67,6 +69,10 @@ pub fn checkout(
     let outcome = plan.carry_out(repo, request, &target, observer)?;
     if let Some(head) = &request.new_head {
         workdir.set_head(head)?;
+    }
+    let now = if request.new_head.is_some() { Some(request.commit) } else { head };
+    if let Some(now) = now.filter(|_| outcome.problems == 0 && outcome.degraded.is_empty()) {
+        plan.remember(repo, &target, head, now);
     }
     Ok(outcome)
 }
@@ -297,6 +303,17 @@ impl Plan {
         outcome.degraded = restore::degraded(&target.degraded());
         outcome.problems = report.problems();
         Ok(outcome)
+    }
+
+    /// Keeps what is known of the files now, so that they are not read again; without it they are.
+    fn remember(&self, repo: &Repository, target: &Target, before: Option<CommitId>, now: CommitId) {
+        let written = |path: &[u8]| match self.actions.get(path) {
+            Some(Action::Write(entry)) => Some(&**entry),
+            _ => None,
+        };
+        if before != Some(now) || self.actions.keys().any(|path| written(path).is_some()) {
+            let _ = live_state::keep(repo, target, before, now, &written);
+        }
     }
 
     /// A directory above a changed path is wanted, too: its times are those of the commit afterwards.

@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod error;
 mod keys;
+mod live_state;
 mod log;
 mod recover;
 mod refs;

@@ -202,6 +202,9 @@ _warp() {
             warp__subcmd__help__subcmd__key,passwd)
                 cmd="warp__subcmd__help__subcmd__key__subcmd__passwd"
                 ;;
+            warp__subcmd__help__subcmd__key,recover)
+                cmd="warp__subcmd__help__subcmd__key__subcmd__recover"
+                ;;
             warp__subcmd__help__subcmd__key,remove)
                 cmd="warp__subcmd__help__subcmd__key__subcmd__remove"
                 ;;
@@ -220,11 +223,17 @@ _warp() {
             warp__subcmd__key,help)
                 cmd="warp__subcmd__key__subcmd__help"
                 ;;
+            warp__subcmd__key,import)
+                cmd="warp__subcmd__key__subcmd__recover"
+                ;;
             warp__subcmd__key,list)
                 cmd="warp__subcmd__key__subcmd__list"
                 ;;
             warp__subcmd__key,passwd)
                 cmd="warp__subcmd__key__subcmd__passwd"
+                ;;
+            warp__subcmd__key,recover)
+                cmd="warp__subcmd__key__subcmd__recover"
                 ;;
             warp__subcmd__key,remove)
                 cmd="warp__subcmd__key__subcmd__remove"
@@ -243,6 +252,9 @@ _warp() {
                 ;;
             warp__subcmd__key__subcmd__help,passwd)
                 cmd="warp__subcmd__key__subcmd__help__subcmd__passwd"
+                ;;
+            warp__subcmd__key__subcmd__help,recover)
+                cmd="warp__subcmd__key__subcmd__help__subcmd__recover"
                 ;;
             warp__subcmd__key__subcmd__help,remove)
                 cmd="warp__subcmd__key__subcmd__help__subcmd__remove"
@@ -1464,7 +1476,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help__subcmd__key)
-            opts="add list remove passwd export"
+            opts="add list remove passwd export recover"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1520,6 +1532,20 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help__subcmd__key__subcmd__passwd)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__help__subcmd__key__subcmd__recover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1774,7 +1800,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__key)
-            opts="-r -q -v -h --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help add list remove passwd export help"
+            opts="-r -q -v -h --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help add list remove passwd export recover import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1928,7 +1954,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__key__subcmd__help)
-            opts="add list remove passwd export help"
+            opts="add list remove passwd export recover help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2011,6 +2037,20 @@ _warp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        warp__subcmd__key__subcmd__help__subcmd__recover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         warp__subcmd__key__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2078,6 +2118,72 @@ _warp() {
                 return 0
             fi
             case "${prev}" in
+                --new-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --new-password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --new-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__key__subcmd__recover)
+            opts="-r -q -v -h --sheet --label --new-password-file --new-password-command --new-key-file --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sheet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --new-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -479,27 +479,29 @@ complete -c warp -n "__fish_warp_using_subcommand undo" -l no-progress -d 'Show 
 complete -c warp -n "__fish_warp_using_subcommand undo" -l json -d 'Print JSON, one object a line'
 complete -c warp -n "__fish_warp_using_subcommand undo" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l password-file -d 'Read the password from a file' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l password-command -d 'Run a command that prints the password' -r
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l key-file -d 'Open the repository with a key file' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l profile -d 'Use the settings of this profile of the configuration' -r
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always, also into files and pipes'
 never\t'Never'"
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l threads -d 'Work with this many threads; 0: one for each core' -r
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l json -d 'Print JSON, one object a line'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "add" -d 'Add a password or a key file'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "list" -d 'List passwords and key files; * marks the one in use'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "remove" -d 'Remove a password or key file; the last one stays'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "passwd" -d 'Change the password or key file in use'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "export" -d 'Print a recovery sheet, which opens the repository without any password'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "add" -d 'Add a password or a key file'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "list" -d 'List passwords and key files; * marks the one in use'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "remove" -d 'Remove a password or key file; the last one stays'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "passwd" -d 'Change the password or key file in use'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "export" -d 'Print a recovery sheet, which opens the repository without any password'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "recover" -d 'Open the repository with a recovery sheet, and set a new password'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "import" -d 'Open the repository with a recovery sheet, and set a new password'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'A name for people' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-command -d 'Run a command that prints the new password' -r
@@ -582,11 +584,52 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l json -d 'Print JSON, one object a line'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l sheet -d 'The sheet, as text; - reads it from standard input' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l label -d 'A name for people' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-password-file -d 'Read the new password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-password-command -d 'Run a command that prints the new password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l sheet -d 'The sheet, as text; - reads it from standard input' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l label -d 'A name for people' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-password-file -d 'Read the new password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-password-command -d 'Run a command that prints the new password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a password or a key file'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "list" -d 'List passwords and key files; * marks the one in use'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove a password or key file; the last one stays'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "passwd" -d 'Change the password or key file in use'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "export" -d 'Print a recovery sheet, which opens the repository without any password'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Open the repository with a recovery sheet, and set a new password'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l password-file -d 'Read the password from a file' -r -F
@@ -771,6 +814,7 @@ complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcomma
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "remove" -d 'Remove a password or key file; the last one stays'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "passwd" -d 'Change the password or key file in use'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "export" -d 'Print a recovery sheet, which opens the repository without any password'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "recover" -d 'Open the repository with a recovery sheet, and set a new password'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "get" -d 'Print the value of a key; exit code 1 if it has none'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "set" -d 'Give a key a value; comments in the file stay'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "unset" -d 'Take a key\'s value away'

@@ -77,6 +77,19 @@ macro_rules! ids {
 
 ids! {
     /// Id of a content-addressed object: the keyed BLAKE3 hash of its plaintext under the id key of its [`ObjectKind`].
+    ///
+    /// ```
+    /// use warp::crypto::Keyring;
+    /// use warp::id::{ChunkId, ObjectKind};
+    ///
+    /// let keys = Keyring::generate()?;
+    /// let id: ChunkId = keys.object_id(ObjectKind::Chunk, b"some bytes");
+    /// assert_eq!(keys.object_id(ObjectKind::Chunk, b"some bytes"), id);
+    /// assert_ne!(keys.object_id(ObjectKind::Commit, b"some bytes"), id);
+    /// assert_eq!(id.to_hex().parse(), Ok(id));
+    /// assert_eq!(id.short(), id.to_hex()[..8]);
+    /// # Ok::<(), warp::crypto::CryptoError>(())
+    /// ```
     ChunkId: 32;
     /// Id of a commit: a [`ChunkId`] of kind [`ObjectKind::Commit`].
     CommitId: 32;

@@ -35,6 +35,8 @@ pub const SEGMENT_ROWS_MAX: usize = 1 << 26;
 pub const SEGMENT_PACKS_MAX: usize = 1 << 16;
 /// Most bytes of one log entry: an entry that must name more is split by its writer.
 pub const LOG_ENTRY_LEN_MAX: usize = 64 * MIB;
+/// Most bytes of the state of a working directory that a client keeps: about 10 for each of 100 million files.
+pub const LIVE_STATE_LEN_MAX: u64 = 1 << 30;
 /// Most bytes of the repository's configuration.
 pub const CONFIG_LEN_MAX: usize = MIB;
 /// Most key slots of a repository: each costs a key derivation to try.

@@ -34,6 +34,8 @@ pub enum Part {
     LogPrivate = 7,
     /// The keyring, under the master key.
     Keyring = 8,
+    /// State of a working directory, kept by a client outside the repository.
+    WorkDirState = 9,
 }
 
 /// The store and the keys that its contents are sealed with.
@@ -180,6 +182,7 @@ impl Vault {
             Part::Page | Part::Footer | Part::SegmentKey => Aad::SEGMENT,
             Part::LogPrivate => Aad::ENTRY,
             Part::Keyring => Aad::CONFIG,
+            Part::WorkDirState => Aad::CACHE,
         };
         Aad { format, family: self.family, kind: part as u8, epoch, uid: *uid, number }.to_bytes()
     }

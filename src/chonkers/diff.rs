@@ -60,6 +60,18 @@ const RUN_ENDS: u64 = 2;
 pub struct TreeDiff;
 
 /// What differs between an old and a new content.
+///
+/// ```
+/// use warp::chonkers::{Delta, DeltaRange, DeltaStats};
+///
+/// // 100 bytes gave way to 250, of which 50 stood elsewhere before.
+/// let delta = Delta {
+///     ranges: vec![DeltaRange { old: 400..500, new: 400..650 }],
+///     stats: DeltaStats { unchanged: 900, moved: 50, new: 200, removed: 100 },
+/// };
+/// let rewritten: u64 = delta.ranges.iter().map(|range| range.new.end - range.new.start).sum();
+/// assert_eq!(rewritten, delta.stats.moved + delta.stats.new);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delta {
     /// Where the contents differ, ascending and apart on both sides. What lies between two neighbouring ranges (or
@@ -79,6 +91,14 @@ pub struct DeltaRange {
 }
 
 /// Bytes by what became of them. `unchanged + moved + new` is the length of the new content.
+///
+/// ```
+/// use warp::chonkers::DeltaStats;
+///
+/// let stats = DeltaStats { unchanged: 700, moved: 200, new: 100, removed: 40 };
+/// assert_eq!(stats.dedup_ratio(), 0.9);
+/// assert_eq!(DeltaStats::default().dedup_ratio(), 1.0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeltaStats {
     /// Bytes outside the ranges: on both sides, in order.

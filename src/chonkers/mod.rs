@@ -49,6 +49,15 @@ use minima::WindowKey;
 use proto::LEVELS_MAX;
 
 /// How large the chunks are.
+///
+/// ```
+/// use warp::chonkers::ChonkersConfig;
+///
+/// assert_eq!(ChonkersConfig::default().unit(), 64 << 10);
+/// assert_eq!(ChonkersConfig::with_unit(8 << 10)?.unit(), 8 << 10);
+/// assert!(ChonkersConfig::with_unit(10_000).is_err(), "10000 is no power of two");
+/// # Ok::<(), warp::chonkers::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChonkersConfig {
     unit: u32,
@@ -115,6 +124,20 @@ impl Default for ChonkersConfig {
 /// A chunker with its keys. Cheap to clone, and can be shared between threads.
 ///
 /// The same bytes, configuration and key give the same chunks on every machine, at once or as a stream.
+///
+/// ```
+/// use warp::chonkers::{Chonkers, ChonkersConfig};
+///
+/// let chonkers = Chonkers::new(ChonkersConfig::fine(), &[7; 32]);
+/// let content: Vec<u8> = (0..100_000u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+/// let chunks = chonkers.cut(&content);
+/// assert!(chunks.windows(2).all(|pair| pair[0].end() == pair[1].offset));
+/// assert!(chunks.iter().all(|chunk| chunk.len <= 16 << 10));
+///
+/// // What is put in front changes no cut far behind it.
+/// let edited = chonkers.cut(&[b"new in front, ", content.as_slice()].concat());
+/// assert!(edited.iter().rev().zip(chunks.iter().rev()).take(10).all(|(a, b)| a.len == b.len));
+/// ```
 #[derive(Clone)]
 pub struct Chonkers {
     config: ChonkersConfig,

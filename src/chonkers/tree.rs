@@ -46,6 +46,16 @@ impl TreeChild {
 }
 
 /// An inner node: the content of its children, one after the other.
+///
+/// ```
+/// use warp::chonkers::{ChonkerNode, TreeChild};
+/// use warp::id::ChunkId;
+///
+/// let run = |byte, repeat| TreeChild { id: ChunkId::new([byte; 32]), len: 1000, repeat };
+/// let node = ChonkerNode { level: 1, children: vec![run(1, 1), run(2, 300)] };
+/// let content: Option<u64> = node.children.iter().map(TreeChild::total_len).sum();
+/// assert_eq!(content, Some(301_000));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChonkerNode {
     /// 1: the children are chunks; n: they are nodes of level n - 1.

@@ -3,6 +3,13 @@
 /// A stretch of content: `len` bytes at `offset`, standing there `repeat` times in a row.
 ///
 /// Chunks of one content follow each other without a gap: the next one starts at [`Chunk::end`].
+///
+/// ```
+/// use warp::chunk::Chunk;
+///
+/// let run = Chunk { offset: 4096, len: 1000, repeat: 3 };
+/// assert_eq!((run.total_len(), run.end()), (3000, 7096));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Chunk {
     /// Where the first copy starts, in bytes from the start of the content.

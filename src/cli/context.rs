@@ -8,8 +8,10 @@ use std::sync::Arc;
 use warp::format::config::KdfParams;
 use warp::id::CommitId;
 use warp::ops;
-use warp::repo::{Client, Credentials, ErrorKind, Head, Repository, ResolveContext, VersionInfo, WorkDir};
-use warp::store::{LocalStore, OsVfs, StorageBackend};
+use warp::repo::{
+    Client, Credentials, ErrorKind, Head, RepoError, Repository, ResolveContext, VersionInfo, WorkDir,
+};
+use warp::store::{LocalStore, OsVfs, StorageBackend, StoreError};
 
 use super::args::{GlobalArgs, LatestArgs};
 use super::config::{self, UserConfig};
@@ -136,8 +138,12 @@ impl Context {
     /// Finds and opens the repository, asking for its password if it has one.
     pub(crate) fn open(&self, ui: &mut Ui) -> Result<Opened, CliError> {
         let location = self.locate()?;
-        let store: Arc<dyn StorageBackend> =
-            Arc::new(LocalStore::open(&location.dir, Arc::new(OsVfs::new()))?);
+        let store = LocalStore::open(&location.dir, Arc::new(OsVfs::new()));
+        if matches!(store, Err(StoreError::NotAStore { .. })) && lacks_only_config(&location.dir) {
+            let location = location.dir.display().to_string();
+            return Err(RepoError::ConfigLost { location }.into());
+        }
+        let store: Arc<dyn StorageBackend> = Arc::new(store?);
         let probe = Repository::probe(store.as_ref())?;
         let repo = match probe.encrypted {
             true => self.unlock(&store, &location)?,
@@ -182,6 +188,11 @@ pub(crate) fn kdf() -> KdfParams {
         return KdfParams { memory_kib: 8, passes: 1, lanes: 1 };
     }
     KDF
+}
+
+/// Whether this is what remains of a repository whose configuration was removed, folder and all.
+pub(crate) fn lacks_only_config(dir: &Path) -> bool {
+    ["log", "packs", "index"].into_iter().all(|folder| dir.join(folder).is_dir())
 }
 
 /// `DIR` where it holds a `.warp`, a `.warp` itself, or a stand-alone repository.

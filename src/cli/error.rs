@@ -133,7 +133,7 @@ fn hint_for(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::NoRepository => NO_REPOSITORY_HINT,
         ErrorKind::NoPassword => NO_PASSWORD_HINT,
         ErrorKind::WrongPassword => {
-            "without a password or key file nobody can read the repository; is it the right repository?"
+            "is it the right repository? If all passwords are forgotten, a recovery sheet opens it: `warp key recover`"
         }
         ErrorKind::NewerFormat => "install a newer warp; this one leaves the repository alone",
         ErrorKind::Rollback => {
@@ -147,12 +147,17 @@ fn hint_for(kind: ErrorKind) -> Option<&'static str> {
 /// How a repository is found.
 pub(crate) const NO_REPOSITORY_HINT: &str =
     "make one here with `warp init`, or name one with -r DIR or WARP_REPOSITORY";
+/// What helps without a configuration.
+const CONFIG_LOST_HINT: &str =
+    "its recovery sheet, or a copy of its folder `config`, brings it back: see `warp key recover --help`";
 /// How a password is given.
 pub(crate) const NO_PASSWORD_HINT: &str = "give the password with WARP_PASSWORD, --password-file FILE, --password-command CMD, or run warp in a terminal";
 
 impl From<RepoError> for CliError {
     fn from(error: RepoError) -> Self {
-        Self::of_kind(error.kind(), Box::new(error))
+        let is_config_lost = matches!(error, RepoError::ConfigLost { .. });
+        let error = Self::of_kind(error.kind(), Box::new(error));
+        if is_config_lost { error.hint(CONFIG_LOST_HINT) } else { error }
     }
 }
 

@@ -25,6 +25,7 @@ struct Derived {
     log: Secret32,
     refs: Secret32,
     namespaces: Secret32,
+    cache: Secret32,
     root_seed: Secret32,
 }
 
@@ -38,6 +39,7 @@ impl Derived {
             log: root.derive("warp 1 log"),
             refs: root.derive("warp 1 ref id"),
             namespaces: root.derive("warp 1 namespace id"),
+            cache: root.derive("warp 1 client cache"),
             root_seed: root.derive("warp 1 root signature"),
         }
     }
@@ -145,6 +147,11 @@ impl Keyring {
     /// Opaque name of a group of refs.
     pub fn namespace_id(&self, name: &str) -> NamespaceId {
         NamespaceId::new(half_hash(&self.derived.namespaces, name))
+    }
+
+    /// Key of what a client keeps outside the repository to save work.
+    pub fn cache_key(&self) -> SealKey {
+        SealKey::from(self.derived.cache.clone())
     }
 
     /// The root key, which certifies device keys.

@@ -10,8 +10,8 @@
 //! without padding (`a` to `z`, `2` to `7`). The payload of all lines is the bytes and the first 5 bytes of a BLAKE3 hash of
 //! them, so that a lost last line is noticed. A line's checksum is the first five base32 digits of the BLAKE3 hash of its
 //! number (u32, little-endian) and its payload in capitals: a typing error is found in its line, lines that changed places
-//! too. Case, spaces and dashes don't matter, `0`, `1` and `8` are read as `o`, `i` and `b`, and lines that are empty or
-//! start with `#` are skipped.
+//! too. Case, spaces, dashes and where an editor or a mail program broke a line don't matter, `0`, `1` and `8` are read as
+//! `o`, `i` and `b`, and lines that are empty or start with `#` are skipped.
 
 use super::CryptoError;
 use data_encoding::BASE32_NOPAD;
@@ -21,8 +21,11 @@ use zeroize::Zeroizing;
 pub const SHEET_BYTES_MAX: usize = 16 * 1024;
 
 const TITLE: &str = "warp recovery sheet 1";
+const END_MISSING: &str = "lines are missing at its end, or it is put together from two sheets";
 const GROUP: usize = 5;
 const LINE_DIGITS: usize = 4 * GROUP;
+/// Payload and checksum of a full line.
+const LINE_SYMBOLS: usize = LINE_DIGITS + GROUP;
 const WHOLE_CHECK_LEN: usize = 5;
 /// Text of a full sheet is about twice its bytes; comments and spaces may add as much again.
 const SHEET_TEXT_MAX: usize = 8 * SHEET_BYTES_MAX;
@@ -68,48 +71,87 @@ pub fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
     if text.len() > SHEET_TEXT_MAX {
         return Err(CryptoError::Sheet { why: "it is too long" });
     }
+    // Some editors begin every file with this mark.
+    let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let title = lines.next().unwrap_or_default();
     if !title.split_whitespace().map(str::to_ascii_lowercase).eq(TITLE.split(' ').map(str::to_owned)) {
         return Err(CryptoError::Sheet { why: "its first line is not 'warp recovery sheet 1'" });
     }
-    let mut digits = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut short = None;
-    for (at, line) in lines.enumerate() {
-        if short.is_some() {
-            return Err(CryptoError::SheetLine { line: at, why: "it is too short" });
-        }
-        let added = read_line(line, at + 1, &mut digits)?;
-        short = (added < LINE_DIGITS).then_some(added);
+    let mut rows: Vec<Row> = Vec::new();
+    for line in lines {
+        add_line(&mut rows, line)?;
+    }
+    let mut digits = Zeroizing::new(Vec::with_capacity(rows.len() * LINE_DIGITS));
+    for row in &rows {
+        digits.extend_from_slice(row.payload(row.number == rows.len())?);
     }
     let payload = BASE32_NOPAD
         .decode(&digits)
         .map(Zeroizing::new)
-        .map_err(|_| CryptoError::Sheet { why: "its last line is incomplete" })?;
+        .map_err(|_| CryptoError::Sheet { why: END_MISSING })?;
     split_whole(&payload)
 }
 
-/// Appends the payload of one line in capitals and returns how many digits it has.
-fn read_line(line: &str, expected: usize, digits: &mut Vec<u8>) -> Result<usize, CryptoError> {
+/// A numbered line of the sheet, put together from the lines of the text.
+struct Row {
+    number: usize,
+    /// Payload and checksum in capitals.
+    symbols: Zeroizing<Vec<u8>>,
+}
+
+/// Takes a line of the text: the next row, or more of the last one if that is not full.
+fn add_line(rows: &mut Vec<Row>, line: &str) -> Result<(), CryptoError> {
     let (number, rest) = line.split_once([' ', '\t', ':', '.']).unwrap_or((line, ""));
-    let number: usize = number
-        .parse()
-        .map_err(|_| CryptoError::SheetLine { line: 0, why: "a line does not start with its number" })?;
-    let wrong = |why| CryptoError::SheetLine { line: number, why };
-    if number != expected {
-        return Err(wrong("it is not the next line: one is missing or out of place"));
+    let number: Option<usize> = number.parse().ok();
+    let expected = rows.len() + 1;
+    if number == Some(expected) {
+        let mut row = Row { number: expected, symbols: Zeroizing::new(Vec::with_capacity(LINE_SYMBOLS)) };
+        row.add(rest)?;
+        rows.push(row);
+        return Ok(());
     }
-    let start = digits.len();
-    for symbol in rest.chars().filter(|symbol| !symbol.is_whitespace() && *symbol != '-') {
-        digits.push(digit(symbol).ok_or(wrong("it has a character that no line has"))?);
+    match (rows.last_mut().filter(|row| row.symbols.len() < LINE_SYMBOLS), number) {
+        (Some(row), _) => row.add(line),
+        (None, Some(number)) => {
+            let why = "it is not the next line: one is missing or out of place";
+            Err(CryptoError::SheetLine { line: number, why })
+        }
+        (None, None) => {
+            Err(CryptoError::SheetLine { line: expected, why: "it does not begin with its number" })
+        }
     }
-    let added = (digits.len() - start).checked_sub(GROUP).filter(|added| (1..=LINE_DIGITS).contains(added));
-    let added = added.ok_or(wrong("it has too few or too many characters"))?;
-    if line_check(number, &digits[start..start + added]).as_bytes() != &digits[start + added..] {
-        return Err(wrong("its checksum does not match: look for a typing error"));
+}
+
+impl Row {
+    fn wrong(&self, why: &'static str) -> CryptoError {
+        CryptoError::SheetLine { line: self.number, why }
     }
-    digits.truncate(start + added);
-    Ok(added)
+
+    fn add(&mut self, text: &str) -> Result<(), CryptoError> {
+        for symbol in text.chars().filter(|symbol| !symbol.is_whitespace() && *symbol != '-') {
+            if self.symbols.len() == LINE_SYMBOLS {
+                return Err(self.wrong("it has too many characters"));
+            }
+            let wrong = "it has a character that is in no sheet: only a to z and 2 to 7 are";
+            let digit = digit(symbol).ok_or_else(|| self.wrong(wrong))?;
+            self.symbols.push(digit);
+        }
+        Ok(())
+    }
+
+    /// The payload, if the checksum behind it is right. Only the last row may be short.
+    fn payload(&self, is_last: bool) -> Result<&[u8], CryptoError> {
+        let least = if is_last { GROUP + 1 } else { LINE_SYMBOLS };
+        if self.symbols.len() < least {
+            return Err(self.wrong("it has too few characters"));
+        }
+        let (payload, check) = self.symbols.split_at(self.symbols.len() - GROUP);
+        if line_check(self.number, payload).as_bytes() != check {
+            return Err(self.wrong("its checksum does not match: look for a typing error"));
+        }
+        Ok(payload)
+    }
 }
 
 fn digit(symbol: char) -> Option<u8> {
@@ -123,7 +165,7 @@ fn digit(symbol: char) -> Option<u8> {
 }
 
 fn split_whole(payload: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-    let wrong = CryptoError::Sheet { why: "its end is missing, or it is put together from two sheets" };
+    let wrong = CryptoError::Sheet { why: END_MISSING };
     match payload.split_last_chunk::<WHOLE_CHECK_LEN>() {
         Some((bytes, check)) if *check == whole_check(bytes) => Ok(Zeroizing::new(bytes.to_vec())),
         _ => Err(wrong),

@@ -1,5 +1,7 @@
 //! `checkout`: make a working directory what a commit recorded, and lose nothing that is not committed.
 
+mod live_state;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
 
@@ -12,7 +14,7 @@ use crate::worktree::{MetaPolicy, RelPath, Target};
 use super::diff::{Change, ChangeKind, DiffOptions, Side, diff};
 use super::restore::{self, Job, Overwrite, PlannedAction, PlannedChange, Report, RestoreOutcome};
 use super::selection::{Selection, Wanted};
-use super::{OpsError, ScanSettings, Source, commit, tree};
+use super::{OpsError, ScanSettings, Source, commit, convert, tree};
 
 /// What to check out.
 #[derive(Debug, Clone)]
@@ -60,12 +62,17 @@ pub fn checkout(
     if !lost.is_empty() && !request.force {
         return Err(OpsError::WouldOverwrite { paths: lost });
     }
+    plan.give_up(lost);
     if request.dry_run {
         return Ok(RestoreOutcome { planned: plan.planned(), ..RestoreOutcome::default() });
     }
     let outcome = plan.carry_out(repo, request, &target, observer)?;
     if let Some(head) = &request.new_head {
         workdir.set_head(head)?;
+    }
+    let now = if request.new_head.is_some() { Some(request.commit) } else { head };
+    if let Some(now) = now.filter(|_| outcome.problems == 0 && outcome.degraded.is_empty()) {
+        plan.remember(repo, &target, head, now);
     }
     Ok(outcome)
 }
@@ -97,7 +104,15 @@ fn collect(
     let mut changes = Changes::new();
     let options = DiffOptions { selection: selection.clone(), threads, ..DiffOptions::default() };
     let mut keep = |change: Change| {
-        changes.insert(change.path.clone(), change);
+        // Where a directory and something else took each other's place, both come, in either order.
+        match changes.get_mut(&change.path) {
+            Some(other) => {
+                other.kind = ChangeKind::TypeChanged;
+                other.old = other.old.take().or(change.old);
+                other.new = other.new.take().or(change.new);
+            }
+            None => drop(changes.insert(change.path.clone(), change)),
+        }
         ControlFlow::Continue(())
     };
     diff(repo, old, new, &options, &mut keep, observer)?;
@@ -142,14 +157,43 @@ impl Plan {
             if change.old.is_none() {
                 plan.new.insert(path.clone());
             }
-            let action = match (change.kind, change.new) {
-                (ChangeKind::Metadata, Some(_)) => Action::Metadata,
-                (_, Some(entry)) => Action::Write(Box::new(entry)),
-                (_, None) => Action::Remove,
+            let action = match (change.kind, change.old, change.new) {
+                (ChangeKind::Metadata, Some(old), Some(new)) if old.hard_link == new.hard_link => {
+                    Action::Metadata
+                }
+                (_, _, Some(entry)) => Action::Write(Box::new(entry)),
+                (_, _, None) => Action::Remove,
             };
             plan.actions.insert(path, action);
         }
+        if !named {
+            plan.complete_groups(repo, observer)?;
+        }
         Ok(plan)
+    }
+
+    /// Of a file with several names of which one is written, all are: they are to be one file afterwards.
+    fn complete_groups(&mut self, repo: &Repository, observer: &dyn Observer) -> Result<(), OpsError> {
+        let group = |action: &Action| match action {
+            Action::Write(entry) if entry.hard_link != 0 => Some(entry.hard_link),
+            _ => None,
+        };
+        let groups: BTreeSet<u64> = self.actions.values().filter_map(group).collect();
+        let mut todo = vec![(Vec::new(), self.root.clone())];
+        while let Some((path, dir)) = todo.pop().filter(|_| !groups.is_empty()) {
+            if observer.cancelled() {
+                return Err(OpsError::Cancelled);
+            }
+            for entry in tree::read_dir(repo.chunks(), tree::dir_node(&dir))? {
+                let path = convert::join(&path, &entry.name);
+                if is_dir(&entry) {
+                    todo.push((path, entry));
+                } else if groups.contains(&entry.hard_link) {
+                    self.actions.insert(path, Action::Write(Box::new(entry)));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Local changes of paths that HEAD and the commit agree on are undone, too.
@@ -176,13 +220,21 @@ impl Plan {
     fn settle(&mut self, local: &Changes, target: &Target) -> Result<Vec<Vec<u8>>, OpsError> {
         let mut lost = BTreeSet::new();
         let mut right = Vec::new();
+        let removed: BTreeSet<Vec<u8>> = self
+            .actions
+            .iter()
+            .filter(|(_, action)| matches!(action, Action::Remove))
+            .map(|(path, _)| path.clone())
+            .collect();
         for (path, action) in &mut self.actions {
             match (local.get(path).map(|change| &change.new), &action) {
                 // It is gone already, or was never recorded.
                 (Some(None), Action::Remove) => right.push(path.clone()),
                 (Some(None) | None, Action::Remove | Action::Metadata) => {}
                 (Some(Some(live)), Action::Write(wanted)) if same_content(live, wanted) => {
-                    *action = Action::Metadata
+                    if wanted.hard_link == live.hard_link {
+                        *action = Action::Metadata;
+                    }
                 }
                 (Some(Some(_)), Action::Metadata) => {}
                 (Some(Some(live)), _) if is_dir(live) => {}
@@ -190,8 +242,8 @@ impl Plan {
                     lost.insert(path.clone());
                 }
                 (Some(None) | None, Action::Write(wanted)) => {
-                    if self.new.contains(path) && in_the_way(target, path, wanted)? {
-                        lost.insert(path.clone());
+                    if self.new.contains(path) {
+                        lost.extend(in_the_way(target, path, wanted, &removed)?);
                     }
                 }
             }
@@ -203,6 +255,13 @@ impl Plan {
             lost.extend(blocked_by(path, local));
         }
         Ok(lost.into_iter().collect())
+    }
+
+    /// Removes what would be lost and has nothing written in its very place.
+    fn give_up(&mut self, lost: Vec<Vec<u8>>) {
+        for path in lost {
+            self.actions.entry(path).or_insert(Action::Remove);
+        }
     }
 
     fn planned(&self) -> Vec<PlannedChange> {
@@ -246,6 +305,17 @@ impl Plan {
         Ok(outcome)
     }
 
+    /// Keeps what is known of the files now, so that they are not read again; without it they are.
+    fn remember(&self, repo: &Repository, target: &Target, before: Option<CommitId>, now: CommitId) {
+        let written = |path: &[u8]| match self.actions.get(path) {
+            Some(Action::Write(entry)) => Some(&**entry),
+            _ => None,
+        };
+        if before != Some(now) || self.actions.keys().any(|path| written(path).is_some()) {
+            let _ = live_state::keep(repo, target, before, now, &written);
+        }
+    }
+
     /// A directory above a changed path is wanted, too: its times are those of the commit afterwards.
     fn wanted(&self, path: &[u8], is_dir: bool) -> Wanted {
         match self.actions.get(path) {
@@ -264,6 +334,17 @@ impl Plan {
         self.actions.range::<[u8], _>(from).next().is_some_and(|(path, _)| path.starts_with(&prefix))
     }
 
+    /// Directories, and those in them, that stand where the commit has something else.
+    fn displaced(&self, target: &Target) -> Result<BTreeSet<Vec<u8>>, OpsError> {
+        let mut dirs = BTreeSet::new();
+        for (path, action) in &self.actions {
+            if matches!(action, Action::Write(wanted) if !is_dir(wanted)) {
+                dirs.extend(below(target, path)?.dirs);
+            }
+        }
+        Ok(dirs)
+    }
+
     /// Removes what the commit lacks, then directories that it lacks and that are empty.
     fn remove(
         &self,
@@ -273,7 +354,7 @@ impl Plan {
         report: &Report<'_>,
         outcome: &mut RestoreOutcome,
     ) -> Result<(), OpsError> {
-        let mut emptied = BTreeSet::new();
+        let mut emptied = self.displaced(target)?;
         for (path, _) in self.actions.iter().rev().filter(|(_, action)| matches!(action, Action::Remove)) {
             if report.observer.cancelled() {
                 return Err(OpsError::Cancelled);
@@ -330,10 +411,49 @@ fn same_content(live: &DirEntry, wanted: &DirEntry) -> bool {
     }
 }
 
-/// Whether something that HEAD does not have, and a scan leaves out, stands where the commit has an entry.
-fn in_the_way(target: &Target, path: &[u8], wanted: &DirEntry) -> Result<bool, OpsError> {
-    let there = target.stat(&rel_path(path)?)?;
-    Ok(there.is_some_and(|stat| !(stat.is_dir() && is_dir(wanted))))
+/// What HEAD does not have, and a scan leaves out, where the commit has an entry. Of a directory that gives way to
+/// something else: all that it holds, but for what is `removed`.
+fn in_the_way(
+    target: &Target,
+    path: &[u8],
+    wanted: &DirEntry,
+    removed: &BTreeSet<Vec<u8>>,
+) -> Result<Vec<Vec<u8>>, OpsError> {
+    match target.stat(&rel_path(path)?)? {
+        None => Ok(Vec::new()),
+        Some(stat) if !stat.is_dir() => Ok(vec![path.to_vec()]),
+        Some(_) if is_dir(wanted) => Ok(Vec::new()),
+        Some(_) => {
+            Ok(below(target, path)?.others.into_iter().filter(|path| !removed.contains(path)).collect())
+        }
+    }
+}
+
+/// Paths at and below a path.
+#[derive(Default)]
+struct Below {
+    dirs: Vec<Vec<u8>>,
+    others: Vec<Vec<u8>>,
+}
+
+/// What a directory holds, itself among it; nothing if it is no directory.
+fn below(target: &Target, path: &[u8]) -> Result<Below, OpsError> {
+    let mut found = Below::default();
+    let mut todo = vec![rel_path(path)?];
+    if !target.stat(&todo[0])?.is_some_and(|stat| stat.is_dir()) {
+        todo.clear();
+    }
+    while let Some(dir) = todo.pop() {
+        for (name, stat) in target.list_dir(&dir)? {
+            let path = dir.join(&name)?;
+            match stat.is_dir() {
+                true => todo.push(path),
+                false => found.others.push(path.as_bytes().to_vec()),
+            }
+        }
+        found.dirs.push(dir.as_bytes().to_vec());
+    }
+    Ok(found)
 }
 
 /// Uncommitted files that stand where a directory above `path` must be, or below `path`.

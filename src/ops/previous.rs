@@ -9,7 +9,8 @@ use crate::chonkers::ChonkerTree;
 use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::format::node::ContentRoot;
 use crate::format::state::{DirState, FileState, StateReader};
-use crate::id::{ChunkId, ObjectKind};
+use crate::id::{ChunkId, CommitId, ObjectKind};
+use crate::repo::Repository;
 use crate::worktree::Stat;
 
 use super::tree::{self, Nodes};
@@ -47,18 +48,27 @@ impl PreviousDir {
 /// Reads the parent commit's tree and state in the order of the scan.
 pub(super) struct Previous<'a> {
     chunks: &'a ChunkStore,
-    states: Option<StateReader<ContentReader<'a>>>,
+    states: Option<StateReader<Box<dyn Read + Send + 'a>>>,
     /// A state that was read and belongs to a directory that the scan has not reached.
     ahead: Option<DirState>,
 }
 
 impl<'a> Previous<'a> {
-    pub(super) fn new(chunks: &'a ChunkStore, state: &ContentRoot) -> Result<Self, OpsError> {
-        let states = match state {
-            ContentRoot::Empty => None,
-            root => Some(StateReader::new(ContentReader::new(chunks, root, ObjectKind::State)?)),
+    /// With the state that `commit` holds or, for a working directory, that a checkout of it left on this machine.
+    pub(super) fn new(
+        repo: &'a Repository,
+        commit: CommitId,
+        state: &ContentRoot,
+        is_workdir: bool,
+    ) -> Result<Self, OpsError> {
+        let chunks: &'a ChunkStore = repo.chunks();
+        let kept = if is_workdir { repo.live_state(commit) } else { None };
+        let states: Option<Box<dyn Read + Send + 'a>> = match (kept, state) {
+            (Some(kept), _) => Some(Box::new(io::Cursor::new(kept))),
+            (None, ContentRoot::Empty) => None,
+            (None, root) => Some(Box::new(ContentReader::new(chunks, root, ObjectKind::State)?)),
         };
-        Ok(Self { chunks, states, ahead: None })
+        Ok(Self { chunks, states: states.map(StateReader::new), ahead: None })
     }
 
     /// The directory at `path`, whose entry in the parent commit is `entry`. Directories must be asked for in the order

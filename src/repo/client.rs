@@ -94,6 +94,16 @@ impl Client {
         self.state_dir.join(format!("head-{instance}"))
     }
 
+    /// A file of the client, to be tried: `None` if it is not there or cannot be read.
+    pub(super) fn kept(&self, name: &str, max: u64) -> Option<Vec<u8>> {
+        self.read(&self.state_dir.join(name), max).ok().flatten()
+    }
+
+    /// Keeps a file for [`kept`](Self::kept).
+    pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), RepoError> {
+        self.write(&self.state_dir.join(name), bytes)
+    }
+
     fn read(&self, path: &Path, max: u64) -> Result<Option<Vec<u8>>, RepoError> {
         match self.vfs.read(path, max) {
             Ok(bytes) => Ok(Some(bytes)),

@@ -29,7 +29,10 @@ pub(super) fn load(store: &dyn StorageBackend) -> Result<Config, RepoError> {
     generations.sort_unstable();
     generations.dedup();
     if generations.is_empty() {
-        return Err(RepoError::NoRepository { location });
+        return Err(match has_log(store)? {
+            true => RepoError::ConfigLost { location },
+            false => RepoError::NoRepository { location },
+        });
     }
     let mut newer = None;
     for name in generations.into_iter().rev().flat_map(names) {
@@ -48,6 +51,22 @@ pub(super) fn load(store: &dyn StorageBackend) -> Result<Config, RepoError> {
 
 fn read(store: &dyn StorageBackend, name: &BlobName) -> Result<Result<Config, DecodeError>, StoreError> {
     store.get(name, CONFIG_LEN_MAX as u64).map(|bytes| Config::decode(&bytes))
+}
+
+/// Whether there is a log: then there was a configuration.
+pub(super) fn has_log(store: &dyn StorageBackend) -> Result<bool, RepoError> {
+    match store.list("log/") {
+        Ok(listed) => Ok(!listed.is_empty()),
+        Err(StoreError::NotFound { .. } | StoreError::NotAStore { .. }) => Ok(false),
+        Err(source) => Err(RepoError::Store { location: store.location(), source }),
+    }
+}
+
+/// The highest generation that has a file, whole or not; 0: none.
+pub(super) fn newest_generation(store: &dyn StorageBackend) -> Result<u64, RepoError> {
+    let listed = store.list("config/");
+    let listed = listed.map_err(|source| RepoError::Store { location: store.location(), source })?;
+    Ok(listed.iter().filter_map(|blob| generation_of(blob.name.as_str())).max().unwrap_or(0))
 }
 
 /// Stores a new generation; `false`: another process stored this one first.

@@ -101,6 +101,19 @@ pub enum RepoError {
         #[source]
         source: CryptoError,
     },
+    /// A recovery sheet has a typing error, or lacks something.
+    #[error("{source}")]
+    Sheet {
+        /// Which, and where.
+        #[source]
+        source: CryptoError,
+    },
+    /// A recovery sheet belongs to another repository.
+    #[error("the recovery sheet is that of another repository, not of {location}")]
+    OtherSheet {
+        /// Where it was tried.
+        location: String,
+    },
     /// Content-addressed storage failed.
     #[error("cannot {action}")]
     Cas {
@@ -119,7 +132,7 @@ pub enum RepoError {
         why: &'static str,
     },
     /// Both the configuration and its copy are gone or damaged.
-    #[error("the configuration of {location} is damaged in every copy")]
+    #[error("the configuration of {location} is missing or damaged, and so is its copy")]
     ConfigLost {
         /// Where.
         location: String,
@@ -233,7 +246,7 @@ impl RepoError {
         match self {
             Self::NoRepository { .. } => ErrorKind::NoRepository,
             Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
-            Self::WrongPassword { .. } => ErrorKind::WrongPassword,
+            Self::WrongPassword { .. } | Self::OtherSheet { .. } => ErrorKind::WrongPassword,
             Self::NoPassword { .. } => ErrorKind::NoPassword,
             Self::Format { source: DecodeError::Version { .. }, .. } => ErrorKind::NewerFormat,
             Self::Format { .. } | Self::Log { .. } | Self::ConfigLost { .. } | Self::Crypto { .. } => {
@@ -252,6 +265,7 @@ impl RepoError {
             | Self::Condemned
             | Self::NotEncrypted { .. }
             | Self::Slots { .. }
+            | Self::Sheet { .. }
             | Self::Busy => ErrorKind::Refused,
         }
     }

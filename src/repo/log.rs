@@ -10,7 +10,7 @@ use crate::format::log::{
 };
 use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId};
 use crate::limits::LOG_ENTRY_LEN_MAX;
-use crate::store::{BlobName, Put};
+use crate::store::{BlobName, Put, StorageBackend};
 
 use super::client::SeenHead;
 use super::state::{LogState, RefMove};
@@ -316,6 +316,19 @@ fn namespace(name: &str) -> &str {
         (Some(_), Some(second)) => &name[..second],
         (Some(first), None) => &name[..first],
         _ => name,
+    }
+}
+
+/// The public part of the first entry, unverified; `None`: there is no log.
+pub(super) fn first_entry(store: &dyn StorageBackend) -> Result<Option<EntryPublic>, RepoError> {
+    let name = entry_name(1);
+    match store.get(&name, LOG_ENTRY_LEN_MAX as u64) {
+        Ok(bytes) => {
+            let format = |source| RepoError::Format { file: name.as_str().to_owned(), source };
+            Ok(Some(LogEntry::decode(&bytes).map_err(format)?.0.public))
+        }
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(source) => Err(RepoError::Store { location: store.location(), source }),
     }
 }
 

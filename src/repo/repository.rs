@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use zeroize::Zeroizing;
 
 use crate::cas::{ChunkStore, Index, Vault};
-use crate::crypto::{self, Keyring, NonceSource, Secret32, recovery, sign};
+use crate::crypto::{self, Keyring, NonceSource, Secret32, sign};
 use crate::format::commit::{Commit, SignedCommit};
 use crate::format::config::{ChunkerParams, Config, KdfParams};
 use crate::format::pack::Cipher;
@@ -14,6 +14,7 @@ use crate::store::StorageBackend;
 
 use super::keys::{self, Credentials, SlotInfo};
 use super::log::{self, Draft, Log};
+use super::recover::RecoverySheet;
 use super::state::LogState;
 use super::timeline::{VersionInfo, VersionTimeline};
 use super::{Client, RepoError, config};
@@ -98,6 +99,10 @@ impl Repository {
         client: Client,
     ) -> Result<Self, RepoError> {
         let location = store.location();
+        if config::has_log(&*store)? {
+            // Without a configuration it is a repository still: its recovery sheet opens it.
+            return Err(RepoError::AlreadyExists { location });
+        }
         let failed = || RepoError::crypto(format!("cannot make keys for {location}"));
         let keyring = Keyring::generate().map_err(failed())?;
         let mut made = Config {
@@ -166,7 +171,7 @@ impl Repository {
         Ok(repo)
     }
 
-    fn assemble(
+    pub(super) fn assemble(
         store: Arc<dyn StorageBackend>,
         config: Config,
         keyring: Keyring,
@@ -191,7 +196,7 @@ impl Repository {
         })
     }
 
-    fn read_log(&mut self) -> Result<(), RepoError> {
+    pub(super) fn read_log(&mut self) -> Result<(), RepoError> {
         let instance = self.instance();
         let mut seen = self.client.seen(instance)?;
         if let Some(head) = seen {
@@ -314,7 +319,7 @@ impl Repository {
         &self.notices
     }
 
-    fn config(&self) -> Config {
+    pub(super) fn config(&self) -> Config {
         self.config.read().expect("no panic while locked").clone()
     }
 
@@ -395,23 +400,13 @@ impl Repository {
         })
     }
 
-    /// The recovery sheet: text that brings the configuration and keys back if every copy and password is lost.
-    /// Whoever has it can read everything.
+    /// The recovery sheet: text that brings the configuration and keys back if every copy and password is lost. Whoever
+    /// has it can read everything. [`RecoverySheet`] reads it.
     ///
     /// # Errors
     /// When the sheet cannot be made.
     pub fn key_export(&self) -> Result<Zeroizing<String>, RepoError> {
-        // A configuration without key slots is one without encryption; what the cipher was stands in front.
-        let mut config = self.config();
-        let cipher = std::mem::replace(&mut config.cipher, Cipher::None);
-        config.slots.clear();
-        config.keyring_nonce = [0; 24];
-        config.keyring = keys::encode_keyring(self.vault.keyring())?.to_vec();
-        let bytes = config
-            .encode()
-            .map_err(|source| RepoError::Format { file: "the recovery sheet".to_owned(), source })?;
-        let bytes = Zeroizing::new([&[cipher as u8], bytes.as_slice()].concat());
-        recovery::encode(&bytes).map_err(RepoError::crypto("cannot make the recovery sheet"))
+        RecoverySheet::write(self.config(), self.vault.keyring(), self.master.as_ref())
     }
 
     fn key_replace(

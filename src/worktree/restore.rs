@@ -15,6 +15,7 @@ use super::owner::OwnerIds;
 use super::{sys, xattr};
 
 const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
+const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
 const ACL_PREFIX: &[u8] = b"system.posix_acl_";
 
 /// Metadata that an entry is to get.
@@ -227,7 +228,8 @@ impl Metadata {
     }
 
     /// Gives `meta` to a new inode, whose mode must so far let nobody else in. The owner comes first, since a change of
-    /// owner clears setuid; ACLs come after the mode, which they refine; the time last.
+    /// owner clears setuid; ACLs come after the mode, which they refine, and those that the directory handed down go;
+    /// the time last.
     pub(super) fn apply(
         &self,
         inode: Inode<'_>,
@@ -308,6 +310,13 @@ impl Metadata {
         if mode & 0o6000 != 0 && !owned && !self.policy.setuid {
             mode &= 0o1777;
             self.count(path, |lost| &mut lost.setuid);
+        }
+        for name in [ACL_ACCESS, ACL_DEFAULT] {
+            let is_wanted = meta.xattrs.iter().any(|xattr| xattr.name == name);
+            if self.allows(name) && !is_wanted {
+                // Where there is none, or there are none at all, there is nothing to lose.
+                let _ = inode.remove_xattr(name);
+            }
         }
         self.settle(inode.chmod(mode), "set the mode of", path, |lost| &mut lost.mode)?;
         for acl in meta.xattrs.iter().filter(|xattr| is_acl(xattr)) {

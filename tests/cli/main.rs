@@ -5,5 +5,7 @@
 #[cfg(feature = "testing")]
 mod backup;
 mod environment;
+#[cfg(feature = "testing")]
+mod keys;
 mod settings;
 mod usage;

@@ -47,12 +47,14 @@ fn repository() -> (Repository, tempfile::TempDir) {
 /// Commits a file `notes.txt` with this text onto branch `main`.
 #[allow(dead_code, reason = "not every example needs it")]
 fn commit_notes(repo: &Repository, text: &'static str) -> CommitId {
+    let source = Source::Stream { name: b"notes.txt".to_vec(), reader: Box::new(text.as_bytes()) };
+    let time = Timestamp { secs: 1_700_000_000, nanos: 0 };
     let request = CommitRequest {
-    message: text.to_owned(),
-    branch: Some("main".to_owned()),
-    allow_empty: true,
-    ..CommitRequest::new(Source::Stream { name: b"notes.txt".to_vec(), reader: Box::new(text.as_bytes()) }, "here", Timestamp { secs: 1_700_000_000, nanos: 0 })
-};
+        message: text.to_owned(),
+        branch: Some("main".to_owned()),
+        allow_empty: true,
+        ..CommitRequest::new(source, "here", time)
+    };
     let done = warp::ops::commit(repo, request, &Silent).expect("memory does not fail");
     done.commit.expect("allow_empty")
 }

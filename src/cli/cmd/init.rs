@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use warp::chonkers::ChonkersConfig;
 use warp::compress::Level;
-use warp::repo::{CreateOptions, Credentials, Head, Repository, WorkDir, check_ref_name};
+use warp::repo::{CreateOptions, Credentials, ErrorKind, Head, Repository, WorkDir, check_ref_name};
 use warp::store::{LocalStore, OsVfs};
 
 use crate::cli::context::{self, Context, DOT_WARP};
@@ -105,10 +105,11 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
 /// A repository may go into a folder that is not there, that is empty, or where an `init` was interrupted.
 fn check_room(dir: &Path, vfs: &Arc<OsVfs>) -> Result<(), CliError> {
     match LocalStore::open(dir, vfs.clone()) {
-        Ok(store) if Repository::probe(&store).is_ok() => {
-            Err(CliError::failed(format!("there is a repository in {} already", escape::path(dir))))
-        }
-        Ok(_) => Ok(()),
+        Ok(store) => match Repository::probe(&store) {
+            Ok(_) => Err(CliError::failed(format!("there is a repository in {} already", escape::path(dir)))),
+            Err(error) if error.kind() == ErrorKind::NoRepository => Ok(()),
+            Err(error) => Err(error.into()),
+        },
         Err(_) if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) => {
             Err(CliError::failed(format!("{} is not empty", escape::path(dir)))
                 .hint("name a folder of its own"))

@@ -1,12 +1,15 @@
+mod recover;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
 use warp::format::config::SlotKind;
 use warp::repo::{Credentials, Repository, SlotInfo};
+use zeroize::Zeroizing;
 
 use crate::cli::context::{self, Context};
 use crate::cli::error::{CliError, Exit};
-use crate::cli::password::Source;
+use crate::cli::password::{self, Source};
 use crate::cli::ui::Ui;
 use crate::cli::{escape, time};
 
@@ -22,7 +25,8 @@ Examples:
   warp key add --label backup-server --new-key-file /root/warp.key
   warp key passwd                         change the password that you use
   warp key remove 2
-  warp key export > recovery-sheet.txt    print it, and lock it away",
+  warp key export > recovery-sheet.txt    print it, and lock it away
+  warp key recover --sheet typed.txt      every password is forgotten: set a new one",
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -57,8 +61,18 @@ enum Action {
     /// Print a recovery sheet, which opens the repository without any password
     ///
     /// Whoever has the sheet can read everything. It helps when every password is forgotten, and when the repository's
-    /// configuration is destroyed.
+    /// configuration is destroyed: `warp key recover` reads it.
     Export,
+    /// Open the repository with a recovery sheet, and set a new password
+    ///
+    /// For when every password is forgotten, or the repository's configuration is destroyed. The sheet is the text that
+    /// `warp key export` printed, kept as a file or typed in again. Upper or lower case, spaces and where lines end do not
+    /// matter, and an error in typing is found in its line.
+    ///
+    /// Asks for a new password and adds it; other passwords stay. A destroyed configuration is written anew as it was when
+    /// the sheet was printed, and the new password is then the only one.
+    #[command(visible_alias = "import")]
+    Recover(recover::RecoverArgs),
 }
 
 /// Where a new password comes from; without any it is asked for
@@ -77,13 +91,19 @@ struct NewArgs {
     new_key_file: Option<PathBuf>,
 }
 
+const NO_NEW_PASSWORD_HINT: &str = "give it with --new-password-file FILE or --new-password-command CMD, name a key file with --new-key-file FILE, or run warp in a terminal";
+
 impl NewArgs {
     fn read(&self) -> Result<Credentials, CliError> {
         let source = match (&self.new_key_file, &self.new_password_file, &self.new_password_command) {
             (Some(path), ..) => Source::KeyFile(path.clone()),
             (_, Some(path), _) => Source::File(path.clone()),
             (.., Some(command)) => Source::Command(command.clone()),
-            _ => Source::Prompt,
+            _ if password::has_terminal() => Source::Prompt,
+            _ => {
+                let missing = "a new password is needed, and there is no terminal to ask at";
+                return Err(CliError::new(Exit::WrongPassword, missing).hint(NO_NEW_PASSWORD_HINT));
+            }
         };
         source.read("New password: ", true)
     }
@@ -100,23 +120,25 @@ struct Slot {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
-    let repo = ctx.open(ui)?.repo;
     match &args.action {
-        Action::List => list(ui, &repo)?,
-        Action::Export => export(ui, &repo)?,
+        Action::List => list(ui, ctx)?,
+        Action::Export => export(ui, ctx)?,
         Action::Remove { id } => {
-            repo.key_remove(*id)?;
+            ctx.open(ui)?.repo.key_remove(*id)?;
             ui.status(format_args!("Removed key {id}"));
         }
         Action::Add { label, new } => {
+            let repo = ctx.open(ui)?.repo;
             let label = label.clone().unwrap_or_else(|| ctx.who());
             let id = repo.key_add(&new.read()?, &label, context::kdf())?;
             report(ui, "key_added", "Added", id)?;
         }
         Action::Passwd { new } => {
+            let repo = ctx.open(ui)?.repo;
             let id = repo.key_change(&new.read()?, context::kdf())?;
             report(ui, "key_changed", "Changed to", id)?;
         }
+        Action::Recover(args) => recover::run(ui, ctx, args)?,
     }
     Ok(Exit::Done)
 }
@@ -141,8 +163,8 @@ fn kind(slot: &SlotInfo) -> &'static str {
     }
 }
 
-fn list(ui: &mut Ui, repo: &Repository) -> Result<(), CliError> {
-    for slot in repo.key_slots() {
+fn list(ui: &mut Ui, ctx: &Context) -> Result<(), CliError> {
+    for slot in ctx.open(ui)?.repo.key_slots() {
         let created = warp::format::dirtree::Timestamp { secs: slot.created, nanos: 0 };
         let (current, id, kind) = (slot.current, slot.id, kind(&slot));
         if ui.is_json() {
@@ -156,21 +178,31 @@ fn list(ui: &mut Ui, repo: &Repository) -> Result<(), CliError> {
     Ok(())
 }
 
-fn export(ui: &mut Ui, repo: &Repository) -> Result<(), CliError> {
+fn export(ui: &mut Ui, ctx: &Context) -> Result<(), CliError> {
     #[derive(Serialize)]
     struct Sheet<'a> {
         message_type: &'static str,
         text: &'a str,
     }
-    let text = repo.key_export()?;
+    let repo = ctx.open(ui)?.repo;
+    let text = Zeroizing::new(format!("{}{}", sheet_heading(&repo), *repo.key_export()?));
     if ui.is_json() {
         ui.json(&Sheet { message_type: "recovery_sheet", text: &text })?;
     } else {
         ui.out().write_all(text.as_bytes())?;
     }
     ui.status(format_args!("Whoever has this sheet can read the repository: print it and lock it away."));
-    ui.status(format_args!(
-        "No command of this version reads a sheet back yet; its format is kept for those that will."
-    ));
+    ui.status(format_args!("`warp key recover` reads it when every password is forgotten."));
     Ok(())
+}
+
+/// Comments that tell whoever finds the sheet what it is. Nothing in them is secret.
+fn sheet_heading(repo: &Repository) -> String {
+    let location = repo.location();
+    let (location, now) = (escape::line(&location), time::short(time::now()));
+    format!(
+        "# Of the warp repository {location}, printed {now}.\n\
+         # Whoever has this sheet can read that repository. To use it, have its lines in a file, and run\n\
+         #   warp -r REPOSITORY key recover --sheet FILE\n"
+    )
 }

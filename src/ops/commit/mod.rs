@@ -40,7 +40,7 @@ use source::Planner;
 use worker::{Tools, Work};
 use writer::PackWriter;
 
-pub(super) use worker::BIG_FILE_LEN;
+pub(super) use worker::{BIG_FILE_LEN, known_state};
 
 /// Steps between the scan and the assembler.
 const STEPS_QUEUED: usize = 8192;
@@ -315,7 +315,9 @@ fn walk(
     threads: usize,
 ) -> Result<(), OpsError> {
     let options = scan_options(repo, &request.scan, threads);
-    let previous = base.map(|base| Previous::new(repo.chunks(), &base.commit.state)).transpose()?;
+    let is_workdir = matches!(request.source, Source::WorkDir(_));
+    let previous = |base: &VersionInfo| Previous::new(repo, base.id, &base.commit.state, is_workdir);
+    let previous = base.map(previous).transpose()?;
     let root = base.map(|base| &base.commit.root);
     match request.source {
         Source::WorkDir(path) => {

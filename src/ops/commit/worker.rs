@@ -203,7 +203,7 @@ impl Worker<'_, '_> {
 
 /// The state of a file that was read in peace. A file that changed only just now could change again without its times
 /// showing it: it is read again next time.
-pub(super) fn known_state(stat: &Stat) -> FileState {
+pub(in crate::ops) fn known_state(stat: &Stat) -> FileState {
     const TICK_NANOS: i128 = 50_000_000;
     let now =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);

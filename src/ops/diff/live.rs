@@ -43,7 +43,8 @@ impl Live<'_> {
         let base = self.repo.version(self.base)?.commit;
         let place = self.place()?;
         let scanner = Scanner::new(scan_options(self.repo, self.scan, self.threads))?;
-        let previous = Previous::new(self.repo.chunks(), &base.state)?;
+        let is_workdir = matches!(self.source, Source::WorkDir(_));
+        let previous = Previous::new(self.repo, self.base, &base.state, is_workdir)?;
         let shared = Shared::default();
         let reader = self.reader(reporter.observer, reporter.chunk_stats, &shared)?;
         let (steps, stepped) = bounded(STEPS_QUEUED);

@@ -284,6 +284,36 @@ fn acls_come_back_and_without_them_the_group_gains_nothing() {
 }
 
 #[test]
+fn nothing_inherits_a_default_acl_where_this_machine_can_have_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = |tag: u16, perm: u16, id: u32| {
+        [&tag.to_le_bytes()[..], &perm.to_le_bytes(), &id.to_le_bytes()].concat()
+    };
+    let none = u32::MAX;
+    // user::rwx, user:1234:rwx, group::r-x, mask::rwx, other::r-x
+    let rows = [(1, 7, none), (2, 7, 1234), (4, 5, none), (0x10, 7, none), (0x20, 5, none)];
+    let rows = rows.map(|(tag, perm, id)| entry(tag, perm, id)).concat();
+    let acl = [&2_u32.to_le_bytes()[..], &rows].concat();
+    let flags = rustix::fs::XattrFlags::empty();
+    if rustix::fs::setxattr(dir.path(), "system.posix_acl_default", &acl, flags).is_err() {
+        println!("SKIPPED: no ACLs on this file system");
+        return;
+    }
+    fs::write(dir.path().join("control"), "").unwrap();
+    let target = open(dir.path());
+    assert_eq!(target.xattrs(&rel("control")).unwrap().len(), 1, "files inherit it");
+    target.create_file(&rel("file"), FileOptions::default()).unwrap().finish(&meta(0o640)).unwrap();
+    assert!(target.make_special(&rel("fifo"), FileType::Fifo, false, &meta(0o640)).unwrap());
+    target.make_dir(&rel("dir"), false).unwrap();
+    target.set_metadata(&rel("dir"), &meta(0o640)).unwrap();
+    for path in ["file", "fifo", "dir"] {
+        assert_eq!(target.xattrs(&rel(path)).unwrap(), [], "{path}");
+        assert_eq!(fs::metadata(dir.path().join(path)).unwrap().mode() & 0o7777, 0o640, "{path}");
+    }
+    assert!(target.degraded().is_empty(), "{:?}", target.degraded());
+}
+
+#[test]
 fn owners_come_back_by_name_or_number_and_setuid_with_them() {
     if !is_root() {
         println!("SKIPPED: needs root");

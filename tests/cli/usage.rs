@@ -64,6 +64,23 @@ fn wrong_arguments_exit_with_2() {
 }
 
 #[test]
+fn an_instruction_set_is_chosen_by_name_or_refused() {
+    for (name, said) in [("sse9", "is no instruction set"), ("neon", "does not have neon"), ("avx2", "")] {
+        if name == "neon" && cfg!(target_arch = "aarch64") || name == "avx2" && !has_avx2() {
+            continue;
+        }
+        let output = TestEnvironment::new().with("WARP_ISA", name).run(&["log"]);
+        let expected = if said.is_empty() { 10 } else { 2 };
+        assert_eq!(output.status.code(), Some(expected), "{name}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{name}: {output:?}");
+    }
+}
+
+fn has_avx2() -> bool {
+    warp::isa::Isa::Avx2.is_available()
+}
+
+#[test]
 fn a_missing_password_without_a_terminal_fails_at_once() {
     let env = TestEnvironment::new();
     insta::assert_snapshot!(env.transcript(&["init"]), @r"

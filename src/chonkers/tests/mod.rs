@@ -88,6 +88,21 @@ fn chunks_in_order_give_back_the_content_at_every_split() {
 }
 
 #[test]
+fn every_instruction_set_cuts_at_the_same_places() {
+    for unit in [4096, 65_536] {
+        for (name, data) in samples(700_000) {
+            let expected = chunker(unit).on(Isa::Scalar).expect("always there").cut(&data);
+            for isa in Isa::ALL {
+                match chunker(unit).on(isa) {
+                    Ok(chunker) => assert_eq!(chunker.cut(&data), expected, "{name} with {isa}"),
+                    Err(error) => assert_eq!(error, IsaError::Missing { isa }),
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn cuts_are_the_released_ones() {
     let mut digest = blake3::Hasher::new();
     for (name, data) in samples(300_000) {

@@ -1,4 +1,6 @@
-//! Chunks: how a file's bytes are divided for storage, whichever chunker divided them.
+//! Chunks: how a file's bytes are divided for storage, whichever chunker divided them; and the chunker SeqCDC.
+
+pub mod seqcdc;
 
 /// A stretch of content: `len` bytes at `offset`, standing there `repeat` times in a row.
 ///
@@ -40,3 +42,6 @@ pub struct ChunkData<'a> {
     /// The bytes of one copy: `chunk.len` of them.
     pub bytes: &'a [u8],
 }
+
+/// Receives chunks in the order of the content.
+pub type Sink<'a> = dyn FnMut(ChunkData<'_>) + 'a;

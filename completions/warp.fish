@@ -85,7 +85,7 @@ complete -c warp -n "__fish_warp_using_subcommand init" -l json -d 'Print JSON, 
 complete -c warp -n "__fish_warp_using_subcommand init" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s m -l message -d 'Describe the commit' -r
-complete -c warp -n "__fish_warp_using_subcommand commit" -l tag -d 'Add a tag to the commit; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l tag -d 'Write a label into the commit, by which --tag of other commands finds it; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l host -d 'Record another name of the host' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l author -d 'Record another author' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l parent -d 'Compare with this commit instead of the newest one of the branch' -r
@@ -117,7 +117,7 @@ complete -c warp -n "__fish_warp_using_subcommand commit" -l threads -d 'Work wi
 complete -c warp -n "__fish_warp_using_subcommand commit" -s n -l dry-run -d 'Show what would be recorded, and write nothing'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s f -l force -d 'Read every file, whatever its times say'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l allow-empty -d 'Make a commit even if nothing has changed'
-complete -c warp -n "__fish_warp_using_subcommand commit" -l amend -d 'Replace the last commit of the branch'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l amend -d 'Replace the last commit of the branch; without -m its message stays'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin -d 'Record standard input as one file'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin-from-command -d 'Record what a command prints as one file; write the command behind --. No commit is made if it fails'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s q -l quiet -d 'Print nothing but data, warnings and errors'
@@ -398,7 +398,7 @@ complete -c warp -n "__fish_warp_using_subcommand restore" -s n -l dry-run -d 'S
 complete -c warp -n "__fish_warp_using_subcommand restore" -l verify -d 'Read every file back and compare it with the repository'
 complete -c warp -n "__fish_warp_using_subcommand restore" -l numeric-ids -d 'Set owners by number, not by name'
 complete -c warp -n "__fish_warp_using_subcommand restore" -l devices -d 'Make device nodes'
-complete -c warp -n "__fish_warp_using_subcommand restore" -l setuid -d 'Set the setuid and setgid bits'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l setuid -d 'Set the setuid and setgid bits also where the owner cannot be set'
 complete -c warp -n "__fish_warp_using_subcommand restore" -l xattrs-trusted -d 'Set extended attributes of the namespaces `trusted` and `security`'
 complete -c warp -n "__fish_warp_using_subcommand restore" -l sparse -d 'Make holes for runs of zeros in all files, not only in those that had holes'
 complete -c warp -n "__fish_warp_using_subcommand restore" -s q -l quiet -d 'Print nothing but data, warnings and errors'
@@ -502,7 +502,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subco
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "recover" -d 'Open the repository with a recovery sheet, and set a new password'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "import" -d 'Open the repository with a recovery sheet, and set a new password'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'A name for people' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'A name for people, to tell it from others in `warp key list`; without it user@host' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-command -d 'Run a command that prints the new password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
@@ -585,7 +585,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l sheet -d 'The sheet, as text; - reads it from standard input' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l label -d 'A name for people' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l label -d 'A name for people, to tell it from others in `warp key list`; without it user@host' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-password-command -d 'Run a command that prints the new password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
@@ -605,7 +605,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l sheet -d 'The sheet, as text; - reads it from standard input' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l label -d 'A name for people' -r
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l label -d 'A name for people, to tell it from others in `warp key list`; without it user@host' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-password-command -d 'Run a command that prints the new password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F

@@ -146,7 +146,7 @@ impl Context {
         let store: Arc<dyn StorageBackend> = Arc::new(store?);
         let probe = Repository::probe(store.as_ref())?;
         let repo = match probe.encrypted {
-            true => self.unlock(&store, &location)?,
+            true => self.unlock(ui, &store, &location)?,
             false => Repository::open(store, &Credentials::None, self.client()?)?,
         };
         for notice in repo.notices() {
@@ -157,14 +157,22 @@ impl Context {
     }
 
     /// Opens an encrypted repository; at a terminal a wrong password may be corrected.
-    fn unlock(&self, store: &Arc<dyn StorageBackend>, location: &Location) -> Result<Repository, CliError> {
+    fn unlock(
+        &self,
+        ui: &mut Ui,
+        store: &Arc<dyn StorageBackend>,
+        location: &Location,
+    ) -> Result<Repository, CliError> {
         let source = self.password_source();
         let question = format!("Password for {}: ", escape::path(&location.dir));
         let mut attempt = 1;
         loop {
             let credentials = source.read(&question, false)?;
             match Repository::open(Arc::clone(store), &credentials, self.client()?) {
-                Err(error) if again(&error, &source) && attempt < ATTEMPTS => attempt += 1,
+                Err(error) if again(&error, &source) && attempt < ATTEMPTS => {
+                    attempt += 1;
+                    ui.status(format_args!("Wrong password, try again"));
+                }
                 result => return Ok(result?),
             }
         }

@@ -59,6 +59,15 @@ Examples:
     warp ls -R latest
     warp restore --source latest --target /tmp/restored
 
+Revisions (REV) name a commit:
+  main, v1           a branch, a tag
+  1f3a               an id, or its first digits, at least four: `warp log --oneline` prints them
+  HEAD               where the working directory stands: its last commit
+  latest             the newest commit; --host, --path and --tag say of what
+  HEAD~2, main~2     two commits before
+  main@{2 days ago}  where the branch stood then; also @{2026-11-22}, and @{1}: before it moved last
+  REV:PATH           a file or directory of that commit
+
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some paths failed; 10 no repository;
 12 wrong or no password; 130 interrupted.";
 

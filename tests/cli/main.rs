@@ -6,6 +6,8 @@
 mod backup;
 mod environment;
 #[cfg(feature = "testing")]
+mod example;
+#[cfg(feature = "testing")]
 mod keys;
 mod settings;
 mod usage;

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(value_name = "NAME")]
     name: Option<String>,
 
-    /// Where it starts; with -m: the new name
+    /// The commit where it starts, without it the last one; with -m: the new name
     #[arg(value_name = "START")]
     start: Option<String>,
 

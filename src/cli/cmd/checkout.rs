@@ -17,8 +17,9 @@ pub(crate) const USE_RESTORE: &str = "bring files back with `warp restore --sour
 
 /// Bring the working directory, or some paths of it, to a commit
 ///
-/// With a branch as REV, later commits go to that branch; with any other revision HEAD is detached. Files that HEAD has
-/// and REV lacks are removed; files that are in no commit stay. Where content would be lost that no commit has, nothing
+/// With a branch as REV, later commits go to that branch; with any other revision they go to none (`HEAD is detached`):
+/// make one there with -b before you commit. Files that the last commit has and REV lacks are removed; files that are in
+/// no commit stay. Where content would be lost that no commit has, nothing
 /// is done, and the paths are listed.
 ///
 /// With paths behind --, only these are brought back, from REV or else from the last commit, and HEAD stays.

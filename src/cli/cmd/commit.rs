@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
 
-    /// Add a tag to the commit; may be repeated
+    /// Write a label into the commit, by which --tag of other commands finds it; may be repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
 
@@ -58,6 +58,8 @@ pub(crate) struct Args {
     parent: Option<String>,
 
     /// Record on this branch
+    ///
+    /// Without it: in a working directory the one that you are on, otherwise one that is named after the host and the paths.
     #[arg(long, value_name = "NAME")]
     branch: Option<String>,
 
@@ -77,7 +79,7 @@ pub(crate) struct Args {
     #[arg(long)]
     allow_empty: bool,
 
-    /// Replace the last commit of the branch
+    /// Replace the last commit of the branch; without -m its message stays
     #[arg(long, conflicts_with = "parent")]
     amend: bool,
 

@@ -36,7 +36,7 @@ pub(crate) struct Args {
 enum Action {
     /// Print the value of a key; exit code 1 if it has none
     Get {
-        /// The key
+        /// The key, one of those that `warp config list --keys` prints
         key: String,
         /// Of the repository, not of the user
         #[arg(long)]
@@ -44,7 +44,7 @@ enum Action {
     },
     /// Give a key a value; comments in the file stay
     Set {
-        /// The key
+        /// The key, one of those that `warp config list --keys` prints
         key: String,
         /// Its value; for lists: all of them
         #[arg(required = true, allow_hyphen_values = true)]
@@ -55,7 +55,7 @@ enum Action {
     },
     /// Take a key's value away
     Unset {
-        /// The key
+        /// The key, one of those that `warp config list --keys` prints
         key: String,
         /// In the repository, for everybody
         #[arg(long)]

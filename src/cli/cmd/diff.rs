@@ -22,11 +22,11 @@ Examples:
   warp diff --stat main -- src            how many bytes below src are new
   warp diff --exit-code -q                exit code 1 if anything has changed")]
 pub(crate) struct Args {
-    /// The older side
+    /// The older side: a revision; without it the last commit
     #[arg(value_name = "A")]
     old: Option<String>,
 
-    /// The newer side
+    /// The newer side: a revision; without it the files as they are now
     #[arg(value_name = "B")]
     new: Option<String>,
 

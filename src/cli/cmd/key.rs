@@ -38,8 +38,10 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Action {
     /// Add a password or a key file
+    ///
+    /// Asks for a password that opens the repository now, then twice for the new one. The old one stays.
     Add {
-        /// A name for people
+        /// A name for people, to tell it from others in `warp key list`; without it user@host
         #[arg(long, value_name = "TEXT")]
         label: Option<String>,
         #[command(flatten)]
@@ -54,6 +56,8 @@ enum Action {
         id: u32,
     },
     /// Change the password or key file in use
+    ///
+    /// Asks for the present password, then twice for the new one, which takes its place. Others stay.
     Passwd {
         #[command(flatten)]
         new: NewArgs,

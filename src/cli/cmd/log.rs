@@ -28,7 +28,7 @@ Examples:
   warp log -- src/main.rs                only commits that changed this file
   warp log --reflog                      where the branch has been, also before an undo")]
 pub(crate) struct Args {
-    /// Start at these revisions
+    /// Start at these revisions, and go back from there
     #[arg(value_name = "REV")]
     revisions: Vec<String>,
 

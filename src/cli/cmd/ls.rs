@@ -23,7 +23,7 @@ Examples:
   warp ls -R latest             everything
   warp ls -Rz latest | xargs -0 -n1 echo")]
 pub(crate) struct Args {
-    /// A revision, or REV:PATH
+    /// A revision, or REV:PATH; without it the last commit
     #[arg(value_name = "REV")]
     spec: Option<OsString>,
 

@@ -16,7 +16,8 @@ use crate::cli::{escape, json, password, size, time};
 
 /// Write files of a commit into any directory
 ///
-/// Paths keep their place below DIR. Only what differs is written. All metadata comes back as far as this user may set
+/// Unlike `warp checkout` it needs no working directory, and leaves the one around a repository alone. Paths keep their
+/// place below DIR. Only what differs is written. All metadata comes back as far as this user may set
 /// it; what could not be set is reported once.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -67,7 +68,7 @@ pub(crate) struct Args {
     #[arg(long)]
     devices: bool,
 
-    /// Set the setuid and setgid bits
+    /// Set the setuid and setgid bits also where the owner cannot be set
     #[arg(long)]
     setuid: bool,
 

@@ -17,7 +17,7 @@ Examples:
   warp show --patch HEAD~2     with text differences
   warp show main:notes.txt     a file, as `warp cat` prints it")]
 pub(crate) struct Args {
-    /// A revision, or REV:PATH
+    /// A revision, or REV:PATH; without it the last commit
     #[arg(value_name = "REV")]
     spec: Option<OsString>,
 

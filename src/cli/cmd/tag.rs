@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[arg(value_name = "NAME")]
     name: Option<String>,
 
-    /// The commit that it names
+    /// The commit that it names; without it the last one
     #[arg(value_name = "REV")]
     revision: Option<String>,
 

@@ -25,7 +25,7 @@ pub(super) struct RecoverArgs {
     #[arg(long, value_name = "FILE")]
     sheet: PathBuf,
 
-    /// A name for people
+    /// A name for people, to tell it from others in `warp key list`; without it user@host
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 

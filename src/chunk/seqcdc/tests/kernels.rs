@@ -117,6 +117,23 @@ fn the_first_of_equal_places_is_chosen_on_every_kernel() {
 }
 
 #[test]
+fn a_place_that_two_blocks_show_counts_once() {
+    // Nothing but places, so that the bound on them decides where the search ends.
+    let mut rng = Rng::new(23);
+    let places = Places::with_bounds(100, 100 + 1700, &KEY);
+    for round in 0..300 {
+        let mut data = Vec::new();
+        while data.len() < 1800 {
+            let len = 6 + rng.below(3);
+            let mut run = rng.bytes(len);
+            run.sort_unstable();
+            data.extend(run);
+        }
+        check_places(&places, &data, &format!("round {round}"));
+    }
+}
+
+#[test]
 fn a_bit_is_selected_as_by_counting() {
     let mut rng = Rng::new(5);
     let masks = [1, u64::MAX, 1 << 63, 0x8000_0000_0000_0001, 0xff00_ff00_ff00_ff00];

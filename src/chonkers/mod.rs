@@ -27,6 +27,7 @@ mod minima;
 mod proto;
 #[cfg(test)]
 mod reference;
+mod segments;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 pub use diff::{Delta, DeltaRange, DeltaStats, TreeDiff};
 pub use items::{Group, ItemCutter, cut_items};
+pub use segments::SegmentStream;
 pub use stream::{ChonkersStream, Sink};
 pub use tree::{
     ChonkerNode, ChonkerTree, ChonkerTreeBuilder, Leaf, Leaves, NodeSink, NodeSource, TreeChild, TreeError,

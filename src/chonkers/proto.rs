@@ -222,6 +222,13 @@ impl Proto {
         self.run.map(|run| run.start..run.scanned)
     }
 
+    /// The stretch that is not cut into items yet: of one byte, its run up to where that was seen; else what follows the last
+    /// item, with no end known.
+    pub(super) fn uncut(&self) -> Range<u64> {
+        let start = self.deepest_start(self.levels[0].scanned);
+        self.open_run().unwrap_or(start..start)
+    }
+
     /// From where on bytes are needed, beside what [`Self::pending`] and [`Self::open_run`] tell.
     pub(super) fn needed_from(&self) -> u64 {
         let frontier = self.levels[0].scanned;

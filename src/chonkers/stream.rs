@@ -36,14 +36,14 @@ pub struct ChonkersStream {
 }
 
 /// What bytes go through to become chunks.
-struct Stages {
+pub(super) struct Stages {
     proto: Proto,
     fine: FineLayers,
     layers: Layers,
 }
 
 impl Stages {
-    fn new(keys: &Keys, unit: u64, isa: Isa) -> Self {
+    pub(super) fn new(keys: &Keys, unit: u64, isa: Isa) -> Self {
         let radius = proto::radius(unit);
         // Two proto-chunks of the first level are heavier.
         let fine = 2 * radius as u64;
@@ -55,7 +55,7 @@ impl Stages {
     }
 
     /// Gives on what the bytes in the buffer decide.
-    fn advance(&mut self, hasher: &Hasher, buffer: &Buffer<'_>, unit: u64, sink: &mut Sink<'_>) {
+    pub(super) fn advance(&mut self, hasher: &Hasher, buffer: &Buffer<'_>, unit: u64, sink: &mut Sink<'_>) {
         let Self { proto, fine, layers } = self;
         let mut emit = |item: &Item| give(item, unit, buffer, sink);
         let mut coarse = |item: &Item| layers.push(item, hasher, buffer, &mut emit);
@@ -64,7 +64,7 @@ impl Stages {
     }
 
     /// Gives on everything: the stream ends with the buffer.
-    fn finish(&mut self, hasher: &Hasher, buffer: &Buffer<'_>, unit: u64, sink: &mut Sink<'_>) {
+    pub(super) fn finish(&mut self, hasher: &Hasher, buffer: &Buffer<'_>, unit: u64, sink: &mut Sink<'_>) {
         let Self { proto, fine, layers } = self;
         let mut emit = |item: &Item| give(item, unit, buffer, sink);
         let mut coarse = |item: &Item| layers.push(item, hasher, buffer, &mut emit);
@@ -72,6 +72,25 @@ impl Stages {
         proto.finish(&mut Output { buffer, hasher, sink: &mut feed });
         fine.finish(hasher, buffer, &mut coarse);
         layers.finish(hasher, buffer, &mut emit);
+    }
+
+    /// Visits the items that are not part of a chunk yet, as (item, copies).
+    fn pending(&self, visit: &mut dyn FnMut(&Item, u64)) {
+        self.layers.pending(visit);
+        self.fine.pending(visit);
+        self.proto.pending(visit);
+    }
+
+    /// Whether no chunk to come begins within `places`: all the items there are further copies of one before.
+    pub(super) fn rule_out(&self, places: &Range<u64>) -> bool {
+        let uncut = self.proto.uncut();
+        let covers = |run: Range<u64>| run.start < places.start && places.end <= run.end;
+        if uncut.start < places.end && !covers(uncut) {
+            return false;
+        }
+        let mut is_free = true;
+        self.pending(&mut |item, _| is_free &= !places.contains(&item.pos));
+        is_free
     }
 }
 
@@ -144,6 +163,10 @@ impl ChonkersStream {
         self.stages.finish(&self.keys.hasher, &self.buffer, self.unit, sink);
     }
 
+    pub(super) fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.buffer.len()
@@ -154,9 +177,7 @@ impl ChonkersStream {
         let mut needed = Vec::new();
         let unit = self.unit;
         let mut visit = |item: &Item, copies: u64| needed.push(needed_of(item, copies, unit));
-        self.stages.layers.pending(&mut visit);
-        self.stages.fine.pending(&mut visit);
-        self.stages.proto.pending(&mut visit);
+        self.stages.pending(&mut visit);
         if let Some(run) = self.stages.proto.open_run() {
             let all = run.end - run.start <= unit;
             needed.push(run.start..if all { run.end } else { run.start + 1 });

@@ -1,5 +1,6 @@
 //! How many boundaries an edit moves, and how far away.
 
+use super::super::segments::REACH_UNITS;
 use super::super::*;
 use super::{Random, chunker, oracle::layered, samples};
 
@@ -43,13 +44,8 @@ pub(in crate::chonkers) fn boundaries(chunker: &Chonkers, data: &[u8]) -> Vec<u6
     chunker.cut(data).iter().map(Chunk::end).collect()
 }
 
-/// How far from an edit boundaries can move, in absolute units. In a layer of unit A a boundary depends on at
-/// most 32 chunks on each side, any two neighbours of which weigh A at most, and on their next neighbours: 18 A.
-/// The layers below add 9 A, 4.5 A and so on: 36 A. A proto-chunk's boundary depends on bytes within 11 radii, of which A
-/// has 16 or more.
-const REACH: u64 = 37;
 /// How many boundaries an edit can move: those within reach, of which every three span at least 3A/4.
-const MOVED: usize = 2 * REACH as usize * 4 / 3 * 2 + 2;
+const MOVED: usize = 2 * REACH_UNITS as usize * 4 / 3 * 2 + 2;
 
 #[test]
 fn an_edit_of_one_byte_moves_only_boundaries_within_reach() {
@@ -63,7 +59,11 @@ fn an_edit_of_one_byte_moves_only_boundaries_within_reach() {
             let edit = Edit::of_one_byte(data.len(), &mut random);
             let (moved, far) = edit.moved(&before, &boundaries(&chunker, &edit.apply(&data)));
             assert!(moved <= MOVED, "{name} at {}: {moved} boundaries moved", edit.at);
-            assert!(far <= REACH * u64::from(unit) + 1024, "{name} at {}: moved {far} bytes away", edit.at);
+            assert!(
+                far <= REACH_UNITS * u64::from(unit) + 1024,
+                "{name} at {}: moved {far} bytes away",
+                edit.at
+            );
             edits += 1;
             few += usize::from(moved <= 7);
         }
@@ -85,7 +85,7 @@ fn an_edit_moves_only_boundaries_within_reach_in_layers_over_single_bytes() {
             let edit = Edit::of_one_byte(data.len(), &mut random);
             let (moved, far) = edit.moved(&before, &ends(&edit.apply(&data)));
             assert!(moved <= MOVED, "{name} at {}: {moved} boundaries moved", edit.at);
-            assert!(far <= REACH * unit, "{name} at {}: moved {far} bytes away", edit.at);
+            assert!(far <= REACH_UNITS * unit, "{name} at {}: moved {far} bytes away", edit.at);
         }
     }
 }

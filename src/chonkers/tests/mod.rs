@@ -3,6 +3,7 @@
 mod items;
 mod locality;
 mod oracle;
+mod segments;
 
 use super::*;
 use crate::chunk::ChunkData;

@@ -113,7 +113,12 @@ impl SourceFile {
     /// The file's bytes from front to back as data and holes, none empty, together as long as the file was when it was
     /// opened. A file that is not sparse is one run of data and costs no system call.
     pub fn segments(&self) -> Segments<'_> {
-        Segments { file: self, offset: 0, in_data: !self.opened.is_sparse(), ended: false }
+        self.segments_from(0)
+    }
+
+    /// The same from `offset` on.
+    pub fn segments_from(&self, offset: u64) -> Segments<'_> {
+        Segments { file: self, offset, in_data: offset > 0 || !self.opened.is_sparse(), ended: false }
     }
 
     /// Whether the file is another than the one opened: its length, times or type differ.
@@ -169,7 +174,7 @@ impl Segments<'_> {
         let size = self.file.opened.size;
         if !self.file.opened.is_sparse() {
             let len = size.saturating_sub(self.offset);
-            return Ok((len > 0).then_some(Segment::Data { offset: 0, len }));
+            return Ok((len > 0).then_some(Segment::Data { offset: self.offset, len }));
         }
         while self.offset < size {
             let (segment, in_data) = self.file.segment_at(self.offset, self.in_data)?;

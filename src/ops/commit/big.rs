@@ -1,4 +1,5 @@
-//! Large files: read and cut by one thread, hashed and stored in pieces by all workers, put together in order.
+//! Large files: read and cut by one thread, hashed and stored in pieces by all workers, put together in order. The very
+//! large ones are left to the workers, part by part.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,6 +15,7 @@ use crate::observe::FileNews;
 use crate::worktree::{Segment, SourceFile, Stat, WorktreeError, Xattr};
 
 use super::super::{OpsError, convert};
+use super::parts;
 use super::sink::NodeWriter;
 use super::worker::{Job, Outcome, ReadFile, Tools, UNKNOWN, Work, known_state};
 
@@ -45,14 +47,14 @@ struct Assembly {
 }
 
 /// What is known when a file was read to its end.
-struct FileEnd {
-    stat: Stat,
-    xattrs: Vec<Xattr>,
-    settled: bool,
+pub(super) struct FileEnd {
+    pub(super) stat: Stat,
+    pub(super) xattrs: Vec<Xattr>,
+    pub(super) settled: bool,
 }
 
 impl BigFile {
-    fn new(tools: &Tools<'_>, seq: u64, news: FileNews) -> Self {
+    pub(super) fn new(tools: &Tools<'_>, seq: u64, news: FileNews) -> Self {
         let assembly =
             Assembly { next: 0, waiting: BTreeMap::new(), builder: Some(tools.tree_builder()), end: None };
         Self { seq, news, assembly: Mutex::new(assembly) }
@@ -70,7 +72,7 @@ impl BigFile {
         self.advance(tools, &mut assembly)
     }
 
-    fn end(&self, tools: &Tools<'_>, pieces: u64, end: FileEnd) -> Result<(), OpsError> {
+    pub(super) fn end(&self, tools: &Tools<'_>, pieces: u64, end: FileEnd) -> Result<(), OpsError> {
         let mut assembly = self.assembly.lock().expect("no panic while locked");
         assembly.end = Some((pieces, end));
         self.advance(tools, &mut assembly)
@@ -114,7 +116,7 @@ pub(super) fn run(tools: &Tools<'_>, jobs: &Receiver<Job>, work: &Sender<Work>) 
     }
 }
 
-enum Failure {
+pub(super) enum Failure {
     /// This file could not be read.
     Source(WorktreeError),
     /// The commit cannot go on.
@@ -129,6 +131,14 @@ impl From<WorktreeError> for Failure {
 
 fn read_file(tools: &Tools<'_>, job: &Job, work: &Sender<Work>) -> Result<(), Failure> {
     let file = SourceFile::open(&job.path, &job.stat)?;
+    let part_len = tools.chonkers.segment_len();
+    if tools.threads > 1 && file.stat().size > part_len {
+        let starts = parts::starts(file.segments(), part_len)?;
+        if starts.len() > 1 {
+            parts::send(tools, job, file, starts, work);
+            return Ok(());
+        }
+    }
     let big = Arc::new(BigFile::new(tools, job.seq, job.news));
     let mut cutter = Cutter::new(tools, &big, work);
     let mut read = 0;
@@ -137,7 +147,7 @@ fn read_file(tools: &Tools<'_>, job: &Job, work: &Sender<Work>) -> Result<(), Fa
             Segment::Hole { len } => cutter.zeros(len)?,
             Segment::Data { offset, len } => cutter.data(&file, offset, len)?,
         };
-        if cutter.stopped() {
+        if tools.is_stopped() {
             return Ok(());
         }
     }
@@ -210,7 +220,7 @@ impl<'t, 'a> Cutter<'t, 'a> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(PIECE_LEN, 0);
         let mut done = 0;
-        while done < len && !self.stopped() {
+        while done < len && !self.tools.is_stopped() {
             let want = usize::try_from(len - done).map_or(PIECE_LEN, |rest| rest.min(PIECE_LEN));
             let read = file.read_at(&mut buffer[..want], offset + done)?;
             if read == 0 {
@@ -221,14 +231,6 @@ impl<'t, 'a> Cutter<'t, 'a> {
         }
         self.buffer = buffer;
         Ok(done)
-    }
-
-    /// Whether the commit has failed, or is to stop.
-    fn stopped(&self) -> bool {
-        if self.tools.observer.cancelled() {
-            self.tools.shared.fail(OpsError::Cancelled);
-        }
-        self.tools.shared.stopped()
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {

@@ -1,12 +1,13 @@
 //! `commit`: record a tree.
 //!
 //! Threads and queues, all bounded: the calling thread walks the source and decides what must be read; one thread reads
-//! and cuts large files; workers read small ones, hash, deduplicate, compress and seal; one thread writes packs; one
+//! and cuts large files; workers read small ones and parts of very large ones, hash, deduplicate, compress and seal; one thread writes packs; one
 //! assembles the tree. Values move one way, and the first failure stops them all.
 
 mod assemble;
 mod big;
 mod finish;
+mod parts;
 mod sink;
 mod source;
 mod worker;
@@ -247,6 +248,7 @@ fn record(
     let sink =
         ObjectSink::new(sealer, level, request.dry_run).map_err(OpsError::cas("set up compression"))?;
     let (results, outcomes) = crossbeam_channel::unbounded();
+    let threads = if request.threads > 0 { request.threads } else { cores() };
     let tools = Tools {
         chonkers: Chonkers::new(config, keyring.chunking_key()),
         tree_key: worker::tree_key(keyring),
@@ -254,9 +256,9 @@ fn record(
         observer,
         shared,
         results,
+        threads,
     };
-    let threads = if request.threads > 0 { request.threads } else { cores() };
-    let assembled = run_threads(repo, request, finish.base(), &tools, outcomes, threads)?;
+    let assembled = run_threads(repo, request, finish.base(), &tools, outcomes)?;
     observer.phase(Phase::Finish, None, None);
     finish.store(repo, &tools, assembled, begun)
 }
@@ -267,9 +269,9 @@ fn run_threads(
     base: Option<&VersionInfo>,
     tools: &Tools<'_>,
     outcomes: crossbeam_channel::Receiver<(u64, worker::Outcome)>,
-    threads: usize,
 ) -> Result<Assembled, OpsError> {
     let owners = OwnerNames::new();
+    let threads = tools.threads;
     let (steps, stepped) = bounded(STEPS_QUEUED);
     let (work, todo) = bounded::<Work>(2 * threads);
     let (big, large) = bounded(4);

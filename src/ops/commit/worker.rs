@@ -17,13 +17,14 @@ use crate::worktree::{SourceFile, Stat, WorktreeError, Xattr};
 use super::super::shared::Shared;
 use super::super::{OpsError, convert};
 use super::big::{BigFile, Piece};
+use super::parts::PartedFile;
 use super::sink::{BlockWriter, NodeWriter, ObjectSink};
 
-/// Files above this length are read by a thread of their own and worked on in pieces.
+/// Files above this length are read by a thread of their own and worked on in pieces, or in parts by the workers.
 pub(in crate::ops) const BIG_FILE_LEN: u64 = 2 << 20;
 
 /// A file that must be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) seq: u64,
     pub(super) path: PathBuf,
@@ -37,6 +38,8 @@ pub(super) enum Work {
     Files(Vec<Job>),
     /// Hash and store a piece of a large file.
     Piece(Arc<BigFile>, Piece),
+    /// Read and store this part of a very large file.
+    Part(Arc<PartedFile>, usize),
 }
 
 /// What became of a job.
@@ -70,6 +73,8 @@ pub(super) struct Tools<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) shared: &'a Shared,
     pub(super) results: Sender<(u64, Outcome)>,
+    /// Worker threads.
+    pub(super) threads: usize,
 }
 
 impl<'a> Tools<'a> {
@@ -80,6 +85,14 @@ impl<'a> Tools<'a> {
     pub(super) fn report(&self, path: &std::path::Path, error: &WorktreeError) {
         self.shared.problem();
         self.observer.problem(&crate::observe::Problem { path, error });
+    }
+
+    /// Whether the commit has failed, or is to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        if self.observer.cancelled() {
+            self.shared.fail(OpsError::Cancelled);
+        }
+        self.shared.stopped()
     }
 
     /// Tells the assembler what became of a job. It only stops listening when the commit has failed.
@@ -119,6 +132,7 @@ impl Worker<'_, '_> {
             match work {
                 Work::Files(jobs) => jobs.into_iter().try_for_each(|job| self.small_file(&job))?,
                 Work::Piece(file, piece) => self.piece(&file, piece)?,
+                Work::Part(file, number) => file.store(self.tools, &mut self.writer, number)?,
             }
         }
         self.tools.sink.flush(&mut self.writer).map_err(OpsError::cas("store a block"))

@@ -42,6 +42,7 @@ proptest! {
     fn segments_hold_the_bytes_of_any_sparse_file(
         writes in prop::collection::vec((0_u64..500_000, 1_usize..9000), 0..8),
         len in 0_u64..600_000,
+        from in any::<prop::sample::Index>(),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sparse");
@@ -51,7 +52,22 @@ proptest! {
         }
         file.set_len(file.metadata().unwrap().len().max(len)).unwrap();
         let source = SourceFile::open(&path, &stat_of(&path)).unwrap();
-        prop_assert_eq!(read_all(&source), fs::read(&path).unwrap());
+        let content = fs::read(&path).unwrap();
+        prop_assert_eq!(&read_all(&source), &content);
+        let mut offset = from.index(content.len() + 1) as u64;
+        for segment in source.segments_from(offset) {
+            match segment.unwrap() {
+                Segment::Data { offset: start, len } => {
+                    prop_assert_eq!(start, offset);
+                    offset += len;
+                }
+                Segment::Hole { len } => {
+                    prop_assert!(content[offset as usize..][..len as usize].iter().all(|byte| *byte == 0));
+                    offset += len;
+                }
+            }
+        }
+        prop_assert_eq!(offset, content.len() as u64);
     }
 }
 

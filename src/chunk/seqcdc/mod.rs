@@ -93,6 +93,14 @@ impl SeqCdc {
         }
     }
 
+    /// Least bytes of a chunk, the content's last one excepted: content of at most so many is one chunk.
+    pub fn min_len(&self) -> usize {
+        match &self.rule {
+            Rule::Skipping(params) => params.min(),
+            Rule::Places(places) => places.min(),
+        }
+    }
+
     /// Most bytes of a chunk, and of what a decision reads.
     pub fn max_len(&self) -> usize {
         match &self.rule {

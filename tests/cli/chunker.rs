@@ -86,7 +86,7 @@ fn every_command_works_with_every_chunker() {
             (change["path"].as_str(), change["message_type"].as_str()),
             (Some("large"), Some("change"))
         );
-        let new = change["new_bytes"].as_u64().expect("a number of bytes");
+        let new = change["bytes"]["new"].as_u64().expect("a number of bytes");
         assert!(new > 0 && new < 512 << 10, "{name}: an insertion of 12 bytes is {new} new ones");
         assert!(output(&env, &["archive", "HEAD"]).len() < content.len() + (1 << 20), "the hole is left out");
         assert_eq!(String::from_utf8(output(&env, &["ls"])).unwrap(), "hole\nlarge\ntext\n");

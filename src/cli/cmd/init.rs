@@ -66,7 +66,7 @@ pub(crate) struct Args {
 enum ChunkerName {
     /// An edit moves a bounded number of cuts, whatever the content: for most
     Chonkers,
-    /// Cuts where bytes rise; takes less time, and promises less
+    /// Cuts where bytes rise: less work for each byte, but no bound on what an edit moves
     Seqcdc,
     /// SeqCDC as its authors published it, without a key: for comparison only
     SeqcdcPublished,
@@ -89,7 +89,7 @@ enum ChunkSize {
     Default,
     /// Pieces four times as large: for terabytes of large files
     Backup,
-    /// Pieces of 11 KiB with chonkers, 8 KiB with seqcdc: finds more that repeats, at the price of a larger index
+    /// Pieces of about 11 KiB with chonkers, 8 KiB with seqcdc: finds more that repeats, at the price of a larger index
     Fine,
 }
 

@@ -4,9 +4,10 @@ use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::process::Command;
 
-use super::super::testkit::{chunkers, commit_tree, repository, repository_with};
+use super::super::testkit::{commit_tree, repository, repository_with};
 use super::*;
 use crate::observe::Silent;
+use crate::repo::{ChunkerConfig, ChunkerKind};
 use crate::testing::{RecordingObserver, TreeSnapshot, differences, make_tree, snapshot};
 
 fn archived(
@@ -103,7 +104,9 @@ fn gnu_tar_brings_everything_back_that_was_recorded() {
 
 #[test]
 fn holes_of_any_place_and_length_come_back() {
-    chunkers().map(repository_with).iter().for_each(holes_come_back);
+    // A hole is found by a chunk that stands there more than once: both find all of 17 KiB or more.
+    let seqcdc = ChunkerConfig::new(ChunkerKind::SeqCdc, 4 << 10).unwrap();
+    [repository(), repository_with(seqcdc)].iter().for_each(holes_come_back);
 }
 
 fn holes_come_back(repo: &Repository) {

@@ -1742,7 +1742,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__init)
-            opts="-r -q -v -h --bare --no-encryption --initial-branch --chunk-size --compression --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-r -q -v -h --bare --no-encryption --initial-branch --chunker --chunk-size --compression --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1750,6 +1750,10 @@ _warp() {
             case "${prev}" in
                 --initial-branch)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chunker)
+                    COMPREPLY=($(compgen -W "chonkers seqcdc seqcdc-published" -- "${cur}"))
                     return 0
                     ;;
                 --chunk-size)

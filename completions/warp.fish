@@ -63,9 +63,12 @@ complete -c warp -n "__fish_warp_needs_command" -f -a "completions" -d 'Print wh
 complete -c warp -n "__fish_warp_needs_command" -f -a "util" -d 'Generate files that the project keeps'
 complete -c warp -n "__fish_warp_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand init" -l initial-branch -d 'Name of the first branch' -r
-complete -c warp -n "__fish_warp_using_subcommand init" -l chunk-size -d 'How finely files are cut; it cannot be changed later' -r -f -a "default\t'Pieces of about 45 KiB: for most'
+complete -c warp -n "__fish_warp_using_subcommand init" -l chunker -d 'What cuts files into pieces; it cannot be changed later' -r -f -a "chonkers\t'An edit moves a bounded number of cuts, whatever the content: for most'
+seqcdc\t'Cuts where bytes rise: less work for each byte, but no bound on what an edit moves'
+seqcdc-published\t'SeqCDC as its authors published it, without a key: for comparison only'"
+complete -c warp -n "__fish_warp_using_subcommand init" -l chunk-size -d 'How finely files are cut; it cannot be changed later' -r -f -a "default\t'Pieces of about 45 KiB with chonkers, 16 KiB with seqcdc: for most'
 backup\t'Pieces four times as large: for terabytes of large files'
-fine\t'Pieces a quarter as large: finds more that repeats, at the price of a larger index'"
+fine\t'Pieces of about 11 KiB with chonkers, 8 KiB with seqcdc: finds more that repeats, at the price of a larger index'"
 complete -c warp -n "__fish_warp_using_subcommand init" -l compression -d 'How commits compress: auto, off, or a zstd level from 1 to 22' -r
 complete -c warp -n "__fish_warp_using_subcommand init" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand init" -l password-file -d 'Read the password from a file' -r -F

@@ -11,7 +11,7 @@ use warp::format::config::KdfParams;
 use warp::format::dirtree::Timestamp;
 use warp::observe::Silent;
 use warp::ops::{self, CommitRequest, RestoreRequest, Source};
-use warp::repo::{Client, CreateOptions, Credentials, Repository};
+use warp::repo::{ChunkerConfig, Client, CreateOptions, Credentials, Repository};
 use warp::store::{LocalStore, OsVfs};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         label: "example".to_owned(),
         kdf: KdfParams { memory_kib: 64 << 10, passes: 3, lanes: 1 },
         worktree: false,
-        chunk_unit: 64 << 10,
+        chunker: ChunkerConfig::default(),
         settings: Vec::new(),
     };
     let repo = Repository::create(Arc::new(LocalStore::create(&repository, vfs)?), options, client)?;

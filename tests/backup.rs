@@ -7,15 +7,15 @@ mod common;
 
 use std::path::Path;
 
-use common::{Bench, request};
+use common::{Bench, chunkers, request};
 use warp::observe::Silent;
 use warp::ops::{self, CommitRequest, Source};
-use warp::testing::{assert_same_tree, edit_tree, make_tree};
+use warp::testing::{Rng, assert_same_tree, edit_tree, make_tree};
 
 #[test]
 fn odd_trees_and_their_edits_come_back_whole_from_every_commit() {
-    for seed in 0..3 {
-        let mut bench = Bench::new();
+    for (seed, chunker) in (0..).zip(chunkers()) {
+        let mut bench = Bench::with(chunker);
         let source = bench.path("source");
         make_tree(&source, seed, 60).unwrap();
         let mut versions = Vec::new();
@@ -31,6 +31,7 @@ fn odd_trees_and_their_edits_come_back_whole_from_every_commit() {
             let again = bench.restore(*commit, &format!("again-{index}"));
             assert_same_tree(copy, &again);
         }
+        assert_eq!(bench.repo.chunker_params(), chunker.params());
     }
 }
 
@@ -78,7 +79,10 @@ fn absolute_paths_come_back_below_the_target() {
 
 #[test]
 fn a_stream_becomes_a_file() {
-    let bench = Bench::new();
+    chunkers().map(Bench::with).iter().for_each(stream_becomes_a_file);
+}
+
+fn stream_becomes_a_file(bench: &Bench) {
     let content: Vec<u8> = (0..3_000_000u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
     let source = Source::Stream {
         name: b"dump.sql".to_vec(),
@@ -92,7 +96,10 @@ fn a_stream_becomes_a_file() {
 
 #[test]
 fn a_sparse_file_of_a_tebibyte_commits_and_comes_back_in_no_time() {
-    let bench = Bench::new();
+    chunkers().map(Bench::with).iter().for_each(tebibyte_comes_back);
+}
+
+fn tebibyte_comes_back(bench: &Bench) {
     let source = bench.path("source");
     std::fs::create_dir(&source).unwrap();
     let file = std::fs::File::create(source.join("sparse")).unwrap();
@@ -110,6 +117,56 @@ fn a_sparse_file_of_a_tebibyte_commits_and_comes_back_in_no_time() {
     assert!(copy.metadata().unwrap().blocks() < 1024, "holes were filled");
 }
 
+/// Bytes of all packs.
+fn packed(bench: &Bench) -> u64 {
+    let files = std::fs::read_dir(bench.path("repo/packs")).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn a_repository_keeps_its_chunker_when_it_is_opened_and_committed_to_again() {
+    for chunker in chunkers() {
+        let mut bench = Bench::with(chunker);
+        let source = bench.path("source");
+        std::fs::create_dir(&source).unwrap();
+        let mut content = Rng::new(9).bytes(8 << 20);
+        std::fs::write(source.join("file"), &content).unwrap();
+        bench.commit(&source);
+        let before = packed(&bench);
+        bench.reopen();
+        assert_eq!(bench.repo.chunker_params(), chunker.params());
+        // Another chunker, or another key, would cut all of it elsewhere.
+        content.insert(3 << 20, b'!');
+        std::fs::write(source.join("file"), &content).unwrap();
+        let commit = bench.commit(&source).commit.unwrap();
+        let more = packed(&bench) - before;
+        assert!(more < 1 << 20, "{chunker:?}: one byte wrote {more} bytes");
+        assert!(std::fs::read(bench.restore(commit, "target").join("file")).unwrap() == content);
+    }
+}
+
+#[test]
+fn zeros_on_disk_and_a_hole_share_all_their_chunks() {
+    for chunker in chunkers() {
+        let bench = Bench::with(chunker);
+        let source = bench.path("source");
+        std::fs::create_dir(&source).unwrap();
+        let mut content = Rng::new(10).bytes(9 << 20);
+        content[1_000_003..8_000_000].fill(0);
+        std::fs::write(source.join("written"), &content).unwrap();
+        bench.commit(&source);
+        let before = packed(&bench);
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::File::create(source.join("hole")).unwrap();
+        file.write_all_at(&content[..1_000_003], 0).unwrap();
+        file.write_all_at(&content[8_000_000..], 8_000_000).unwrap();
+        let commit = bench.commit(&source).commit.unwrap();
+        let more = packed(&bench) - before;
+        assert!(more < 64 << 10, "{chunker:?}: {more} bytes");
+        assert!(std::fs::read(bench.restore(commit, "target").join("hole")).unwrap() == content);
+    }
+}
+
 #[test]
 fn many_entries_of_one_directory_share_nodes_between_commits() {
     let bench = Bench::new();
@@ -119,15 +176,12 @@ fn many_entries_of_one_directory_share_nodes_between_commits() {
         std::fs::write(source.join(format!("file-{i:05}")), format!("content {i}")).unwrap();
     }
     let first = bench.commit(&source).commit.unwrap();
-    let packs = || -> u64 {
-        let files = std::fs::read_dir(bench.path("repo/packs")).unwrap();
-        files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
-    };
-    let before = packs();
+    let before = packed(&bench);
     std::fs::write(source.join("file-02500x"), "new").unwrap();
     let second = bench.commit(&source).commit.unwrap();
     // A few nodes and the state beside them, whose ends depend on random keys: not the listing of 5000 entries.
-    assert!(packs() - before <= 192 << 10, "one new file wrote {} bytes", packs() - before);
+    let more = packed(&bench) - before;
+    assert!(more <= 192 << 10, "one new file wrote {more} bytes");
     assert_ne!(first, second);
     assert_same_tree(&source, &bench.restore(second, "target"));
 }

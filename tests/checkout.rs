@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{client, create, request};
+use common::{chunkers, client, create_with, request};
 use warp::id::CommitId;
 use warp::observe::Observer;
 use warp::ops::{self, CheckoutRequest, DiffOptions, ScanSettings, Selection, Side, Source};
-use warp::repo::{Head, Repository, WorkDir};
+use warp::repo::{ChunkerConfig, Head, Repository, WorkDir};
 use warp::store::{LocalStore, OsVfs};
 use warp::testing::{Event, RecordingObserver, assert_same_tree, edit_tree, make_tree};
 
@@ -27,11 +27,15 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        Self::with(ChunkerConfig::default())
+    }
+
+    fn with(chunker: ChunkerConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("work");
         fs::create_dir(&root).unwrap();
         let store = LocalStore::create(root.join(WorkDir::FOLDER), Arc::new(OsVfs::new())).unwrap();
-        let repo = create(Arc::new(store), client(&dir.path().join("state")));
+        let repo = create_with(chunker, Arc::new(store), client(&dir.path().join("state")));
         let workdir = WorkDir::open(root);
         workdir.set_head(&Head::Branch("main".to_owned())).unwrap();
         Self { dir, repo, workdir }
@@ -225,8 +229,8 @@ fn files_and_directories_take_each_others_place_but_nothing_that_is_in_no_commit
 
 #[test]
 fn odd_trees_go_back_and_forth_between_commits() {
-    for seed in 0..3 {
-        let place = Place::new();
+    for (seed, chunker) in (0..).zip(chunkers()) {
+        let place = Place::with(chunker);
         make_tree(place.workdir.root(), seed, 40).unwrap();
         // It comes back with holes that it did not have, which is a change to commit.
         fs::remove_file(place.workdir.root().join("contents/zeros")).unwrap();

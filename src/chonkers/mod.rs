@@ -168,6 +168,9 @@ impl Keys {
 }
 
 impl Chonkers {
+    /// The chunker's number in a repository's configuration.
+    pub const ID: u16 = 2;
+
     /// A chunker for `config`; `key` is secret and belongs to the repository.
     pub fn new(config: ChonkersConfig, key: &[u8; 32]) -> Self {
         Self { config, isa: Isa::current(), keys: Arc::new(Keys::new(key)) }

@@ -61,12 +61,12 @@ pub struct KeySlot {
     pub wrapped: [u8; 48],
 }
 
-/// Which chunker cuts, with its parameters. Frozen for each id.
+/// Which chunker cuts, with its parameter. What a number and a unit cut is frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChunkerParams {
-    /// Number of the algorithm; 2 is Chonkers (1 is kept for SeqCDC as published, 0 is reserved).
+    /// Number of the algorithm: 1 SeqCDC as published, 2 Chonkers, 3 SeqCDC; 0 is none. Others are those of newer versions.
     pub algorithm: u16,
-    /// Chonkers: the absolute unit A of the stored layer, in bytes.
+    /// How finely it cuts, in bytes. Chonkers: the absolute unit A of the stored layer. SeqCDC: the mean length.
     pub unit: u32,
 }
 

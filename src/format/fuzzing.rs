@@ -18,6 +18,7 @@ use std::path::{Component, Path};
 pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("commit_body.hex", include_str!("golden/commit_body.hex")),
     ("config.hex", include_str!("golden/config.hex")),
+    ("config_seqcdc.hex", include_str!("golden/config_seqcdc.hex")),
     ("dir_entry.hex", include_str!("golden/dir_entry.hex")),
     ("dir_inner.hex", include_str!("golden/dir_inner.hex")),
     ("dir_leaf.hex", include_str!("golden/dir_leaf.hex")),

@@ -77,7 +77,7 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
-    use super::super::testkit::{commit_tree, repository};
+    use super::super::testkit::{chunkers, commit_tree, repository, repository_with};
     use super::*;
     use crate::testing::{make_tree, snapshot};
 
@@ -85,12 +85,17 @@ mod tests {
     fn every_file_comes_back_byte_by_byte() {
         let dir = tempfile::tempdir().unwrap();
         make_tree(dir.path(), 2, 40).unwrap();
-        let repo = repository();
-        let commit = commit_tree(&repo, dir.path(), 1);
+        for chunker in chunkers() {
+            files_come_back(&repository_with(chunker), dir.path());
+        }
+    }
+
+    fn files_come_back(repo: &Repository, dir: &Path) {
+        let commit = commit_tree(repo, dir, 1);
         let (mut files, mut largest) = (0, 0);
-        for (path, facts) in snapshot(dir.path()).unwrap() {
+        for (path, facts) in snapshot(dir).unwrap() {
             let mut hasher = blake3::Hasher::new();
-            let done = cat(&repo, commit, path.as_os_str().as_bytes(), &mut hasher);
+            let done = cat(repo, commit, path.as_os_str().as_bytes(), &mut hasher);
             match facts.content {
                 Some(content) => {
                     assert_eq!(done.unwrap(), facts.len, "{path:?}");

@@ -214,7 +214,7 @@ fn short(id: &ChunkId) -> u64 {
 mod tests {
     use std::collections::HashMap;
 
-    use super::super::testkit::{commit_tree, commit_with, repository, request};
+    use super::super::testkit::{chunkers, commit_tree, commit_with, repository, repository_with, request};
     use super::*;
     use crate::observe::Silent;
     use crate::testing::{RecordingObserver, edit_tree, make_tree};
@@ -246,23 +246,26 @@ mod tests {
 
     #[test]
     fn counts_are_those_of_every_file_and_every_distinct_chunk() {
+        chunkers().map(repository_with).iter().for_each(counts_are_those_of_the_leaves);
+    }
+
+    fn counts_are_those_of_the_leaves(repo: &Repository) {
         let dir = tempfile::tempdir().unwrap();
-        let repo = repository();
         let mut commits = Vec::new();
         make_tree(dir.path(), 4, 60).unwrap();
         for seed in 0..4 {
             edit_tree(dir.path(), seed, 8).unwrap();
-            commits.push(commit_tree(&repo, dir.path(), seed.try_into().unwrap()));
+            commits.push(commit_tree(repo, dir.path(), seed.try_into().unwrap()));
         }
         for commits in [&commits[..], &commits[1..2], &commits[2..]] {
-            let found = measured(&repo, commits);
-            assert_eq!((found.file_bytes, found.unique_bytes), slowly(&repo, commits));
+            let found = measured(repo, commits);
+            assert_eq!((found.file_bytes, found.unique_bytes), slowly(repo, commits));
             let told: u64 = commits.iter().map(|id| repo.version(*id).unwrap().commit.stats.bytes).sum();
             assert_eq!(found.file_bytes, told);
             assert!(found.unique_bytes < found.file_bytes && found.dedup_ratio > 1.0, "{found:?}");
         }
-        let all = measured(&repo, &[]);
-        assert_eq!(all, measured(&repo, &commits));
+        let all = measured(repo, &[]);
+        assert_eq!(all, measured(repo, &commits));
         assert!(all.unique_bytes <= all.object_bytes && all.stored_bytes < all.pack_bytes, "{all:?}");
         let parts = all.pack_bytes + all.index_bytes + all.log_bytes;
         assert!(all.total_bytes > parts && all.total_bytes < parts + 4096, "{all:?}");

@@ -8,7 +8,7 @@ use crate::format::dirtree::Timestamp;
 use crate::id::CommitId;
 use crate::limits::KDF_MEMORY_KIB;
 use crate::observe::Silent;
-use crate::repo::{Client, CreateOptions, Credentials, Repository};
+use crate::repo::{ChunkerConfig, ChunkerKind, Client, CreateOptions, Credentials, Repository};
 use crate::store::MemoryStore;
 use crate::testing::SimDisk;
 
@@ -31,14 +31,25 @@ pub(super) fn client() -> Client {
     }
 }
 
+/// Every chunker, with small chunks.
+pub(super) fn chunkers() -> [ChunkerConfig; 3] {
+    let small = |kind: ChunkerKind| ChunkerConfig::new(kind, 16 << 10).unwrap();
+    ChunkerKind::ALL.map(small)
+}
+
 /// An empty repository in memory, encrypted, with small chunks.
 pub(super) fn repository() -> Repository {
+    repository_with(chunkers()[0])
+}
+
+/// An empty repository in memory, encrypted.
+pub(super) fn repository_with(chunker: ChunkerConfig) -> Repository {
     let options = CreateOptions {
         credentials: Credentials::Password(b"secret".to_vec().into()),
         label: String::new(),
         kdf: KdfParams { memory_kib: *KDF_MEMORY_KIB.start(), passes: 1, lanes: 1 },
         worktree: false,
-        chunk_unit: 16 * 1024,
+        chunker,
         settings: Vec::new(),
     };
     Repository::create(Arc::new(MemoryStore::new()), options, client()).unwrap()

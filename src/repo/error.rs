@@ -8,6 +8,8 @@ use crate::format::DecodeError;
 use crate::id::CommitId;
 use crate::store::StoreError;
 
+use super::ChunkerError;
+
 /// What kind of failure an error is: decides exit codes and hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -122,6 +124,15 @@ pub enum RepoError {
         /// What happened.
         #[source]
         source: CasError,
+    },
+    /// This version does not have the chunker that the repository was made with.
+    #[error("files cannot be cut for the repository {location}, which a newer warp made")]
+    Chunker {
+        /// Where.
+        location: String,
+        /// What is unknown.
+        #[source]
+        source: ChunkerError,
     },
     /// The log breaks one of its rules.
     #[error("log entry {number}: {why}")]
@@ -248,7 +259,9 @@ impl RepoError {
             Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
             Self::WrongPassword { .. } | Self::OtherSheet { .. } => ErrorKind::WrongPassword,
             Self::NoPassword { .. } => ErrorKind::NoPassword,
-            Self::Format { source: DecodeError::Version { .. }, .. } => ErrorKind::NewerFormat,
+            Self::Format { source: DecodeError::Version { .. }, .. } | Self::Chunker { .. } => {
+                ErrorKind::NewerFormat
+            }
             Self::Format { .. } | Self::Log { .. } | Self::ConfigLost { .. } | Self::Crypto { .. } => {
                 ErrorKind::Damaged
             }

@@ -1,5 +1,6 @@
 //! Repositories: configuration and keys, the log that decides what exists, refs and history.
 
+mod chunker;
 mod client;
 mod config;
 mod error;
@@ -15,6 +16,7 @@ mod timeline;
 mod when;
 mod workdir;
 
+pub use chunker::{Chunker, ChunkerConfig, ChunkerError, ChunkerKind, ChunkerStream};
 pub use client::Client;
 pub(crate) use error::cas_kind;
 pub use error::{ErrorKind, RepoError};

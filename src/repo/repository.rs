@@ -17,10 +17,7 @@ use super::log::{self, Draft, Log};
 use super::recover::RecoverySheet;
 use super::state::LogState;
 use super::timeline::{VersionInfo, VersionTimeline};
-use super::{Client, RepoError, config};
-
-/// Number of the Chonkers chunker in the configuration.
-const CHUNKER_CHONKERS: u16 = 2;
+use super::{Chunker, ChunkerConfig, Client, RepoError, config};
 
 /// How to make a repository.
 #[derive(Debug)]
@@ -33,8 +30,8 @@ pub struct CreateOptions {
     pub kdf: KdfParams,
     /// It has a working directory around it.
     pub worktree: bool,
-    /// Absolute unit of the chunker's stored layer, in bytes.
-    pub chunk_unit: u32,
+    /// What cuts the files, and how finely.
+    pub chunker: ChunkerConfig,
     /// Settings.
     pub settings: Vec<(String, String)>,
 }
@@ -110,7 +107,7 @@ impl Repository {
             family: FamilyId::new(crypto::random().map_err(failed())?),
             instance: InstanceId::new(crypto::random().map_err(failed())?),
             cipher: Cipher::XChaCha20Poly1305,
-            chunker: ChunkerParams { algorithm: CHUNKER_CHONKERS, unit: options.chunk_unit },
+            chunker: options.chunker.params(),
             root_key: *keyring.root_signer().public().as_bytes(),
             worktree: options.worktree,
             slots: Vec::new(),
@@ -304,9 +301,19 @@ impl Repository {
         self.config().instance
     }
 
-    /// Which chunker cuts.
-    pub fn chunker(&self) -> ChunkerParams {
+    /// Which chunker cuts, as the configuration says: this version may not have it.
+    pub fn chunker_params(&self) -> ChunkerParams {
         self.config().chunker
+    }
+
+    /// The chunker that cuts this repository's files. Reading needs none.
+    ///
+    /// # Errors
+    /// [`RepoError::Chunker`] if this version does not have it.
+    pub fn chunker(&self) -> Result<Chunker, RepoError> {
+        let config = ChunkerConfig::try_from(self.chunker_params());
+        let made = config.and_then(|config| Chunker::new(config, self.vault.keyring().chunking_key()));
+        made.map_err(|source| RepoError::Chunker { location: self.location(), source })
     }
 
     /// Whether what is stored is encrypted.

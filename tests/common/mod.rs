@@ -8,7 +8,7 @@ use warp::format::config::KdfParams;
 use warp::format::dirtree::Timestamp;
 use warp::id::CommitId;
 use warp::ops::{self, CommitOutcome, CommitRequest, RestoreRequest, Source};
-use warp::repo::{Client, CreateOptions, Credentials, Repository};
+use warp::repo::{ChunkerConfig, ChunkerKind, Client, CreateOptions, Credentials, Repository};
 use warp::store::{LocalStore, OsVfs, StorageBackend, Vfs};
 use warp::testing::RecordingObserver;
 
@@ -43,14 +43,30 @@ pub(crate) fn password() -> Credentials {
     Credentials::Password(b"correct horse".to_vec().into())
 }
 
+/// Every chunker, as repositories are made with it.
+pub(crate) fn chunkers() -> [ChunkerConfig; 3] {
+    let of = |kind, unit| ChunkerConfig::new(kind, unit).unwrap();
+    let (seqcdc, published) = (ChunkerKind::SeqCdc, ChunkerKind::SeqCdcPublished);
+    [ChunkerConfig::default(), of(seqcdc, 16 << 10), of(published, 16 << 10)]
+}
+
 /// An empty repository in `store`, with a key derivation that costs nothing.
 pub(crate) fn create(store: Arc<dyn StorageBackend>, client: Client) -> Repository {
+    create_with(ChunkerConfig::default(), store, client)
+}
+
+/// The same with another chunker.
+pub(crate) fn create_with(
+    chunker: ChunkerConfig,
+    store: Arc<dyn StorageBackend>,
+    client: Client,
+) -> Repository {
     let options = CreateOptions {
         credentials: password(),
         label: "test".to_owned(),
         kdf: KdfParams { memory_kib: 8, passes: 1, lanes: 1 },
         worktree: false,
-        chunk_unit: 64 << 10,
+        chunker,
         settings: Vec::new(),
     };
     Repository::create(store, options, client).unwrap()
@@ -58,9 +74,14 @@ pub(crate) fn create(store: Arc<dyn StorageBackend>, client: Client) -> Reposito
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::with(ChunkerConfig::default())
+    }
+
+    /// One whose repository cuts with `chunker`.
+    pub(crate) fn with(chunker: ChunkerConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(LocalStore::create(dir.path().join("repo"), Arc::new(OsVfs::new())).unwrap());
-        let repo = create(store, client(&dir.path().join("state")));
+        let repo = create_with(chunker, store, client(&dir.path().join("state")));
         Self { dir, repo }
     }
 

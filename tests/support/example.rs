@@ -7,7 +7,7 @@ use warp::format::dirtree::Timestamp;
 use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{CommitRequest, Source};
-use warp::repo::{Client, CreateOptions, Credentials, Repository};
+use warp::repo::{ChunkerConfig, Client, CreateOptions, Credentials, Repository};
 use warp::store::{MemoryStore, OsVfs};
 
 /// Who works on the examples' repositories.
@@ -30,7 +30,7 @@ fn options(credentials: Credentials) -> CreateOptions {
         label: "example".to_owned(),
         kdf: KdfParams { memory_kib: 64 * 1024, passes: 1, lanes: 1 },
         worktree: false,
-        chunk_unit: 64 * 1024,
+        chunker: ChunkerConfig::default(),
         settings: Vec::new(),
     }
 }

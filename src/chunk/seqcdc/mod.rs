@@ -17,6 +17,9 @@
 //!
 //! Near the end of the content, `max` is what is left, and what is not longer than `min` is one chunk.
 //!
+//! Chunks of `max` equal bytes that follow each other are given as one chunk that is repeated, so a run of zeros of any
+//! length is few chunks, whether its bytes are pushed or their number is.
+//!
 //! The same bytes, parameters and key give the same cuts on every processor, however the bytes are divided. The
 //! scalar kernel is the definition; the others are tested against it.
 //!
@@ -90,6 +93,14 @@ impl SeqCdc {
         match self.rule {
             Rule::Skipping(_) => Self::ID_PUBLISHED,
             Rule::Places(_) => Self::ID,
+        }
+    }
+
+    /// Least bytes of a chunk, the content's last one excepted: content of at most so many is one chunk.
+    pub fn min_len(&self) -> usize {
+        match &self.rule {
+            Rule::Skipping(params) => params.min(),
+            Rule::Places(places) => places.min(),
         }
     }
 

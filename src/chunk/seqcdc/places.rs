@@ -74,7 +74,6 @@ impl Places {
         Self { min, max, key }
     }
 
-    #[cfg(test)]
     pub(super) fn min(&self) -> usize {
         self.min
     }

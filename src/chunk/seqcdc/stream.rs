@@ -49,7 +49,7 @@ impl SeqCdcStream {
     /// Takes `len` zero bytes, as [`Self::push`] would, in a time that does not depend on `len`.
     pub fn push_zeros(&mut self, len: u64, sink: &mut Sink<'_>) {
         let max = self.cutter.max_len();
-        let zeros = vec![0; max];
+        let zeros = vec![0; len.min(max as u64) as usize];
         // A chunk ends within the first `max` zeros; those behind it are all zeros, of the greatest length.
         let mut left = len;
         for _ in 0..2 {

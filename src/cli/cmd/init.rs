@@ -1,10 +1,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use serde::Serialize;
 use warp::chonkers::ChonkersConfig;
+use warp::chunk::seqcdc::SeqCdcConfig;
 use warp::compress::Level;
-use warp::repo::{CreateOptions, Credentials, ErrorKind, Head, Repository, WorkDir, check_ref_name};
+use warp::repo::{
+    ChunkerConfig, ChunkerKind, CreateOptions, Credentials, ErrorKind, Head, Repository, WorkDir,
+    check_ref_name,
+};
 use warp::store::{LocalStore, OsVfs};
 
 use crate::cli::context::{self, Context, DOT_WARP};
@@ -24,7 +29,8 @@ use crate::cli::ui::Ui;
 Examples:
   warp init                              keep versions of the current directory
   warp init ~/thesis                     of another one
-  warp init --bare /mnt/disk/backup      a repository on its own, for many hosts and paths")]
+  warp init --bare /mnt/disk/backup      a repository on its own, for many hosts and paths
+  warp init --chunker seqcdc             cut files with SeqCDC instead of Chonkers")]
 pub(crate) struct Args {
     /// Where; without it what -r says, or the current directory
     #[arg(value_name = "DIR")]
@@ -42,6 +48,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", default_value = "main", conflicts_with = "bare")]
     initial_branch: String,
 
+    /// What cuts files into pieces; it cannot be changed later
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = ChunkerName::Chonkers)]
+    chunker: ChunkerName,
+
     /// How finely files are cut; it cannot be changed later
     #[arg(long, value_name = "SIZE", value_enum, default_value_t = ChunkSize::Default)]
     chunk_size: ChunkSize,
@@ -51,26 +61,47 @@ pub(crate) struct Args {
     compression: Option<Level>,
 }
 
+/// What cuts files.
+#[derive(clap::ValueEnum, Debug, Clone, Copy)]
+enum ChunkerName {
+    /// An edit moves a bounded number of cuts, whatever the content: for most
+    Chonkers,
+    /// Cuts where bytes rise: less work for each byte, but no bound on what an edit moves
+    Seqcdc,
+    /// SeqCDC as its authors published it, without a key: for comparison only
+    SeqcdcPublished,
+}
+
+impl ChunkerName {
+    fn kind(self) -> ChunkerKind {
+        match self {
+            Self::Chonkers => ChunkerKind::Chonkers,
+            Self::Seqcdc => ChunkerKind::SeqCdc,
+            Self::SeqcdcPublished => ChunkerKind::SeqCdcPublished,
+        }
+    }
+}
+
 /// How finely files are cut.
 #[derive(clap::ValueEnum, Debug, Clone, Copy)]
 enum ChunkSize {
-    /// Pieces of about 45 KiB: for most
+    /// Pieces of about 45 KiB with chonkers, 16 KiB with seqcdc: for most
     Default,
     /// Pieces four times as large: for terabytes of large files
     Backup,
-    /// Pieces a quarter as large: finds more that repeats, at the price of a larger index
+    /// Pieces of about 11 KiB with chonkers, 8 KiB with seqcdc: finds more that repeats, at the price of a larger index
     Fine,
 }
 
 impl ChunkSize {
-    /// The absolute unit of the chunker, in bytes.
-    fn unit(self) -> u32 {
-        match self {
-            Self::Default => ChonkersConfig::default(),
-            Self::Backup => ChonkersConfig::backup(),
-            Self::Fine => ChonkersConfig::fine(),
-        }
-        .unit()
+    /// The unit of a chunker, in bytes.
+    fn unit(self, kind: ChunkerKind) -> u32 {
+        let (chonkers, seqcdc) = match self {
+            Self::Default => (ChonkersConfig::default(), SeqCdcConfig::default()),
+            Self::Backup => (ChonkersConfig::backup(), SeqCdcConfig::backup()),
+            Self::Fine => (ChonkersConfig::fine(), SeqCdcConfig::fine()),
+        };
+        if kind == ChunkerKind::Chonkers { chonkers.unit() } else { seqcdc.mean() }
     }
 }
 
@@ -79,6 +110,8 @@ struct Initialized {
     message_type: &'static str,
     id: String,
     repository: String,
+    chunker: &'static str,
+    chunk_unit: u32,
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
@@ -92,13 +125,14 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let vfs = Arc::new(OsVfs::new());
     check_room(&dir, &vfs)?;
     check_ref_name(&args.initial_branch)?;
+    let chunker = chunker(args)?;
     let credentials = if args.no_encryption { Credentials::None } else { ctx.new_credentials()? };
     let store = LocalStore::create(&dir, vfs)?;
-    let repo = Repository::create(Arc::new(store), options(ctx, args, credentials), ctx.client()?)?;
+    let repo = Repository::create(Arc::new(store), options(ctx, args, chunker, credentials), ctx.client()?)?;
     if let (false, Some(root)) = (args.bare, dir.parent()) {
         WorkDir::open(root).set_head(&Head::Branch(args.initial_branch.clone()))?;
     }
-    report(ui, &repo, args)?;
+    report(ui, &repo, args, chunker)?;
     Ok(Exit::Done)
 }
 
@@ -118,22 +152,39 @@ fn check_room(dir: &Path, vfs: &Arc<OsVfs>) -> Result<(), CliError> {
     }
 }
 
-fn options(ctx: &Context, args: &Args, credentials: Credentials) -> CreateOptions {
+fn chunker(args: &Args) -> Result<ChunkerConfig, CliError> {
+    let kind = args.chunker.kind();
+    let of = |size: ChunkSize| ChunkerConfig::new(kind, size.unit(kind));
+    of(args.chunk_size).map_err(|error| {
+        let sizes = ChunkSize::value_variants().iter().filter(|size| of(**size).is_ok());
+        let names = sizes.filter_map(|size| Some(size.to_possible_value()?.get_name().to_owned()));
+        let names: Vec<_> = names.collect();
+        CliError::usage(error.to_string()).hint(format!("say --chunk-size {}", names.join(" or ")))
+    })
+}
+
+fn options(ctx: &Context, args: &Args, chunker: ChunkerConfig, credentials: Credentials) -> CreateOptions {
     let compression = args.compression.as_ref().map(|level| ("compression".to_owned(), level.to_string()));
     CreateOptions {
         credentials,
         label: ctx.who(),
         kdf: context::kdf(),
         worktree: !args.bare,
-        chunk_unit: args.chunk_size.unit(),
+        chunker,
         settings: compression.into_iter().collect(),
     }
 }
 
-fn report(ui: &mut Ui, repo: &Repository, args: &Args) -> Result<(), CliError> {
+fn report(ui: &mut Ui, repo: &Repository, args: &Args, chunker: ChunkerConfig) -> Result<(), CliError> {
     if ui.is_json() {
         let id = repo.instance().to_hex();
-        let done = Initialized { message_type: "initialized", id, repository: repo.location() };
+        let done = Initialized {
+            message_type: "initialized",
+            id,
+            repository: repo.location(),
+            chunker: chunker.kind().name(),
+            chunk_unit: chunker.unit(),
+        };
         return Ok(ui.json(&done)?);
     }
     let sealed = if args.no_encryption { "unencrypted" } else { "encrypted" };

@@ -1,5 +1,7 @@
 use serde::Serialize;
+use warp::format::config::ChunkerParams;
 use warp::ops::{self, RepositoryStats};
+use warp::repo::ChunkerKind;
 
 use crate::cli::args::LatestArgs;
 use crate::cli::context::Context;
@@ -25,6 +27,9 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Stats {
     message_type: &'static str,
+    /// What cuts files: a name, or the number of one that this version does not have.
+    chunker: String,
+    chunk_unit: u32,
     snapshots_count: u64,
     /// Bytes of all files of the counted commits.
     total_uncompressed_size: u64,
@@ -52,18 +57,25 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let stats = ops::stats(&opened.repo, &commits, &progress)?;
     drop(progress);
     if ui.is_json() {
-        ui.json(&as_json(&stats))?;
+        ui.json(&as_json(&stats, opened.repo.chunker_params()))?;
         return Ok(Exit::Done);
     }
-    for (what, value) in table(&stats, commits.len()) {
+    for (what, value) in table(&stats, commits.len(), opened.repo.chunker_params()) {
         writeln!(ui.out(), "{what:<22} {value}")?;
     }
     Ok(Exit::Done)
 }
 
-fn as_json(stats: &RepositoryStats) -> Stats {
+fn name(chunker: ChunkerParams) -> String {
+    let id = chunker.algorithm;
+    ChunkerKind::from_id(id).map_or_else(|| id.to_string(), |kind| kind.to_string())
+}
+
+fn as_json(stats: &RepositoryStats, chunker: ChunkerParams) -> Stats {
     Stats {
         message_type: "stats",
+        chunker: name(chunker),
+        chunk_unit: chunker.unit,
         snapshots_count: stats.commits,
         total_uncompressed_size: stats.file_bytes,
         unique_size: stats.unique_bytes,
@@ -78,7 +90,17 @@ fn as_json(stats: &RepositoryStats) -> Stats {
     }
 }
 
-fn table(stats: &RepositoryStats, counted: usize) -> Vec<(&'static str, String)> {
+/// The chunker, with what its unit means.
+fn described(chunker: ChunkerParams) -> String {
+    let (name, unit) = (name(chunker), human(chunker.unit.into()));
+    match ChunkerKind::from_id(chunker.algorithm) {
+        Some(ChunkerKind::Chonkers) => format!("{name}, pieces of at most {unit}"),
+        Some(_) => format!("{name}, pieces of about {unit}"),
+        None => format!("number {name}, which this version does not know"),
+    }
+}
+
+fn table(stats: &RepositoryStats, counted: usize, chunker: ChunkerParams) -> Vec<(&'static str, String)> {
     vec![
         ("Commits:", stats.commits.to_string()),
         ("Commits counted here:", counted.to_string()),
@@ -90,5 +112,6 @@ fn table(stats: &RepositoryStats, counted: usize) -> Vec<(&'static str, String)>
         ("Index:", human(stats.index_bytes)),
         ("Log:", format!("{} in {} entries", human(stats.log_bytes), stats.log_entries)),
         ("Whole repository:", human(stats.total_bytes)),
+        ("Chunker:", described(chunker)),
     ]
 }

@@ -61,6 +61,22 @@ fn a_copy_has_its_golden_bytes_and_no_damage_goes_unseen() {
 }
 
 #[test]
+fn every_chunker_stands_at_its_frozen_place() {
+    let mut config = config();
+    config.slots.truncate(1);
+    config.keyring.truncate(8);
+    config.chunker = ChunkerParams { algorithm: 3, unit: 16_384 };
+    let bytes = config.encode().unwrap();
+    assert_golden(&bytes, "config_seqcdc.hex");
+    // Numbers of newer versions are read as they are.
+    for algorithm in [1, 2, 4, u16::MAX] {
+        config.chunker.algorithm = algorithm;
+        let found = Config::decode(&config.encode().unwrap()).unwrap();
+        assert_eq!(found.chunker, config.chunker);
+    }
+}
+
+#[test]
 fn a_body_with_a_right_checksum_has_one_encoding() {
     assert_canonical(&config().encode_body(), |body| Ok(Config::decode(&sealed(body))?.encode_body()));
 }
@@ -152,7 +168,7 @@ fn a_keyring_without_epochs_or_with_twins_is_neither_written_nor_read() {
 proptest! {
     #[test]
     fn configurations_round_trip(
-        generation: u64, unit in 1..u32::MAX, labels in vec("[a-zé]{0,9}", 0..4), keyring: Vec<u8>, encrypted: bool,
+        generation: u64, algorithm in 1..u16::MAX, unit in 1..u32::MAX, labels in vec("[a-zé]{0,9}", 0..4), keyring: Vec<u8>, encrypted: bool,
         settings in btree_map("[a-z.]{1,9}", "[a-zé]{0,9}", 0..4), worktree: bool, created: i64,
     ) {
         let slot = |(id, label)| KeySlot { label, created, ..slot(id, SlotKind::KeyFile) };
@@ -161,7 +177,7 @@ proptest! {
         let config = Config {
             generation,
             cipher: if encrypted { Cipher::XChaCha20Poly1305 } else { Cipher::None },
-            chunker: ChunkerParams { algorithm: 1, unit },
+            chunker: ChunkerParams { algorithm, unit },
             slots: if encrypted { slots } else { vec![] },
             keyring,
             settings: settings.into_iter().collect(),

@@ -12,6 +12,7 @@ use crate::chonkers::{ChonkerTreeBuilder, TreeChild};
 use crate::chunk::ChunkData;
 use crate::id::ObjectKind;
 use crate::observe::FileNews;
+use crate::repo::ChunkerStream;
 use crate::worktree::{Segment, SourceFile, Stat, WorktreeError, Xattr};
 
 use super::super::{OpsError, convert};
@@ -204,7 +205,7 @@ struct Cutter<'t, 'a> {
     tools: &'t Tools<'a>,
     big: &'t Arc<BigFile>,
     work: &'t Sender<Work>,
-    stream: crate::chonkers::ChonkersStream,
+    stream: ChunkerStream,
     piece: Piece,
     full: Vec<Piece>,
     buffer: Vec<u8>,
@@ -212,7 +213,7 @@ struct Cutter<'t, 'a> {
 
 impl<'t, 'a> Cutter<'t, 'a> {
     fn new(tools: &'t Tools<'a>, big: &'t Arc<BigFile>, work: &'t Sender<Work>) -> Self {
-        let stream = tools.chonkers.stream();
+        let stream = tools.chunker.stream();
         Self { tools, big, work, stream, piece: Piece::default(), full: Vec::new(), buffer: Vec::new() }
     }
 
@@ -251,7 +252,7 @@ impl<'t, 'a> Cutter<'t, 'a> {
     /// Sends the rest and returns how many pieces there were.
     fn finish(mut self) -> Result<u64, Failure> {
         let (mut piece, mut full) = (std::mem::take(&mut self.piece), std::mem::take(&mut self.full));
-        let stream = std::mem::replace(&mut self.stream, self.tools.chonkers.stream());
+        let stream = std::mem::replace(&mut self.stream, self.tools.chunker.stream());
         stream.finish(&mut |chunk| collect(&mut piece, &mut full, &chunk));
         let pieces = if piece.chunks.is_empty() {
             piece.number

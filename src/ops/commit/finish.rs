@@ -213,7 +213,7 @@ fn store_state(tools: &Tools<'_>, state: &[u8]) -> Result<ContentRoot, OpsError>
     let storing = OpsError::cas("store the state for change detection");
     let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::State };
     let mut builder = tools.tree_builder();
-    for chunk in tools.chonkers.cut(state) {
+    for chunk in tools.chunker.cut(state) {
         let start = usize::try_from(chunk.offset).expect("within memory");
         let bytes = &state[start..start + chunk.len as usize];
         let id = tools.sink.put_metadata(ObjectKind::State, bytes).map_err(&storing)?;

@@ -22,7 +22,6 @@ use std::thread;
 use crossbeam_channel::bounded;
 
 use crate::cas::Sealer;
-use crate::chonkers::{Chonkers, ChonkersConfig};
 use crate::compress::Level;
 use crate::format::commit::CommitStats;
 use crate::format::dirtree::Timestamp;
@@ -243,14 +242,12 @@ fn record(
     begun: std::time::Instant,
 ) -> Result<Recorded, OpsError> {
     let keyring = repo.chunks().vault().keyring();
-    let config = ChonkersConfig::with_unit(repo.chunker().unit)
-        .map_err(|error| OpsError::Refused { why: format!("this repository's chunker: {error}") })?;
     let sink =
         ObjectSink::new(sealer, level, request.dry_run).map_err(OpsError::cas("set up compression"))?;
     let (results, outcomes) = crossbeam_channel::unbounded();
     let threads = if request.threads > 0 { request.threads } else { cores() };
     let tools = Tools {
-        chonkers: Chonkers::new(config, keyring.chunking_key()),
+        chunker: repo.chunker()?,
         tree_key: worker::tree_key(keyring),
         sink,
         observer,

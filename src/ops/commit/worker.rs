@@ -6,12 +6,13 @@ use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::chonkers::{ChonkerTreeBuilder, Chonkers, TreeChild};
+use crate::chonkers::{ChonkerTreeBuilder, TreeChild};
 use crate::crypto::Keyring;
 use crate::format::node::ContentRoot;
 use crate::format::state::FileState;
 use crate::id::ObjectKind;
 use crate::observe::{FileNews, Observer};
+use crate::repo::Chunker;
 use crate::worktree::{SourceFile, Stat, WorktreeError, Xattr};
 
 use super::super::shared::Shared;
@@ -67,7 +68,7 @@ pub(super) const UNKNOWN: FileState =
 
 /// What all threads of a commit read with.
 pub(super) struct Tools<'a> {
-    pub(super) chonkers: Chonkers,
+    pub(super) chunker: Chunker,
     pub(super) tree_key: [u8; 32],
     pub(super) sink: ObjectSink<'a>,
     pub(super) observer: &'a dyn Observer,
@@ -79,7 +80,7 @@ pub(super) struct Tools<'a> {
 
 impl<'a> Tools<'a> {
     pub(super) fn tree_builder(&self) -> ChonkerTreeBuilder {
-        ChonkerTreeBuilder::new(self.chonkers.config().unit(), &self.tree_key)
+        ChonkerTreeBuilder::new(self.chunker.max_len(), &self.tree_key)
     }
 
     pub(super) fn report(&self, path: &std::path::Path, error: &WorktreeError) {
@@ -185,13 +186,13 @@ impl Worker<'_, '_> {
         if self.buffer.is_empty() {
             return Ok(ContentRoot::Empty);
         }
-        if self.buffer.len() <= self.tools.chonkers.config().unit() as usize {
+        if self.buffer.len() <= self.tools.chunker.whole_len() {
             let id = sink.put_chunk(&mut self.writer, &self.buffer).map_err(storing)?;
             return Ok(ContentRoot::Tree { level: 0, id, len: self.buffer.len() as u64, repeat: 1 });
         }
         let mut builder = self.tools.tree_builder();
         let mut nodes = NodeWriter { sink, kind: ObjectKind::FileNode };
-        for chunk in self.tools.chonkers.cut(&self.buffer) {
+        for chunk in self.tools.chunker.cut(&self.buffer) {
             let start = usize::try_from(chunk.offset).expect("within the buffer");
             let bytes = &self.buffer[start..start + chunk.len as usize];
             let id = sink.put_chunk(&mut self.writer, bytes).map_err(&storing)?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::chonkers::{ChonkerNode, ChonkerTreeBuilder, Chonkers, NodeSink, TreeChild};
+use crate::chonkers::{ChonkerNode, ChonkerTreeBuilder, NodeSink, TreeChild};
 use crate::crypto::Keyring;
 use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::format::node::{ContentRoot, FileNode, NodeChild};
 use crate::id::{ChunkId, ObjectKind};
 use crate::observe::{Observer, Problem};
+use crate::repo::Chunker;
 use crate::worktree::{OwnerNames, Segment, SourceFile, Stat, WorktreeError};
 
 use super::super::commit::BIG_FILE_LEN;
@@ -43,7 +44,7 @@ pub(super) struct LiveFile {
 /// Reads files; shared by all threads.
 pub(super) struct FileReader<'a> {
     pub(super) keyring: &'a Keyring,
-    pub(super) chonkers: Chonkers,
+    pub(super) chunker: Chunker,
     pub(super) owners: OwnerNames,
     pub(super) observer: &'a dyn Observer,
     pub(super) shared: &'a Shared,
@@ -150,7 +151,7 @@ impl FileReader<'_> {
         buffer: &mut Vec<u8>,
     ) -> Result<u64, Failure> {
         buffer.resize(READ_LEN, 0);
-        let mut stream = self.chonkers.stream();
+        let mut stream = self.chunker.stream();
         let mut read = 0;
         for segment in file.segments() {
             match segment? {
@@ -193,7 +194,7 @@ struct Tree<'r> {
 
 impl<'r> Tree<'r> {
     fn new(reader: &'r FileReader<'_>) -> Self {
-        let builder = ChonkerTreeBuilder::new(reader.chonkers.config().unit(), reader.keyring.tree_key());
+        let builder = ChonkerTreeBuilder::new(reader.chunker.max_len(), reader.keyring.tree_key());
         let nodes = Nodes { keyring: reader.keyring, kept: reader.keep_nodes.then(LiveNodes::new) };
         Self { reader, builder, nodes, failure: None }
     }
@@ -203,11 +204,11 @@ impl<'r> Tree<'r> {
         if bytes.is_empty() {
             return Ok(());
         }
-        if bytes.len() <= self.reader.chonkers.config().unit() as usize {
+        if bytes.len() <= self.reader.chunker.whole_len() {
             self.push(1, bytes);
             return Ok(());
         }
-        for chunk in self.reader.chonkers.cut(bytes) {
+        for chunk in self.reader.chunker.cut(bytes) {
             let start = usize::try_from(chunk.offset).expect("within the buffer");
             self.push(chunk.repeat, &bytes[start..start + chunk.len as usize]);
         }

@@ -9,7 +9,6 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::chonkers::{Chonkers, ChonkersConfig};
 use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::id::CommitId;
 use crate::observe::Observer;
@@ -84,11 +83,9 @@ impl Live<'_> {
         shared: &'s Shared,
     ) -> Result<FileReader<'s>, OpsError> {
         let keyring = self.repo.chunks().vault().keyring();
-        let config = ChonkersConfig::with_unit(self.repo.chunker().unit)
-            .map_err(|error| OpsError::Refused { why: format!("this repository's chunker: {error}") })?;
         Ok(FileReader {
             keyring,
-            chonkers: Chonkers::new(config, keyring.chunking_key()),
+            chunker: self.repo.chunker()?,
             owners: OwnerNames::new(),
             observer,
             shared,

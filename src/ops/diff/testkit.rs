@@ -9,13 +9,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::super::commit::{CommitRequest, ScanSettings, Source, commit};
+use super::super::testkit::chunkers;
 use super::super::{OpsError, Selection};
 use super::{Change, ChangeKind, DiffOptions, DiffSummary, Side, diff};
 use crate::format::config::KdfParams;
 use crate::format::dirtree::{EntryKind, Timestamp};
 use crate::id::CommitId;
 use crate::observe::{Observer, Silent};
-use crate::repo::{Client, CreateOptions, Credentials, Repository};
+use crate::repo::{ChunkerConfig, Client, CreateOptions, Credentials, Repository};
 use crate::store::{MemoryStore, OsVfs};
 
 pub(in crate::ops) struct Kit {
@@ -29,6 +30,11 @@ pub(in crate::ops) struct Kit {
 impl Kit {
     /// An empty repository whose commits are of the folder [`Self::root`].
     pub(in crate::ops) fn new() -> Self {
+        Self::with(chunkers()[0])
+    }
+
+    /// The same with another chunker.
+    pub(in crate::ops) fn with(chunker: ChunkerConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("tree");
         fs::create_dir(&root).unwrap();
@@ -38,7 +44,7 @@ impl Kit {
             label: String::new(),
             kdf: KdfParams { memory_kib: 8, passes: 1, lanes: 1 },
             worktree: true,
-            chunk_unit: 16384,
+            chunker,
             settings: Vec::new(),
         };
         let repo = Repository::create(Arc::clone(&store) as _, options, client(dir.path())).unwrap();

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use super::super::testkit::chunkers;
 use super::super::{OpsError, Selection};
 use super::testkit::{Kit, compare, options, short};
 use super::*;
@@ -118,8 +119,8 @@ fn assert_changes(changes: &[Change], old: &TreeSnapshot, new: &TreeSnapshot, wh
 
 #[test]
 fn changes_between_commits_are_those_between_the_folders() {
-    for seed in 0..2 {
-        let kit = Kit::new();
+    for (seed, chunker) in (0..).zip(chunkers()) {
+        let kit = Kit::with(chunker);
         make_tree(&kit.root(), seed, 60).unwrap();
         let (mut before, mut old) = (kit.commit(), snapshot(&kit.root()).unwrap());
         for round in 0..5 {
@@ -305,7 +306,10 @@ fn too_many_changes_are_not_held_back() {
 
 #[test]
 fn bytes_are_counted_in_the_chunks_of_each_file() {
-    let kit = Kit::new();
+    chunkers().into_iter().map(Kit::with).for_each(bytes_are_counted);
+}
+
+fn bytes_are_counted(kit: Kit) {
     let mut bytes = crate::testing::Rng::new(3).bytes(600_000);
     kit.write("file", &bytes);
     kit.write("gone", "four");

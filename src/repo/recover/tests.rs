@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::format::dirtree::Timestamp;
-use crate::repo::CreateOptions;
+use crate::repo::{ChunkerConfig, CreateOptions};
 use crate::store::{BlobName, MemoryStore, OsVfs};
 
 const KDF: KdfParams = KdfParams { memory_kib: 8, passes: 1, lanes: 1 };
@@ -35,7 +35,7 @@ impl Place {
             label: "first".to_owned(),
             kdf: KDF,
             worktree: false,
-            chunk_unit: 64 << 10,
+            chunker: ChunkerConfig::default(),
             settings: vec![("compression".to_owned(), "7".to_owned())],
         };
         Repository::create(self.store.clone(), options, self.client()).unwrap()

@@ -75,16 +75,12 @@ fn this_machine_can_run_the_kernels_that_are_not_listed_here() {
 #[test]
 fn lengths_are_within_their_bounds_and_the_chunks_cover_the_content() {
     for chunker in chunkers() {
-        let min = match chunker.rule {
-            Rule::Skipping(params) => params.min(),
-            Rule::Places(places) => places.min(),
-        };
         for (name, data) in samples(300_000) {
             let chunks = chunker.cut(&data);
             let (last, others) = chunks.split_last().expect("there is data");
             for chunk in others {
                 let len = chunk.len as usize;
-                assert!((min..=chunker.max_len()).contains(&len), "{name}: {len} bytes");
+                assert!((chunker.min_len()..=chunker.max_len()).contains(&len), "{name}: {len} bytes");
             }
             assert!((1..=chunker.max_len()).contains(&(last.len as usize)), "{name}: the last one");
             assert!(chunks.windows(2).all(|pair| pair[0].end() == pair[1].offset), "{name}");

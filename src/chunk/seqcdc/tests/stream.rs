@@ -90,6 +90,25 @@ fn zeros_by_number_are_zeros_by_bytes() {
 }
 
 #[test]
+fn a_run_of_one_byte_is_the_chunk_before_it_one_repeated_chunk_and_the_chunk_behind_it() {
+    for chunker in chunkers() {
+        let max = chunker.max_len();
+        let random = Rng::new(8).bytes(max);
+        for byte in [0, 1, 0xff] {
+            for more in [0, 1, max - 1] {
+                let data = [&random[..100], &vec![byte; 9 * max + more], &random[..100]].concat();
+                let chunks = chunker.cut(&data);
+                let long: Vec<_> = chunks.iter().filter(|chunk| chunk.repeat > 1).collect();
+                let [run] = long[..] else { panic!("{} chunks are repeated", long.len()) };
+                assert_eq!((run.len as usize, run.repeat >= 7), (max, true));
+                assert!(chunks[0].end() == run.offset, "one chunk reaches into the run");
+                assert!(chunks.len() <= 5, "{} chunks", chunks.len());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hole_of_a_pebibyte_is_a_few_chunks() {
     for chunker in chunkers() {
         let mut chunks = Vec::new();

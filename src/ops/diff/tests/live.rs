@@ -19,8 +19,8 @@ fn plain(mut changes: Vec<Change>) -> Vec<Change> {
 
 #[test]
 fn live_changes_are_those_of_a_commit_of_the_live_files() {
-    for seed in 10..12 {
-        let kit = Kit::new();
+    for (seed, chunker) in (10..).zip(chunkers()) {
+        let kit = Kit::with(chunker);
         make_tree(&kit.root(), seed, 60).unwrap();
         let first = kit.commit();
         let mut base = first;

@@ -12,7 +12,7 @@ use crate::chonkers::{ChonkerTreeBuilder, TreeChild};
 use crate::chunk::ChunkData;
 use crate::id::ObjectKind;
 use crate::observe::FileNews;
-use crate::repo::ChunkerStream;
+use crate::repo::{Chunker, ChunkerStream};
 use crate::worktree::{Segment, SourceFile, Stat, WorktreeError, Xattr};
 
 use super::super::{OpsError, convert};
@@ -132,11 +132,13 @@ impl From<WorktreeError> for Failure {
 
 fn read_file(tools: &Tools<'_>, job: &Job, work: &Sender<Work>) -> Result<(), Failure> {
     let file = SourceFile::open(&job.path, &job.stat)?;
-    let part_len = tools.chonkers.segment_len();
-    if tools.threads > 1 && file.stat().size > part_len {
-        let starts = parts::starts(file.segments(), part_len)?;
+    if let Chunker::Chonkers(chonkers) = &tools.chunker
+        && tools.threads > 1
+        && file.stat().size > chonkers.segment_len()
+    {
+        let starts = parts::starts(file.segments(), chonkers.segment_len())?;
         if starts.len() > 1 {
-            parts::send(tools, job, file, starts, work);
+            parts::send(tools, chonkers, job, (file, starts), work);
             return Ok(());
         }
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Sender;
 
-use crate::chonkers::{SegmentStream, TreeChild};
+use crate::chonkers::{Chonkers, SegmentStream, TreeChild};
 use crate::chunk::Chunk;
 use crate::worktree::{Segment, SourceFile, WorktreeError};
 
@@ -24,6 +24,7 @@ const READ_LEN: usize = 512 << 10;
 /// A very large file, of which every part is stored by itself.
 pub(super) struct PartedFile {
     job: Job,
+    chonkers: Chonkers,
     file: SourceFile,
     /// Where each part begins.
     starts: Vec<u64>,
@@ -63,11 +64,24 @@ pub(super) fn starts(
 }
 
 /// Hands the parts of `file` to the workers.
-pub(super) fn send(tools: &Tools<'_>, job: &Job, file: SourceFile, starts: Vec<u64>, work: &Sender<Work>) {
+pub(super) fn send(
+    tools: &Tools<'_>,
+    chonkers: &Chonkers,
+    job: &Job,
+    (file, starts): (SourceFile, Vec<u64>),
+    work: &Sender<Work>,
+) {
     let parts = starts.len();
     let big = BigFile::new(tools, job.seq, job.news);
     let progress = Progress { left: parts, spans: vec![None; parts], failure: None };
-    let parted = Arc::new(PartedFile { job: job.clone(), file, starts, big, progress: Mutex::new(progress) });
+    let parted = Arc::new(PartedFile {
+        job: job.clone(),
+        chonkers: chonkers.clone(),
+        file,
+        starts,
+        big,
+        progress: Mutex::new(progress),
+    });
     for number in 0..parts {
         // Workers stop listening only when the commit has failed; the failure is known then.
         if work.send(Work::Part(Arc::clone(&parted), number)).is_err() {
@@ -87,7 +101,7 @@ impl PartedFile {
         if self.progress.lock().expect("no panic while locked").failure.is_none() {
             let range = self.range(number);
             let is_last = number + 1 == self.starts.len();
-            let cut = tools.chonkers.segment(range.clone(), is_last);
+            let cut = self.chonkers.segment(range.clone(), is_last);
             match PartReader::new(tools, &self.file, writer).read(cut, range.start) {
                 // What a commit that stops has read is no part.
                 Ok(_) if tools.shared.stopped() => return Ok(()),
@@ -137,7 +151,7 @@ impl PartedFile {
     /// The file changed while its parts were read, and they do not fit together: reads it once more from front to back.
     fn store_at_once(&self, tools: &Tools<'_>, writer: &mut BlockWriter) -> Result<(), Failure> {
         let big = BigFile::new(tools, self.job.seq, self.job.news);
-        let cut = tools.chonkers.segment(0..self.file.stat().size, true);
+        let cut = self.chonkers.segment(0..self.file.stat().size, true);
         let (children, span) = PartReader::new(tools, &self.file, writer).read(cut, 0)?;
         big.deliver(tools, 0, children).map_err(Failure::Fatal)?;
         let len = span.map_or(0, |span| span.end);

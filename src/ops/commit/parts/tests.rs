@@ -3,18 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::super::cat::cat;
-use super::super::super::testkit::{client, request};
+use super::super::super::testkit::{repository_with, request};
 use super::super::{CommitOutcome, CommitRequest, commit};
 use super::*;
-use crate::format::config::KdfParams;
-use crate::limits::KDF_MEMORY_KIB;
 use crate::observe::{Observer, Problem, Silent};
-use crate::repo::{CreateOptions, Credentials, Repository};
-use crate::store::MemoryStore;
+use crate::repo::{ChunkerConfig, ChunkerKind, Repository};
 use crate::testing::Rng;
 
 /// The least chunks, so that parts are short: 4 MiB.
@@ -22,15 +18,7 @@ const UNIT: u32 = 4096;
 const LEN: usize = 18 << 20;
 
 fn repository() -> Repository {
-    let options = CreateOptions {
-        credentials: Credentials::Password(b"secret".to_vec().into()),
-        label: String::new(),
-        kdf: KdfParams { memory_kib: *KDF_MEMORY_KIB.start(), passes: 1, lanes: 1 },
-        worktree: false,
-        chunk_unit: UNIT,
-        settings: Vec::new(),
-    };
-    Repository::create(Arc::new(MemoryStore::new()), options, client()).unwrap()
+    repository_with(ChunkerConfig::new(ChunkerKind::Chonkers, UNIT).unwrap())
 }
 
 fn commit_file(

@@ -223,6 +223,67 @@ fn files_and_directories_take_each_others_place_but_nothing_that_is_in_no_commit
     assert_eq!(fs::read(at("here")).unwrap(), b"a file");
 }
 
+/// The paths for which a checkout refuses to go to a commit.
+fn in_the_way_to(place: &Place, commit: CommitId) -> Vec<String> {
+    let request = CheckoutRequest { new_head: Some(Head::Detached(commit)), ..of(commit) };
+    match ops::checkout(&place.repo, &place.workdir, &request, &RecordingObserver::new()) {
+        Ok(_) => Vec::new(),
+        Err(ops::OpsError::WouldOverwrite { paths }) => {
+            paths.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect()
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_file_that_holds_what_is_committed_is_in_nobodys_way_whatever_its_metadata_are() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let at = |name: &str| place.workdir.root().join(name);
+    let [first, second] = place.two_commits();
+    // One is written anew, one removed; they get a new time, another mode, another inode.
+    fs::File::open(at("text")).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    fs::set_permissions(at("new"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(in_the_way_to(&place, first), [""; 0]);
+    assert_eq!(fs::read_to_string(at("text")).unwrap(), "first text");
+    assert!(!at("new").exists());
+    place.write("text", "first text");
+    assert_eq!(in_the_way_to(&place, second), [""; 0]);
+    assert_eq!(fs::read_to_string(at("text")).unwrap(), "other text");
+    // Other bytes are, even of the same length and time.
+    let time = fs::metadata(at("text")).unwrap().modified().unwrap();
+    for name in ["text", "new"] {
+        let upper = fs::read_to_string(at(name)).unwrap().to_uppercase();
+        place.write(name, &upper);
+        fs::File::open(at(name)).unwrap().set_modified(time).unwrap();
+    }
+    assert_eq!(in_the_way_to(&place, first), ["new", "text"]);
+    assert_eq!(fs::read_to_string(at("text")).unwrap(), "OTHER TEXT");
+}
+
+#[test]
+fn touched_files_give_way_to_directories_and_directories_of_touched_files_to_files() {
+    let place = Place::new();
+    let at = |name: &str| place.workdir.root().join(name);
+    let touch = |name: &str| {
+        fs::File::open(at(name)).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    };
+    place.write("here", "a file");
+    let file = place.commit().0.unwrap();
+    fs::remove_file(at("here")).unwrap();
+    fs::create_dir(at("here")).unwrap();
+    place.write("here/inside", "a file in a directory");
+    let dir = place.commit().0.unwrap();
+    touch("here/inside");
+    assert_eq!(in_the_way_to(&place, file), [""; 0]);
+    assert_eq!(fs::read(at("here")).unwrap(), b"a file");
+    touch("here");
+    assert_eq!(in_the_way_to(&place, dir), [""; 0]);
+    assert_eq!(fs::read(at("here/inside")).unwrap(), b"a file in a directory");
+    place.write("here/inside", "another file in a directory");
+    assert_eq!(in_the_way_to(&place, file), ["here/inside"]);
+}
+
 /// Whether a file takes up less room than its length.
 fn has_holes(path: &std::path::Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -8,6 +8,8 @@ mod environment;
 #[cfg(feature = "testing")]
 mod example;
 #[cfg(feature = "testing")]
+mod hostile_names;
+#[cfg(feature = "testing")]
 mod keys;
 mod settings;
 mod usage;

@@ -11,5 +11,7 @@ mod example;
 mod hostile_names;
 #[cfg(feature = "testing")]
 mod keys;
+#[cfg(feature = "testing")]
+mod reproducible;
 mod settings;
 mod usage;

@@ -202,12 +202,11 @@ impl<'t, 'a> Assembler<'t, 'a> {
     /// the file system decides about room when it likes.
     fn keep_holes(&self, entry: &mut DirEntry) {
         let Some(before) = self.before(entry) else { return };
-        if let (EntryKind::File { content: a, .. }, EntryKind::File { content: b, sparse }) =
+        if let (EntryKind::File { content: a, sparse: now }, EntryKind::File { content: b, sparse: then }) =
             (&entry.kind, &before.kind)
-            && a == b
+            && (a, !now) == (b, *then)
         {
-            let as_before =
-                DirEntry { kind: EntryKind::File { content: *a, sparse: *sparse }, ..entry.clone() };
+            let as_before = DirEntry { kind: before.kind.clone(), ..entry.clone() };
             if as_before == *before {
                 *entry = as_before;
             }

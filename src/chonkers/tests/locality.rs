@@ -47,9 +47,9 @@ pub(in crate::chonkers) fn boundaries(chunker: &Chonkers, data: &[u8]) -> Vec<u6
 /// most 32 chunks on each side, any two neighbours of which weigh A at most, and on their next neighbours: 18 A.
 /// The layers below add 9 A, 4.5 A and so on: 36 A. A proto-chunk's boundary depends on bytes within 11 radii, of which A
 /// has 16 or more.
-const REACH: u64 = 37;
+pub(super) const REACH: u64 = 37;
 /// How many boundaries an edit can move: those within reach, of which every three span at least 3A/4.
-const MOVED: usize = 2 * REACH as usize * 4 / 3 * 2 + 2;
+pub(super) const MOVED: usize = 2 * REACH as usize * 4 / 3 * 2 + 2;
 
 #[test]
 fn an_edit_of_one_byte_moves_only_boundaries_within_reach() {

@@ -88,7 +88,7 @@ impl ContentAdversary {
         content
     }
 
-    /// Windows whose hashes fall (or rise) for thousands of bytes, a part of them.
+    /// Windows whose hashes fall (or rise) for hundreds of bytes, a part of them.
     fn monotone(bytes: &[u8], random: &mut Random) -> Vec<u8> {
         let start = random.below(bytes.len() as u64 / 2) as usize;
         let end = if random.below(2) == 0 { bytes.len() } else { bytes.len() - random.below(300) as usize };

@@ -19,12 +19,10 @@ fn with_every_attack(seeds: std::ops::Range<u64>, len: usize, check: impl Fn(&[u
 }
 
 #[test]
-fn every_attack_leaves_stretches_that_the_first_level_does_not_cut() {
+fn ties_leave_stretches_that_the_first_level_does_not_cut() {
     let adversary = ContentAdversary::new(&[7; 32], u64::from(UNIT));
-    for attack in CONTENT_ATTACKS {
-        let (stretch, longest) = adversary.longest_stretch(&adversary.content(attack, 60_000, 1));
-        assert!(stretch > longest, "{attack}: {stretch} bytes at most, {longest} are too few");
-    }
+    let (stretch, longest) = adversary.longest_stretch(&adversary.content("ties", 200_000, 1));
+    assert!(stretch > longest, "{stretch} bytes at most, {longest} are too few");
 }
 
 #[test]

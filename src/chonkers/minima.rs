@@ -451,7 +451,7 @@ impl Minima {
     }
 
     /// The hash of one window.
-    fn hash(&self, window: &[u8]) -> i16 {
+    pub(super) fn hash(&self, window: &[u8]) -> i16 {
         let last = self.key[4];
         if window.len() == NARROW {
             let pair = |i: usize| u16::from_le_bytes([window[2 * i], window[2 * i + 1]]);

@@ -73,6 +73,11 @@ impl CliError {
         Self::new(Exit::Usage, message)
     }
 
+    /// [`Exit::Usage`], in a text of several lines, none of which anybody else chose.
+    pub(crate) fn usage_lines(message: impl Into<String>) -> Self {
+        Self { error: Box::new(Lines(message.into())), ..Self::usage("") }
+    }
+
     /// A file of the user that could not be read or written: `cannot {action} {path}`.
     pub(crate) fn file(action: &str, path: &Path, source: std::io::Error) -> Self {
         let message = format!("cannot {action} {}", escape::path(path));
@@ -113,7 +118,7 @@ impl CliError {
         if let Some(more) = self.paths.len().checked_sub(LISTED_MAX).filter(|more| *more > 0) {
             out.push_str(&format!("  and {more} more\n"));
         }
-        out.extend(self.hint.iter().map(|hint| format!("hint: {hint}\n")));
+        out.extend(self.hint.iter().map(|hint| format!("hint: {}\n", escape::line(hint))));
         out
     }
 }
@@ -212,12 +217,33 @@ impl Error for Caused {
     }
 }
 
+/// A text that is several lines by its own will.
+#[derive(Debug)]
+struct Lines(String);
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Lines {}
+
+/// What an error says, harmless to a terminal. It is one line, whatever names are in it, but for the few that show a piece of
+/// a text.
+fn shown(error: &(dyn Error + 'static)) -> String {
+    let has_lines =
+        error.is::<Lines>() || error.is::<toml::de::Error>() || error.is::<toml_edit::TomlError>();
+    let text = error.to_string();
+    if has_lines { escape::text(&text).into_owned() } else { escape::line(&text) }
+}
+
 /// An error and its causes, outermost first, each harmless to a terminal; a cause that only repeats is left out.
 fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let line = escape::text(&error.to_string()).into_owned();
+        let line = shown(error);
         if lines.last() != Some(&line) {
             lines.push(line);
         }
@@ -243,6 +269,16 @@ mod tests {
         let report = error.report();
         assert!(report.starts_with("error: cannot read \"a\\x1b\"\n  caused by: entity not found\n  p0\n"));
         assert!(report.ends_with("  p19\n  and 2 more\nhint: look elsewhere\n"));
+    }
+
+    #[test]
+    fn whatever_names_an_error_has_every_part_of_it_is_one_line_without_controls() {
+        let cause = std::io::Error::other("x\r\nerror: y\u{202e}\u{9b}");
+        let error = CliError::caused(Exit::Failed, "a\nb\x1b[2J", cause).hint("c\td");
+        let wanted =
+            "error: a\\nb\\x1b[2J\n  caused by: x\\x0d\\nerror: y\\xe2\\x80\\xae\\xc2\\x9b\nhint: c\\td\n";
+        assert_eq!(error.report(), wanted);
+        assert_eq!(CliError::usage_lines("two\n  lines\x1b").report(), "error: two\n  lines\\x1b\n");
     }
 
     #[test]

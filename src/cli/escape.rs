@@ -60,6 +60,11 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Whether text has nothing hidden in it.
+pub(crate) fn is_harmless(text: &str) -> bool {
+    !text.chars().any(is_hidden)
+}
+
 /// One line of [`text`]: line breaks are escaped, too.
 pub(crate) fn line(line: &str) -> String {
     text(line).replace('\n', "\\n").replace('\t', "\\t")

@@ -21,6 +21,7 @@ mod ui;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, ValueEnum};
 use warp::isa::Isa;
 
@@ -76,7 +77,7 @@ pub(crate) fn main() -> ExitCode {
     signals::receive();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error).into(),
+        Err(error) => return refuse(harmless(error)).into(),
     };
     let mut ui = Ui::new(cli.globals.verbosity(), cli.globals.color.unwrap_or_default());
     let result = run(&mut ui, cli);
@@ -117,17 +118,41 @@ fn apply(ui: &mut Ui, globals: &GlobalArgs, settings: &Settings) -> Result<(), C
 }
 
 /// Prints help, the version, or what is wrong with the arguments.
-fn refuse(error: &clap::Error) -> Exit {
+fn refuse(error: clap::Error) -> Exit {
     let wanted = !error.use_stderr();
     let as_json = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
     if as_json && !wanted {
         let level = ui::Verbosity { json: true, ..ui::Verbosity::default() };
         let message = error.to_string().trim_start_matches("error: ").trim_end().to_owned();
-        return Ui::new(level, ColorChoice::Never).finish(Err(CliError::usage(message)));
+        return Ui::new(level, ColorChoice::Never).finish(Err(CliError::usage_lines(message)));
     }
     // A closed pipe is no reason to fail.
     let _ = error.print();
     if wanted { Exit::Done } else { Exit::Usage }
+}
+
+/// The same error with the arguments that it repeats made harmless to a terminal.
+fn harmless(mut error: clap::Error) -> clap::Error {
+    let args_are_harmless = std::env::args_os().all(|arg| escape::is_harmless(&arg.to_string_lossy()));
+    if args_are_harmless {
+        return error;
+    }
+    let context: Vec<(ContextKind, ContextValue)> =
+        error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in context {
+        let line = |text: String| escape::line(&text);
+        match value {
+            ContextValue::String(text) => drop(error.insert(kind, ContextValue::String(line(text)))),
+            ContextValue::Strings(texts) => {
+                let texts = texts.into_iter().map(line).collect();
+                error.insert(kind, ContextValue::Strings(texts));
+            }
+            // They repeat the argument between colours.
+            ContextValue::StyledStrs(_) if kind == ContextKind::Suggested => drop(error.remove(kind)),
+            _ => {}
+        }
+    }
+    error
 }
 
 /// The definition of the command line, for man pages and completions.

@@ -255,7 +255,7 @@ impl Observer for Progress {
     fn notice(&self, text: &str) {
         match (self.shared.level.json, self.shared.level.quiet) {
             (true, _) => self.shared.say(&json::line(&json::Warning::new(escape::text(text).into_owned()))),
-            (false, false) => self.shared.say(&format!("note: {}", escape::text(text))),
+            (false, false) => self.shared.say(&format!("note: {}", escape::line(text))),
             (false, true) => {}
         }
     }

@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
+use super::escape;
 use super::json;
 use super::progress::{Progress, Show};
 
@@ -103,10 +104,10 @@ impl Ui {
         self.level.verbose
     }
 
-    /// One line of news on standard error; not with `-q` or `--json`.
+    /// One line of news on standard error, whatever names are in it; not with `-q` or `--json`.
     pub(crate) fn status(&mut self, line: fmt::Arguments<'_>) {
         if !self.level.quiet && !self.level.json {
-            self.err(line);
+            self.err(format_args!("{}", escape::line(&line.to_string())));
         }
     }
 
@@ -115,7 +116,7 @@ impl Ui {
         if self.level.json {
             self.err(format_args!("{}", json::line(&json::Warning::new(line.to_string()))));
         } else {
-            self.err(format_args!("warning: {line}"));
+            self.err(format_args!("warning: {}", escape::line(&line.to_string())));
         }
     }
 

@@ -56,7 +56,7 @@ pub enum EntryKind {
     File {
         /// Its bytes.
         content: ContentRoot,
-        /// It had holes: runs of zeros become holes again.
+        /// It had holes: runs of zeros become holes again. This alone is no difference between two files.
         sparse: bool,
     },
     /// A directory; `None`: an empty one.

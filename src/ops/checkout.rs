@@ -40,7 +40,8 @@ pub struct CheckoutRequest {
 /// Makes a working directory, or the paths that are named, what `request.commit` recorded: removes what HEAD has and
 /// the commit lacks, writes what differs, and leaves alone what is in no commit.
 ///
-/// A path that differs from HEAD and that HEAD and the commit agree on stays as it is, as in git.
+/// A path that differs from HEAD and that HEAD and the commit agree on stays as it is, as in git. Content is what counts:
+/// a file that holds what HEAD says gives way, whatever its times, mode, owner and extended attributes are by now.
 ///
 /// # Errors
 /// [`OpsError::WouldOverwrite`], with all such paths, where uncommitted content would be lost; nothing was changed
@@ -238,6 +239,8 @@ impl Plan {
                 }
                 (Some(Some(_)), Action::Metadata) => {}
                 (Some(Some(live)), _) if is_dir(live) => {}
+                // HEAD has this very content.
+                (Some(Some(_)), _) if local[path].kind == ChangeKind::Metadata => {}
                 (Some(Some(_)), _) => {
                     lost.insert(path.clone());
                 }
@@ -458,7 +461,9 @@ fn below(target: &Target, path: &[u8]) -> Result<Below, OpsError> {
 
 /// Uncommitted files that stand where a directory above `path` must be, or below `path`.
 fn blocked_by(path: &[u8], local: &Changes) -> Vec<Vec<u8>> {
-    let uncommitted = |change: &&Change| change.new.as_ref().is_some_and(|live| !is_dir(live));
+    let uncommitted = |change: &&Change| {
+        change.kind != ChangeKind::Metadata && change.new.as_ref().is_some_and(|live| !is_dir(live))
+    };
     let above = ancestors(path).filter_map(|above| local.get(above)).filter(uncommitted);
     let prefix = [path, b"/"].concat();
     let from = (Bound::Included(prefix.as_slice()), Bound::Unbounded);

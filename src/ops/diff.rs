@@ -58,7 +58,7 @@ pub enum ChangeKind {
     Modified,
     /// It is of another kind. (Where one of the two is a directory, one is removed and the other added instead.)
     TypeChanged,
-    /// The same content, but mode, owner, times, extended attributes, holes or hard links differ.
+    /// The same content, but mode, owner, times, extended attributes or hard links differ. Holes do not count.
     Metadata,
     /// A file was removed at its old path and added at its new one with the same, non-empty content.
     Renamed,
@@ -123,7 +123,7 @@ pub struct DiffSummary {
 ///
 /// A directory is a change of its own only where its metadata differ, or if it was added or removed and is empty. What
 /// lies in an added or removed directory comes entry by entry. If everything is selected, there are no changes exactly
-/// if both trees are the same. Nothing that two commits share is read, and no live file that the base's state says was
+/// if both trees are the same, but for which files have holes. Nothing that two commits share is read, and no live file that the base's state says was
 /// not touched.
 ///
 /// # Errors

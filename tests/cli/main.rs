@@ -10,6 +10,10 @@ mod environment;
 #[cfg(feature = "testing")]
 mod example;
 #[cfg(feature = "testing")]
+mod hostile_names;
+#[cfg(feature = "testing")]
 mod keys;
+#[cfg(feature = "testing")]
+mod reproducible;
 mod settings;
 mod usage;

@@ -45,7 +45,7 @@ pub(in crate::chonkers) fn boundaries(chunker: &Chonkers, data: &[u8]) -> Vec<u6
 }
 
 /// How many boundaries an edit can move: those within reach, of which every three span at least 3A/4.
-const MOVED: usize = 2 * REACH_UNITS as usize * 4 / 3 * 2 + 2;
+pub(super) const MOVED: usize = 2 * REACH_UNITS as usize * 4 / 3 * 2 + 2;
 
 #[test]
 fn an_edit_of_one_byte_moves_only_boundaries_within_reach() {

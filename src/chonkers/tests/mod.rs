@@ -1,5 +1,8 @@
 //! What must hold of the chunks, whatever the content is.
 
+mod adversary;
+mod hostile_content;
+mod hostile_items;
 mod items;
 mod locality;
 mod oracle;

@@ -42,7 +42,7 @@ pub(super) fn layered(data: &[u8], unit: u64, longest: usize, keys: &Keys) -> Ve
     out
 }
 
-fn places(pieces: &[reference::Piece]) -> Vec<(u64, u64, u64)> {
+pub(super) fn places(pieces: &[reference::Piece]) -> Vec<(u64, u64, u64)> {
     let mut pos = 0;
     let place = |piece: &reference::Piece| {
         let start = pos;
@@ -53,7 +53,7 @@ fn places(pieces: &[reference::Piece]) -> Vec<(u64, u64, u64)> {
 }
 
 /// What the reference makes of a content: start, bytes of a unit, repeat.
-fn expected(data: &[u8]) -> Vec<(u64, u64, u64)> {
+pub(super) fn expected(data: &[u8]) -> Vec<(u64, u64, u64)> {
     let unit = 4096;
     if data.len() <= unit {
         return vec![(0, data.len() as u64, 1)];
@@ -69,7 +69,7 @@ fn expected(data: &[u8]) -> Vec<(u64, u64, u64)> {
 }
 
 /// What the chunker makes of it.
-fn found(data: &[u8]) -> Vec<(u64, u64, u64)> {
+pub(super) fn found(data: &[u8]) -> Vec<(u64, u64, u64)> {
     let chunks = chunker(4096).cut(data);
     chunks.iter().map(|chunk| (chunk.offset, u64::from(chunk.len), chunk.repeat)).collect()
 }

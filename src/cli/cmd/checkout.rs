@@ -19,8 +19,9 @@ pub(crate) const USE_RESTORE: &str = "bring files back with `warp restore --sour
 ///
 /// With a branch as REV, later commits go to that branch; with any other revision they go to none (`HEAD is detached`):
 /// make one there with -b before you commit. Files that the last commit has and REV lacks are removed; files that are in
-/// no commit stay. Where content would be lost that no commit has, nothing
-/// is done, and the paths are listed.
+/// no commit stay. Where content would be lost that no commit has, nothing is done, and the paths are listed. Only content
+/// counts: a file whose bytes are those of the last commit gives way even if its times, mode, owner or extended attributes
+/// were changed since.
 ///
 /// With paths behind --, only these are brought back, from REV or else from the last commit, and HEAD stays.
 #[derive(clap::Args, Debug)]

@@ -168,7 +168,10 @@ impl<'t, 'a> Assembler<'t, 'a> {
             Plan::Link => self.linked(&planned, entry),
             Plan::Special(news) => self.special(&planned, entry).map(|entry| (entry, UNKNOWN, news)),
         };
-        let built = built.filter(|(entry, ..)| self.is_recordable(&planned, entry));
+        let mut built = built.filter(|(entry, ..)| self.is_recordable(&planned, entry));
+        if let Some((entry, ..)) = &mut built {
+            self.keep_holes(entry);
+        }
         self.remember(&planned, group, built.as_ref());
         if let Some((entry, state, news)) = built {
             let news = if self.is_recorded(&entry) { FileNews::Unchanged } else { news };
@@ -182,13 +185,32 @@ impl<'t, 'a> Assembler<'t, 'a> {
         Ok(true)
     }
 
+    /// The entry of that name in the parent commit.
+    fn before(&self, entry: &DirEntry) -> Option<&DirEntry> {
+        let top = self.stack.last().expect("entries lie in directories");
+        let (_, entries) = top.enter.previous.as_ref()?;
+        let index = entries.binary_search_by(|before| before.name.cmp(&entry.name)).ok()?;
+        Some(&entries[index])
+    }
+
     /// Whether the parent commit has the very same entry, though the file was read again.
     fn is_recorded(&self, entry: &DirEntry) -> bool {
-        let top = self.stack.last().expect("entries lie in directories");
-        top.enter.previous.as_ref().is_some_and(|(_, entries)| {
-            let found = entries.binary_search_by(|before| before.name.cmp(&entry.name));
-            found.is_ok_and(|index| entries[index] == *entry)
-        })
+        self.before(entry) == Some(entry)
+    }
+
+    /// Of a file that differs from the parent commit's in nothing but the room that it takes, what was recorded stays:
+    /// the file system decides about room when it likes.
+    fn keep_holes(&self, entry: &mut DirEntry) {
+        let Some(before) = self.before(entry) else { return };
+        if let (EntryKind::File { content: a, sparse: now }, EntryKind::File { content: b, sparse: then }) =
+            (&entry.kind, &before.kind)
+            && (a, !now) == (b, *then)
+        {
+            let as_before = DirEntry { kind: before.kind.clone(), ..entry.clone() };
+            if as_before == *before {
+                *entry = as_before;
+            }
+        }
     }
 
     /// Whether the format can hold the entry. One that it cannot is a problem of that path, not of the commit.

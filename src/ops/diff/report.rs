@@ -174,9 +174,10 @@ fn kind(old: Option<&DirEntry>, new: Option<&DirEntry>) -> Option<ChangeKind> {
     }
 }
 
+/// Holes do not count: how much room a file takes is the file system's business, which decides anew when the file is
+/// brought back, and later.
 fn same_metadata(old: &DirEntry, new: &DirEntry) -> bool {
-    let is_sparse = |entry: &DirEntry| matches!(entry.kind, EntryKind::File { sparse: true, .. });
-    let rest = |entry: &DirEntry| (entry.mode, entry.mtime, entry.hard_link, is_sparse(entry));
+    let rest = |entry: &DirEntry| (entry.mode, entry.mtime, entry.hard_link);
     rest(old) == rest(new) && old.owner == new.owner && old.xattrs == new.xattrs
 }
 

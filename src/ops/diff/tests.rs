@@ -85,24 +85,12 @@ fn expected(old: &TreeSnapshot, new: &TreeSnapshot) -> BTreeMap<Key, ChangeKind>
     changes
 }
 
-/// Whether only the room that the file takes differs, which the file system decides when it likes.
-fn is_sparse_only(change: &Change) -> bool {
-    let filled = |entry: &Option<DirEntry>| {
-        let mut entry = entry.clone();
-        if let Some(EntryKind::File { sparse, .. }) = entry.as_mut().map(|entry| &mut entry.kind) {
-            *sparse = false;
-        }
-        entry
-    };
-    filled(&change.old) == filled(&change.new)
-}
-
 /// Fails unless the changes are those between the snapshots, in order.
 #[track_caller]
 fn assert_changes(changes: &[Change], old: &TreeSnapshot, new: &TreeSnapshot, what: &str) {
     let keys: Vec<Key> = changes.iter().map(change_key).collect();
     assert!(keys.is_sorted(), "{what}: out of order");
-    let found = changes.iter().filter(|change| !change.path.is_empty() && !is_sparse_only(change));
+    let found = changes.iter().filter(|change| !change.path.is_empty());
     let found: BTreeMap<Key, ChangeKind> = found.map(|change| (change_key(change), change.kind)).collect();
     let expected = expected(old, new);
     let show = |map: &BTreeMap<Key, ChangeKind>, other: &BTreeMap<Key, ChangeKind>| {

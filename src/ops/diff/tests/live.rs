@@ -6,7 +6,6 @@ use crate::testing::Event;
 
 /// Entries without what only one of the two sides can know.
 fn plain(mut changes: Vec<Change>) -> Vec<Change> {
-    changes.retain(|change| !is_sparse_only(change) || change.old == change.new);
     for entry in changes.iter_mut().flat_map(|change| [&mut change.old, &mut change.new]).flatten() {
         match &mut entry.kind {
             EntryKind::Dir { node } => *node = None,

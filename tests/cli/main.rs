@@ -4,6 +4,8 @@
 // These want a fixed clock and a cheap key derivation.
 #[cfg(feature = "testing")]
 mod backup;
+#[cfg(feature = "testing")]
+mod bench;
 mod environment;
 #[cfg(feature = "testing")]
 mod example;

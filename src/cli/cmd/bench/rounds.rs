@@ -3,9 +3,7 @@
 use std::thread;
 use std::time::Instant;
 
-use warp::ops::OpsError;
-
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Exit};
 use crate::cli::signals;
 
 /// Most rounds of a measurement.
@@ -51,7 +49,7 @@ impl Speed {
 
 /// Fails if the user wants the measurement to end.
 pub(super) fn go_on() -> Result<(), CliError> {
-    if signals::cancelled() { Err(OpsError::Cancelled.into()) } else { Ok(()) }
+    if signals::cancelled() { Err(CliError::new(Exit::Interrupted, "interrupted")) } else { Ok(()) }
 }
 
 /// Measures work on so many threads, each of which does all of it, for about `seconds`: a round to warm up, then up to five

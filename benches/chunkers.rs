@@ -2,12 +2,16 @@
 //! measured mean, and beside what memory allows.
 //!
 //! `cargo bench --features testing --bench chunkers -- 'random/16K'` runs a part. Every group prints the mean lengths that
-//! its subjects come to. `kinds/…` cuts 16 MiB of one kind of data; `sets/…` cuts random data that stays in the
-//! second-level cache (1 MiB), in the third (16 MiB), or in neither (512 MiB).
+//! its subjects come to. `kinds/…` cuts 16 MiB of one kind of data, `cached/…` 1 MiB of it, which the second-level cache
+//! holds; `sets/…` cuts random data that stays in the second-level cache (1 MiB), in the third (16 MiB), or in neither
+//! (512 MiB). A file that `WARP_BENCH_FILE` names is a kind more: its first 16 MiB.
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::Read;
 use std::time::Duration;
-use std::{fs, iter};
+use std::{env, fs, iter};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use mincdc::{MinCdcHash4, SliceChunker};
@@ -17,14 +21,17 @@ use warp::isa::Isa;
 use warp::testing::Rng;
 
 const KEY: [u8; 32] = [7; 32];
+/// Bytes of each kind of data.
 const KIND_LEN: usize = 16 << 20;
+/// Bytes that stay in the second-level cache.
+const CACHED_LEN: usize = 1 << 20;
 const MEANS: [u32; 3] = [8 << 10, 16 << 10, 64 << 10];
 
 /// Counts the chunks of some bytes.
 type Cut = Box<dyn Fn(&[u8]) -> usize>;
 
-/// What is measured, by its name.
-type Subject = (String, Cut);
+/// What is measured, by its name. Made where it is selected: to fit another crate to a mean takes a while.
+type Subject<'a> = (String, Box<dyn FnOnce() -> Cut + 'a>);
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -33,29 +40,40 @@ fn main() {
         .sample_size(20)
         .configure_from_args();
     for (kind, data) in kinds() {
-        ceilings(&mut criterion, &format!("kinds/{kind}"), &data);
-        for mean in MEANS {
-            let subjects = own(mean).chain(others(mean, &data));
-            measure(&mut criterion, &format!("kinds/{kind}/{}K", mean >> 10), &data, subjects);
-        }
+        measure_means(&mut criterion, &format!("kinds/{kind}"), &data);
+        measure_means(&mut criterion, &format!("cached/{kind}"), &data[..CACHED_LEN.min(data.len())]);
     }
     let data = Rng::new(9).bytes(512 << 20);
     for mebibytes in [1, 16, 512] {
         let (name, data) = (format!("sets/{mebibytes} MiB"), &data[..mebibytes << 20]);
         ceilings(&mut criterion, &name, data);
-        let seqcdc = own(16 << 10).filter(|(name, _)| !name.starts_with("chonkers"));
-        measure(&mut criterion, &name, data, seqcdc.chain(mincdcs(16 << 10, data)));
+        measure(&mut criterion, &name, data, own(16 << 10).chain(mincdcs(16 << 10, data)));
     }
     criterion.final_summary();
 }
 
+/// Measures every subject at every mean.
+fn measure_means(criterion: &mut Criterion, name: &str, data: &[u8]) {
+    ceilings(criterion, name, data);
+    for mean in MEANS {
+        let subjects = own(mean).chain(others(mean, data));
+        measure(criterion, &format!("{name}/{}K", mean >> 10), data, subjects);
+    }
+}
+
 /// Measures the subjects on the data, with their mean lengths.
-fn measure(criterion: &mut Criterion, name: &str, data: &[u8], subjects: impl Iterator<Item = Subject>) {
+fn measure<'a>(
+    criterion: &mut Criterion,
+    name: &str,
+    data: &[u8],
+    subjects: impl Iterator<Item = Subject<'a>>,
+) {
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(data.len() as u64));
-    for (subject, cut) in subjects {
-        let mut mean = None;
+    for (subject, make) in subjects {
+        let (mut make, mut cut, mut mean) = (Some(make), None, None);
         group.bench_function(BenchmarkId::from_parameter(&subject), |bencher| {
+            let cut = cut.get_or_insert_with(|| make.take().expect("it is made once")());
             mean = Some(data.len() / cut(data));
             bencher.iter(|| cut(black_box(data)));
         });
@@ -79,7 +97,7 @@ fn ceilings(criterion: &mut Criterion, name: &str, data: &[u8]) {
 }
 
 /// This library's chunkers, for about this mean.
-fn own(mean: u32) -> impl Iterator<Item = Subject> {
+fn own<'a>(mean: u32) -> impl Iterator<Item = Subject<'a>> {
     let seqcdc = SeqCdc::new(SeqCdcConfig::with_mean(mean).expect("a valid mean"), &KEY);
     let published = match mean >> 10 {
         8 => Some(SeqCdcParams::published_8k()),
@@ -89,12 +107,18 @@ fn own(mean: u32) -> impl Iterator<Item = Subject> {
     let published = published.map(|params| ("published", SeqCdc::published(params)));
     let by_isa = |(name, chunker): (&'static str, SeqCdc)| {
         let available = Isa::ALL.into_iter().filter_map(move |isa| Some((isa, chunker.with_isa(isa).ok()?)));
-        available.map(move |(isa, chunker)| (format!("{name} {isa}"), count_seqcdc(chunker)))
+        available.map(move |(isa, chunker)| subject(format!("{name} {isa}"), move || count_seqcdc(chunker)))
     };
     let chonkers = Chonkers::new(ChonkersConfig::with_unit(mean).expect("a valid unit"), &KEY);
-    let chonkers: Cut = Box::new(move |data| chonkers.cut(data).len());
-    let seqcdcs = iter::once(("seqcdc", seqcdc)).chain(published).flat_map(by_isa);
-    seqcdcs.chain(iter::once(("chonkers".to_owned(), chonkers)))
+    let available = Isa::ALL.into_iter().filter_map(move |isa| Some((isa, chonkers.clone().on(isa).ok()?)));
+    let chonkers = available.map(|(isa, chunker)| {
+        subject(format!("chonkers {isa}"), move || Box::new(move |data: &[u8]| chunker.cut(data).len()))
+    });
+    iter::once(("seqcdc", seqcdc)).chain(published).flat_map(by_isa).chain(chonkers)
+}
+
+fn subject<'a>(name: impl Into<String>, make: impl FnOnce() -> Cut + 'a) -> Subject<'a> {
+    (name.into(), Box::new(make))
 }
 
 fn count_seqcdc(chunker: SeqCdc) -> Cut {
@@ -106,7 +130,7 @@ fn count_seqcdc(chunker: SeqCdc) -> Cut {
 }
 
 /// Other crates, with the mean that `seqcdc` comes to on this data.
-fn others(mean: u32, data: &[u8]) -> impl Iterator<Item = Subject> {
+fn others(mean: u32, data: &[u8]) -> impl Iterator<Item = Subject<'_>> {
     let fastcdc = |avg: usize| -> Cut {
         Box::new(move |data| fastcdc::v2020::FastCDC::new(data, avg / 4, avg, avg * 8).count())
     };
@@ -118,19 +142,18 @@ fn others(mean: u32, data: &[u8]) -> impl Iterator<Item = Subject> {
             1 + iter::from_fn(next).count()
         })
     };
-    let avg = fitted(mean, data, fastcdc);
-    let named = [("fastcdc".to_owned(), fastcdc(avg)), ("gearhash".to_owned(), gearhash(mean as usize))];
-    mincdcs(mean, data).chain(named)
+    let fastcdc = subject("fastcdc", move || fastcdc(fitted(mean, data, fastcdc)));
+    mincdcs(mean, data).chain([fastcdc, subject("gearhash", move || gearhash(mean as usize))])
 }
 
 /// The crate `mincdc` with lengths from half to one and a half of the mean, and from five to eleven eighths as `seqcdc`.
-fn mincdcs(mean: u32, data: &[u8]) -> impl Iterator<Item = Subject> {
+fn mincdcs(mean: u32, data: &[u8]) -> impl Iterator<Item = Subject<'_>> {
     [(4, 12), (5, 11)].into_iter().map(move |(min, max)| {
-        let make = |mean: usize| -> Cut {
+        let make = move |mean: usize| -> Cut {
             let (min, max) = (mean * min / 8, mean * max / 8);
             Box::new(move |data| SliceChunker::new(data, min, max, MinCdcHash4::new()).count())
         };
-        (format!("mincdc {min}..{max}"), make(fitted(mean, data, make)))
+        subject(format!("mincdc {min}..{max}"), move || make(fitted(mean, data, make)))
     })
 }
 
@@ -146,7 +169,7 @@ fn fitted(mean: u32, data: &[u8], make: impl Fn(usize) -> Cut) -> usize {
     parameter as usize
 }
 
-/// Data of the kinds that matter, 16 MiB of each.
+/// Data of the kinds that matter.
 fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     let mut rng = Rng::new(1);
     let period = rng.bytes(1000);
@@ -163,7 +186,20 @@ fn kinds() -> Vec<(&'static str, Vec<u8>)> {
         Some(programs) => kinds.push(("programs", programs)),
         None => println!("not run: programs (there are none in /usr/bin)"),
     }
+    match env::var_os("WARP_BENCH_FILE").map(read_start) {
+        Some(bytes) => kinds.push(("file", bytes)),
+        None => println!("not run: file (WARP_BENCH_FILE names none)"),
+    }
     kinds
+}
+
+/// The first bytes of a file.
+fn read_start(path: OsString) -> Vec<u8> {
+    let (mut bytes, name) = (Vec::new(), path.display());
+    let file = File::open(&path).unwrap_or_else(|error| panic!("WARP_BENCH_FILE, {name}: {error}"));
+    file.take(KIND_LEN as u64).read_to_end(&mut bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(!bytes.is_empty(), "WARP_BENCH_FILE, {name}, is empty");
+    bytes
 }
 
 /// The programs of this machine, one behind the other.

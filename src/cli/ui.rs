@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
@@ -141,6 +142,15 @@ impl Ui {
     /// An observer for commands that print while they work: problems and signals, no bar.
     pub(crate) fn observer(&mut self) -> Progress {
         self.watch(false)
+    }
+
+    /// A line that tells what happens now and goes when it is over, if there is a terminal to draw on.
+    pub(crate) fn passing_line(&self) -> ProgressBar {
+        let hidden = self.level.no_progress || self.level.quiet || self.level.json;
+        // Where standard error is no terminal, nothing is drawn either.
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let style = ProgressStyle::with_template("{msg}").expect("a template without fields of its own");
+        ProgressBar::with_draw_target(None, target).with_style(style)
     }
 
     fn watch(&mut self, shown: bool) -> Progress {

@@ -5,6 +5,8 @@
 #[cfg(feature = "testing")]
 mod backup;
 #[cfg(feature = "testing")]
+mod bench;
+#[cfg(feature = "testing")]
 mod chunker;
 mod environment;
 #[cfg(feature = "testing")]

@@ -158,11 +158,14 @@ impl Places {
             fetch(pair, FETCH_AHEAD);
             fetch(pair, FETCH_AHEAD + BLOCK);
             lowest = lower(lowest, pair, number as i16);
-            let [a, b] = [0, STEP].map(|at| pair[at..].first_chunk().expect("a pair has two blocks"));
-            let ends = [a, b].map(|block| ends_of_runs(rises(rising(block))));
-            if ends[0] | ends[1] != 0 {
-                choice.consider(self, bytes, self.min + start, ends[0]);
-                choice.consider(self, bytes, self.min + start + STEP, ends[1]);
+            // One behind the other, and not both at once: the compiler would pack the two masks into a vector, whose
+            // instructions compete with the hashes for the same ports.
+            for at in [0, STEP] {
+                let block = pair[at..].first_chunk().expect("a pair has two blocks");
+                let ends = ends_of_runs(rises(rising(block)));
+                if ends != 0 {
+                    choice.consider(self, bytes, self.min + start + at, ends);
+                }
             }
             number += 2;
         }
@@ -207,6 +210,7 @@ impl Places {
     }
 
     /// The first window of four bytes with the least hash, given the least ones and their blocks.
+    #[inline(always)]
     fn first_window(&self, windows: &[u8], lanes: impl IntoIterator<Item = (i16, i16)>) -> usize {
         // The hash decides, then the block.
         let lanes = lanes.into_iter().map(|(hash, number)| i32::from(hash) << 16 | i32::from(number));

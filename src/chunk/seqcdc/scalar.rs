@@ -45,9 +45,20 @@ pub(super) fn least(bytes: &[u8], key: WindowKey) -> usize {
 }
 
 /// Index of the first window with this hash, which is there.
+#[inline(always)]
 pub(super) fn first_with(bytes: &[u8], key: WindowKey, wanted: i16) -> usize {
-    let found = bytes.windows(4).position(|window| hash(window, key) == wanted);
-    found.expect("a hash that was computed from these bytes")
+    /// Windows that are compared without a branch for each: the compiler makes vectors of them.
+    const MANY: usize = 32;
+    let mut start = 0;
+    while let Some(many) = bytes[start..].first_chunk::<{ MANY + 3 }>() {
+        let is_wanted: [bool; MANY] = std::array::from_fn(|i| hash(&many[i..i + 4], key) == wanted);
+        if is_wanted.contains(&true) {
+            return start + is_wanted.iter().take_while(|is_wanted| !**is_wanted).count();
+        }
+        start += MANY;
+    }
+    let found = bytes[start..].windows(4).position(|window| hash(window, key) == wanted);
+    start + found.expect("a hash that was computed from these bytes")
 }
 
 /// The keyed hash of four bytes, as of two numbers of 16 bits.

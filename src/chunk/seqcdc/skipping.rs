@@ -48,7 +48,13 @@ pub(super) fn len_by(
     fetch_ahead(&fetch, bytes, search.i, stride);
     while search.i + BLOCK <= n {
         let block = bytes[search.i - 1..].first_chunk().expect("the loop's condition");
-        match search.block(params, steps(block), &select) {
+        let steps = steps(block);
+        if steps.rises | steps.falls == 0 {
+            // Equal bytes, as in a hole: they count for nothing.
+            search.i += BLOCK;
+            continue;
+        }
+        match search.block(params, steps, &select) {
             Event::Cut(at) => return at,
             Event::Skip => fetch_far(&fetch, bytes, search.i, stride),
             Event::None => {}

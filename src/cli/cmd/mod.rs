@@ -1,6 +1,7 @@
 //! One verb a file.
 
 mod archive;
+mod bench;
 mod branch;
 mod cat;
 mod checkout;
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     Undo(undo::Args),
     Key(key::Args),
     Config(config::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Util(util::Args),
@@ -87,6 +89,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Undo(args) => undo::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),
+        Command::Bench(args) => bench::run(ui, ctx, args),
         Command::Completions(args) => completions::run(ui, args),
         Command::Util(args) => util::run(args),
     }

@@ -37,6 +37,14 @@ impl SeqCdcConfig {
         }
     }
 
+    /// Chunks of about `mean` bytes, at least 1024, whatever that is: for comparisons at equal measured means. No
+    /// repository has such a configuration.
+    #[cfg(any(test, feature = "testing"))]
+    pub const fn with_any_mean(mean: u32) -> Self {
+        assert!(mean >= 1024, "too small for the bounds on places");
+        Self { mean }
+    }
+
     /// Mean length of a chunk in bytes, which data without structure comes to.
     pub const fn mean(&self) -> u32 {
         self.mean

@@ -175,7 +175,7 @@ impl Chonkers {
             Some(&end) => self.cut_part(data, start..end, false),
             None => self.cut_part(data, start..len, true),
         };
-        let parts: Vec<Vec<Chunk>> = starts.par_iter().enumerate().map(cut).collect();
+        let parts: Vec<Vec<Chunk>> = starts.par_iter().enumerate().with_max_len(1).map(cut).collect();
         parts.concat()
     }
 

@@ -161,6 +161,52 @@ fn a_path_that_was_brought_back_is_not_read_again_and_one_of_another_commit_is_a
     assert_eq!(place.status().0, ["", "text"]);
 }
 
+/// What a forced checkout of these paths says that it did not find.
+fn not_found(place: &Place, commit: CommitId, paths: &[&str]) -> Vec<String> {
+    let paths = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+    let selection = Selection { paths, ..Selection::default() };
+    let request = CheckoutRequest { selection, force: true, ..of(commit) };
+    let text = |path: &Vec<u8>| String::from_utf8_lossy(path).into_owned();
+    match ops::checkout(&place.repo, &place.workdir, &request, &RecordingObserver::new()) {
+        Ok(_) => Vec::new(),
+        Err(ops::OpsError::NoPath { path, .. }) => vec![text(&path)],
+        Err(ops::OpsError::NoPaths { paths, .. }) => paths.iter().map(text).collect(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_path_that_is_in_neither_commit_stops_a_checkout_before_it_changes_anything() {
+    let place = Place::new();
+    fs::create_dir(place.workdir.root().join("dir")).unwrap();
+    place.write("dir/below", "below");
+    let [first, second] = place.two_commits();
+    place.write("text", "edited");
+    place.write("untracked", "in no commit");
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["missing"], &["missing"]),
+        (&["text", "./missing/", "dir"], &["missing"]),
+        (&["missing", "text", "dir/missing", "also"], &["missing", "dir/missing", "also"]),
+        (&["text", "untracked"], &["untracked"]),
+        (&["text", "text/below"], &["text/below"]),
+        (&["te*", "m?ss*"], &["m?ss*"]),
+        (&["tex"], &["tex"]),
+    ];
+    for (paths, missing) in cases {
+        for commit in [first, second] {
+            assert_eq!(not_found(&place, commit, paths), *missing, "{paths:?}");
+            // The root has another time, as `untracked` was made in it.
+            assert_eq!(place.status().0, ["", "text", "untracked"], "{paths:?}");
+        }
+    }
+    // The first commit has `gone`, HEAD has `new`: the one comes back, the other goes.
+    assert_eq!(not_found(&place, first, &["gone", "new", "dir/b*", "."]), [""; 0]);
+    assert_eq!(fs::read(place.workdir.root().join("gone")).unwrap(), b"first gone");
+    assert!(!place.workdir.root().join("new").exists());
+    assert_eq!(fs::read(place.workdir.root().join("text")).unwrap(), b"first text");
+    assert!(place.workdir.root().join("untracked").exists());
+}
+
 #[test]
 fn whatever_is_done_to_a_file_after_a_checkout_is_seen_even_if_it_keeps_length_and_time() {
     let place = Place::new();

@@ -180,3 +180,62 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two versions: v1 with an empty file and one of more than a batch, v2 with small ones.
+    fn folder() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let long: Vec<u8> = (0..BATCH + 1000).map(|at| (at / 1000) as u8).collect();
+        for (name, bytes) in [("v1/a", &long[..]), ("v1/b/empty", b""), ("v1/c", b"see"), ("v2/a", b"ay")] {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        dir
+    }
+
+    /// The contents of each version, put together from their pieces.
+    fn contents(joined: bool) -> Vec<(usize, Vec<u8>)> {
+        let dir = folder();
+        let corpus = Corpus::parse(&format!("name={0}/v1,{0}/v2", dir.path().display()), joined).unwrap();
+        assert_eq!((corpus.versions(), corpus.files()), (2, 4));
+        let (mut contents, mut open) = (Vec::new(), None);
+        let each = |batch: &Batch| {
+            assert!(batch.bytes.len() <= BATCH);
+            for piece in &batch.pieces {
+                assert_eq!(piece.first, open.is_none(), "a content begins where the one before it has ended");
+                open.get_or_insert_with(Vec::new).extend_from_slice(batch.bytes(piece));
+                if piece.last {
+                    contents.extend(open.take().map(|content| (batch.version, content)));
+                }
+            }
+        };
+        corpus.read(each).unwrap();
+        assert!(open.is_none());
+        contents
+    }
+
+    #[test]
+    fn files_are_contents_of_their_own_or_one_content_a_version() {
+        let lens = |contents: &[(usize, Vec<u8>)]| -> Vec<_> {
+            contents.iter().map(|(version, content)| (*version, content.len())).collect()
+        };
+        let apart = contents(false);
+        assert_eq!(lens(&apart), [(0, BATCH + 1000), (0, 0), (0, 3), (1, 2)]);
+        let joined = contents(true);
+        assert_eq!(lens(&joined), [(0, BATCH + 1003), (1, 2)]);
+        let first: Vec<_> = apart.iter().filter(|(version, _)| *version == 0).map(|(_, c)| &c[..]).collect();
+        assert!(joined[0].1 == first.concat());
+    }
+
+    #[test]
+    fn a_folder_without_versions_is_refused() {
+        let dir = folder();
+        let spec = |name: &str| dir.path().join(name).display().to_string();
+        assert!(Corpus::parse(&spec("v1"), false).is_err());
+        assert_eq!(Corpus::parse(&spec(""), false).unwrap().versions(), 2);
+    }
+}

@@ -169,3 +169,57 @@ fn cut(chunker: &Windowed, bytes: &[u8], offset: &mut u64, last: bool, sink: &mu
     }
     bytes.len() - left.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use warp::testing::Rng;
+
+    use super::*;
+
+    /// The chunks of a content that comes in such pieces.
+    fn chunks(cutting: &mut Cutting, data: &[u8], ends: &[usize]) -> Vec<(Chunk, Vec<u8>)> {
+        let (mut found, mut start) = (Vec::new(), 0);
+        for end in ends {
+            let mut sink = |chunk, bytes: &[u8]| found.push((chunk, bytes.to_vec()));
+            cutting.push(&data[start..*end], start == 0, *end == data.len(), &mut sink);
+            start = *end;
+        }
+        found
+    }
+
+    #[test]
+    fn contents_in_pieces_are_cut_as_in_one_and_come_back_whole() {
+        let mut rng = Rng::new(1);
+        let rivals = Rival::ALL.map(|rival| Cutting::by_windowed(rival.with(4096)));
+        for mut cutting in rivals.into_iter().chain([Cutting::by_chonkers(chonkers(4096, 1))]) {
+            for content in 0..4 {
+                let mut data = rng.bytes(200_000);
+                data[70_000..100_000].fill(0);
+                let whole = chunks(&mut cutting, &data, &[data.len()]);
+                let mut ends: Vec<_> = (0..5).map(|_| 1 + rng.below(data.len() - 1)).collect();
+                ends.push(data.len());
+                ends.sort_unstable();
+                ends.dedup();
+                assert!(chunks(&mut cutting, &data, &ends) == whole, "content {content}, pieces to {ends:?}");
+                let copies = whole.iter().map(|(chunk, bytes)| bytes.repeat(chunk.repeat as usize));
+                assert!(copies.collect::<Vec<_>>().concat() == data, "content {content}");
+            }
+        }
+    }
+
+    #[test]
+    fn rivals_keep_to_their_bounds_and_their_means_grow_with_the_parameter() {
+        let data = Rng::new(2).bytes(2 << 20);
+        for rival in Rival::ALL {
+            let mean = |parameter: u32| {
+                let mut cutting = Cutting::by_windowed(rival.with(parameter));
+                let found = chunks(&mut cutting, &data, &[data.len()]);
+                let max = rival.with(parameter).max_len();
+                assert!(found.iter().all(|(chunk, _)| chunk.len as usize <= max), "{}", rival.name());
+                data.len() as f64 / found.len() as f64
+            };
+            let [fine, coarse] = [4096, 16384].map(mean);
+            assert!((2.5..6.0).contains(&(coarse / fine)), "{}: {fine}, {coarse}", rival.name());
+        }
+    }
+}

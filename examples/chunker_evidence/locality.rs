@@ -296,3 +296,64 @@ fn in_step_within(
     }
     Some(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an edit does, from cuts of the whole content before and after it.
+    fn from_whole_cuts(chunker: &Windowed, edit: &Edit, data: &[u8], before: &[u64]) -> Option<Moved> {
+        let edited = apply(std::slice::from_ref(edit), data);
+        let after = ends(chunker, &edited);
+        let behind = (edit.at + edit.added.len()) as u64;
+        let in_step = |end: &u64| {
+            let old = *end as i64 - edit.shift();
+            *end >= behind && *end < edited.len() as u64 && before.binary_search(&(old as u64)).is_ok()
+        };
+        after.iter().any(in_step).then(|| moved(edit, before, &after, 0))
+    }
+
+    #[test]
+    fn cutting_only_until_in_step_finds_what_whole_cuts_find() {
+        let mut never = 0;
+        for rival in Rival::ALL {
+            let chunker = rival.with(1024);
+            for kind in [0, 2, 5, 8, 15, 19] {
+                let (name, make) = KINDS[kind];
+                let mut rng = Rng::new(kind as u64);
+                let data = make(&mut rng, 400_000);
+                let before = ends(&chunker, &data);
+                for nth in 0..12 {
+                    let at = rng.below(data.len() / 2);
+                    let edit = Edit::new(Operation::ALL[nth % 3], SIZES[nth % 4], at, &data, &mut rng);
+                    let expected = from_whole_cuts(&chunker, &edit, &data, &before);
+                    let found = until_in_step(&chunker, &edit, &data, &before);
+                    assert_eq!(found, expected, "{}, {name}, edit {nth}", rival.name());
+                    never += usize::from(found.is_none());
+                }
+            }
+        }
+        assert!(never > 0, "every edit came back into step: this says nothing of those that do not");
+    }
+
+    #[test]
+    fn cases_count_what_moved_and_keep_apart_what_never_came_back() {
+        let of = |boundaries, farthest| Some(Moved { boundaries, farthest });
+        let mut cases = Cases::new("a", "text", 1, Operation::Insert);
+        for moved in [of(0, 0), of(7, 90), of(8, 20), of(33, 5), of(900, 6), None] {
+            cases.add(moved);
+        }
+        assert_eq!((cases.cases, cases.most, cases.farthest, cases.never), (6, 900, 90, 1));
+        assert_eq!((cases.histogram[7], cases.histogram[33]), (1, 2));
+        assert_eq!(cases.histogram.iter().sum::<u64>() + cases.never, cases.cases);
+        assert_eq!(cases.few(), 2.0 / 6.0);
+    }
+
+    #[test]
+    fn edits_of_one_content_are_all_counted_and_move_few_boundaries() {
+        let (cases, alone) = edit_content(0, 1, 0);
+        let sum = cases.iter().map(|cases| cases.cases).sum::<u64>();
+        assert!(sum >= (ROUNDS * (LEN / APART - 1)) as u64 && alone > 0, "{sum} edits, {alone} alone");
+        assert!(cases.iter().all(|cases| cases.few() == 1.0 && cases.never == 0));
+    }
+}

@@ -98,3 +98,73 @@ impl Search {
         (x0 + (x1 - x0) * (y - y0) / (y1 - y0)).exp()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tunes a chunker whose mean lengths are given; returns the parameter, its mean and the measurements it took.
+    fn tuned(wanted: f64, first: u32, mean: impl Fn(u32) -> f64) -> (u32, f64, usize) {
+        let mut search = Search::new(wanted, first);
+        while let Some(parameter) = search.next() {
+            search.learn(mean(parameter));
+        }
+        let (best, measured) = search.best_measured();
+        assert_eq!(measured, mean(best), "the mean belongs to the parameter");
+        assert_eq!(best, search.best());
+        (best, measured, search.tried.len())
+    }
+
+    #[test]
+    fn a_mean_that_grows_smoothly_is_found_within_a_hundredth() {
+        for wanted in [3_000.0, 11_456.0, 45_700.0, 182_900.0] {
+            for factor in [0.4, 0.7, 1.0, 1.6] {
+                for power in [0.8, 0.95, 1.0, 1.1] {
+                    let mean = |parameter: u32| factor * f64::from(parameter).powf(power);
+                    if !(mean(2000)..mean(1_000_000)).contains(&wanted) {
+                        continue;
+                    }
+                    let (_, found, rounds) = tuned(wanted, wanted as u32 & !1, mean);
+                    assert!((found / wanted - 1.0).abs() <= GOOD, "{found} for {wanted}: {factor}, {power}");
+                    assert!(rounds <= 6, "{rounds} measurements for {wanted}: {factor}, {power}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_are_even_and_within_bounds() {
+        for mean in [1.0, 1e9] {
+            let mut search = Search::new(45_000.0, 45_000);
+            while let Some(parameter) = search.next() {
+                assert!(parameter % 2 == 0 && (BOUNDS.0..=BOUNDS.1).contains(&f64::from(parameter)));
+                search.learn(mean);
+            }
+            assert!(search.tried.len() <= ROUNDS);
+        }
+    }
+
+    #[test]
+    fn where_no_parameter_comes_near_the_finer_chunks_are_taken() {
+        let step = |parameter: u32| if parameter < 30_000 { 20_000.0 } else { 60_000.0 };
+        for first in [8_000, 28_000, 45_000, 100_000] {
+            let (best, found, rounds) = tuned(40_000.0, first, step);
+            assert!(best < 30_000 && found == 20_000.0 && rounds <= ROUNDS, "{best} from {first}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_mean_within_the_tolerance_is_taken_even_if_it_is_coarser() {
+        // Beyond what is good on either side, within the tolerance on one.
+        let step = |parameter: u32| if parameter < 30_000 { 38_000.0 } else { 40_800.0 };
+        let (best, found, _) = tuned(40_000.0, 28_000, step);
+        assert!(best >= 30_000 && found == 40_800.0);
+    }
+
+    #[test]
+    fn a_search_differs_from_another_by_more_than_a_hundredth_of_what_is_wanted() {
+        let of = |wanted| Search::new(wanted, 1000);
+        assert!(of(10_150.0).differs_from(&of(10_000.0)) && of(9_850.0).differs_from(&of(10_000.0)));
+        assert!(!of(10_050.0).differs_from(&of(10_000.0)) && !of(9_950.0).differs_from(&of(10_000.0)));
+    }
+}

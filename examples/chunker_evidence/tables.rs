@@ -102,3 +102,52 @@ fn percent(share: f64) -> String {
         share => format!("{share:.2} %"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edits::Operation;
+
+    #[test]
+    fn a_share_that_is_nearly_all_is_not_shown_as_all() {
+        let cases = [
+            (0.0, "0 %"),
+            (1.0, "100 %"),
+            (0.5, "50.00 %"),
+            (0.00123, "0.12 %"),
+            (1.0 - 1e-6, "99.99990 %"),
+            (1.0 - 5e-7, "99.99995 %"),
+        ];
+        for (share, shown) in cases {
+            assert_eq!(percent(share), shown);
+        }
+    }
+
+    #[test]
+    fn sums_are_of_the_cases_that_are_asked_for() {
+        let case = |chunker: &str, size, moved: &[u64], most, farthest, never| Cases {
+            chunker: chunker.to_owned(),
+            kind: "text".to_owned(),
+            size,
+            operation: Operation::Insert,
+            cases: moved.iter().sum::<u64>() + never,
+            histogram: moved.to_vec(),
+            most,
+            farthest,
+            never,
+        };
+        let results = vec![
+            case("a", 1, &[5, 0, 0, 0, 0, 0, 0, 1, 0, 0], 7, 70, 0),
+            case("b", 1, &[9; 10], 9, 10, 7),
+            case("a", 16, &[0, 0, 0, 0, 0, 0, 0, 0, 1, 0], 8, 30, 2),
+            case("a", 1, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 9, 20, 1),
+        ];
+        let locality = Locality { unit: 4096, checked: 0, results };
+        let one_byte = locality.sum(|cases| cases.chunker == "a" && cases.size == 1).unwrap();
+        assert_eq!((one_byte.cases, one_byte.most, one_byte.farthest, one_byte.never), (8, 9, 70, 1));
+        assert_eq!(one_byte.histogram, [5, 0, 0, 0, 0, 0, 0, 1, 0, 1]);
+        assert_eq!(one_byte.few(), 0.75);
+        assert!(locality.sum(|cases| cases.chunker == "c").is_none());
+        assert_eq!(locality.kinds(), ["text"]);
+    }
+}

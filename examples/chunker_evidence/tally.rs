@@ -108,3 +108,68 @@ fn folded(a: u64, b: u64) -> u64 {
 fn is_constant(bytes: &[u8]) -> bool {
     bytes.get(1..).is_none_or(|rest| *rest == bytes[..rest.len()])
 }
+
+#[cfg(test)]
+mod tests {
+    use warp::testing::Rng;
+
+    use super::*;
+
+    fn chunk(bytes: &[u8], repeat: u64) -> Chunk {
+        Chunk { offset: 0, len: bytes.len() as u32, repeat: repeat as _ }
+    }
+
+    #[test]
+    fn the_mean_leaves_out_runs_and_caterpillars_and_the_bytes_do_not() {
+        let mut tally = Tally::of_lengths(64);
+        tally.add(0, chunk(b"abcdef", 1), b"abcdef");
+        tally.add(0, chunk(b"ab", 1), b"ab");
+        tally.add(0, chunk(&[7; 500], 1), &[7; 500]);
+        tally.add(0, chunk(b"xyz", 1000), b"xyz");
+        assert_eq!((tally.mean(), tally.chunks, tally.bytes), (4.0, 4, 3508));
+        assert_eq!((tally.lengths[1], tally.lengths[3], tally.lengths.iter().sum::<u64>()), (1, 1, 2));
+    }
+
+    #[test]
+    fn the_last_bin_takes_what_is_longer_than_three_units() {
+        let mut tally = Tally::of_lengths(64);
+        let long = Rng::new(1).bytes(1000);
+        for len in [191, 192, 193, 194, 1000] {
+            tally.add(0, chunk(&long[..len], 1), &long[..len]);
+        }
+        assert_eq!(tally.lengths[95..], [1, 4]);
+    }
+
+    #[test]
+    fn a_content_is_new_once_in_the_version_that_has_it_first() {
+        let mut tally = Tally::of_contents(64, 3);
+        for (version, bytes) in [(0, "one"), (0, "three"), (0, "one"), (1, "three"), (1, "seven"), (2, "one")]
+        {
+            tally.add(version, chunk(bytes.as_bytes(), 1), bytes.as_bytes());
+        }
+        tally.add(2, chunk(b"eleven", 10), b"eleven");
+        assert_eq!(tally.new_bytes, [8, 5, 6]);
+        assert_eq!((tally.bytes, tally.saved()), (84, 1.0 - 19.0 / 84.0));
+    }
+
+    #[test]
+    fn contents_that_differ_in_length_or_in_any_byte_are_different() {
+        let data = Rng::new(2).bytes(200);
+        let mut hashes = HashSet::new();
+        for len in 0..=data.len() {
+            assert!(hashes.insert(hash(&data[..len])), "the first {len} bytes");
+        }
+        for len in 0..=200 {
+            assert!(
+                hashes.insert(hash(&[&data[..], &vec![0; len + 1]].concat())),
+                "{} zeros behind",
+                len + 1
+            );
+        }
+        for at in 0..data.len() {
+            let mut other = data.clone();
+            other[at] ^= 1;
+            assert!(hashes.insert(hash(&other)), "byte {at}");
+        }
+    }
+}

@@ -174,6 +174,9 @@ impl From<OpsError> for CliError {
                 let hint = "commit them first, or say --force to lose what they hold now";
                 Self { paths, ..Self::of_kind(ErrorKind::Refused, Box::new(error)) }.hint(hint)
             }
+            OpsError::NoPaths { ref paths, .. } => {
+                Self { paths: paths.clone(), ..Self::of_kind(ErrorKind::NotFound, Box::new(error)) }
+            }
             error => Self::of_kind(error.kind(), Box::new(error)),
         }
     }

@@ -1,6 +1,7 @@
 //! `checkout`: make a working directory what a commit recorded, and lose nothing that is not committed.
 
 mod live_state;
+mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
@@ -44,8 +45,9 @@ pub struct CheckoutRequest {
 /// a file that holds what HEAD says gives way, whatever its times, mode, owner and extended attributes are by now.
 ///
 /// # Errors
-/// [`OpsError::WouldOverwrite`], with all such paths, where uncommitted content would be lost; nothing was changed
-/// then. When the repository or the directory as a whole fails, or the observer cancels.
+/// [`OpsError::NoPath`] or [`OpsError::NoPaths`] where paths are named that neither HEAD nor the commit has;
+/// [`OpsError::WouldOverwrite`], with all such paths, where uncommitted content would be lost; nothing was changed then.
+/// When the repository or the directory as a whole fails, or the observer cancels.
 pub fn checkout(
     repo: &Repository,
     workdir: &WorkDir,
@@ -56,6 +58,7 @@ pub fn checkout(
         Head::Branch(name) => repo.timeline().branch(&name),
         Head::Detached(id) => Some(id),
     };
+    named::check(repo, &request.selection, request.commit, head, observer)?;
     let target = Target::open(workdir.root(), MetaPolicy::safe())?;
     let local = local_changes(repo, workdir, request, head, observer)?;
     let mut plan = Plan::new(repo, request, head, &local, observer)?;

@@ -83,6 +83,14 @@ pub enum OpsError {
         /// The commit.
         commit: CommitId,
     },
+    /// There are no such paths in a commit.
+    #[error("{} paths are not in commit {}", paths.len(), commit.short())]
+    NoPaths {
+        /// The paths, at least two.
+        paths: Vec<Vec<u8>>,
+        /// The commit.
+        commit: CommitId,
+    },
     /// A path in a commit is of another kind.
     #[error("{} in commit {} is not a {wanted}", String::from_utf8_lossy(path), commit.short())]
     WrongKind {
@@ -127,7 +135,7 @@ impl OpsError {
             Self::Files { .. } | Self::Stream { .. } | Self::Output { .. } | Self::Unrecordable { .. } => {
                 ErrorKind::Files
             }
-            Self::NoPath { .. } | Self::WrongKind { .. } => ErrorKind::NotFound,
+            Self::NoPath { .. } | Self::NoPaths { .. } | Self::WrongKind { .. } => ErrorKind::NotFound,
             Self::WouldOverwrite { .. } | Self::Refused { .. } => ErrorKind::Refused,
             Self::Usage { .. } => ErrorKind::Usage,
             Self::Cancelled => ErrorKind::Cancelled,

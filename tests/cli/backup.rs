@@ -234,6 +234,25 @@ fn a_stand_alone_repository_takes_paths_and_gives_them_back() {
 }
 
 #[test]
+fn a_checkout_of_paths_that_no_commit_has_names_them_and_changes_nothing() {
+    let env = two_commits();
+    env.write("work/notes.txt", "edited\n");
+    insta::assert_snapshot!(env.transcript(&["checkout", "HEAD", "--", "missing-path"]), @r"
+    $ warp checkout HEAD -- missing-path
+    ! error: missing-path is not in commit ID
+    [exit 1]
+    ");
+    insta::assert_snapshot!(env.transcript(&["checkout", "-f", "--", "notes.txt", "b", "./src/c/"]), @r"
+    $ warp checkout -f -- notes.txt b ./src/c/
+    ! error: 2 paths are not in commit ID
+    !   b
+    !   src/c
+    [exit 1]
+    ");
+    assert_eq!(std::fs::read_to_string(env.home().join("work/notes.txt")).unwrap(), "edited\n");
+}
+
+#[test]
 fn a_stream_is_recorded_only_if_its_command_succeeds() {
     let env = TestEnvironment::new().with("WARP_PASSWORD", "secret").with("WARP_REPOSITORY", "../repo");
     env.done(&["init", "--bare", "../repo2"]);

@@ -23,7 +23,8 @@ pub(crate) const USE_RESTORE: &str = "bring files back with `warp restore --sour
 /// counts: a file whose bytes are those of the last commit gives way even if its times, mode, owner or extended attributes
 /// were changed since.
 ///
-/// With paths behind --, only these are brought back, from REV or else from the last commit, and HEAD stays.
+/// With paths behind --, only these are brought back, from REV or else from the last commit, and HEAD stays. If one is
+/// neither in REV nor in the last commit, nothing is done.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:

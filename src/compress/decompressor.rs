@@ -57,7 +57,7 @@ impl std::fmt::Debug for Decompressor {
 }
 
 /// Checks what the headers tell, before any memory is taken.
-fn check_geometry(src: &[u8], expected_len: usize) -> Result<(), CompressError> {
+pub(super) fn check_geometry(src: &[u8], expected_len: usize) -> Result<(), CompressError> {
     if expected_len > BLOCK_LEN_MAX {
         return Err(CompressError::TooLong { len: expected_len, max: BLOCK_LEN_MAX });
     }

@@ -4,9 +4,11 @@
 
 mod compressor;
 mod decompressor;
+mod delta;
 
 pub use compressor::Compressor;
 pub use decompressor::Decompressor;
+pub use delta::{DeltaEncoder, decode_delta};
 
 use std::fmt;
 use std::str::FromStr;

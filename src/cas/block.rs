@@ -2,7 +2,7 @@
 
 use crate::compress::{Codec, Compressor};
 use crate::crypto::OVERHEAD;
-use crate::format::pack::{BlockCodec, ObjectEntry};
+use crate::format::pack::{BlockCodec, DeltaEntry, ObjectEntry};
 use crate::id::{ChunkId, ObjectKind};
 use crate::limits::{BLOCK_LEN_TARGET, BLOCK_OBJECTS_MAX};
 
@@ -16,6 +16,7 @@ pub struct BlockBuilder {
     /// Where blocks are compressed to. A pack keeps its blocks until it is full, so each gets a buffer of its length.
     compressed: Vec<u8>,
     objects: Vec<ObjectEntry>,
+    deltas: Vec<DeltaEntry>,
 }
 
 /// A compressed block that has no place in a pack yet.
@@ -25,6 +26,8 @@ pub struct Block {
     pub(super) bytes: Vec<u8>,
     pub(super) codec: BlockCodec,
     pub(super) objects: Vec<ObjectEntry>,
+    /// Those of them that are deltas, by their number in the block.
+    pub(super) deltas: Vec<DeltaEntry>,
 }
 
 impl BlockBuilder {
@@ -36,6 +39,14 @@ impl BlockBuilder {
         let len = u32::try_from(bytes.len()).expect("objects are at most OBJECT_LEN_MAX bytes");
         self.objects.push(ObjectEntry { locator: id.locator(), kind, len });
         self.plain.extend_from_slice(bytes);
+    }
+
+    /// Appends `frame`, from which the object of `len` bytes is made with `base`.
+    pub fn push_delta(&mut self, kind: ObjectKind, id: &ChunkId, frame: &[u8], base: &ChunkId, len: usize) {
+        let object = u32::try_from(self.objects.len()).expect("at most BLOCK_OBJECTS_MAX objects");
+        let len = u32::try_from(len).expect("objects are at most OBJECT_LEN_MAX bytes");
+        self.deltas.push(DeltaEntry { object, base: *base, len });
+        self.push(kind, id, frame);
     }
 
     /// Whether it is time to compress the block and begin another.
@@ -66,7 +77,8 @@ impl BlockBuilder {
         self.plain.clear();
         let mut bytes = Vec::with_capacity(self.compressed.len() + OVERHEAD - NONCE_LEN);
         bytes.extend_from_slice(&self.compressed);
-        Ok(Block { bytes, codec: block_codec(codec), objects: std::mem::take(&mut self.objects) })
+        let (objects, deltas) = (std::mem::take(&mut self.objects), std::mem::take(&mut self.deltas));
+        Ok(Block { bytes, codec: block_codec(codec), objects, deltas })
     }
 }
 

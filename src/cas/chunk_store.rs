@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
 
-use crate::compress::Decompressor;
+use crate::compress::{Decompressor, decode_delta};
 use crate::id::{ChunkId, ObjectKind, PackId};
+use crate::limits::OBJECT_LEN_MAX;
 
 use super::pack_reader::PackMap;
 use super::vault::Vault;
@@ -27,6 +28,19 @@ pub struct Location {
     pub block: u16,
     /// Number of the object in the block.
     pub slot: u16,
+    /// A delta lies there, not the object itself.
+    pub is_delta: bool,
+}
+
+/// An object that is stored as a delta, before its base is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// The frame.
+    pub frame: Vec<u8>,
+    /// The object that the frame is a delta against: of the same kind, and stored in full.
+    pub base: ChunkId,
+    /// Length of the object itself.
+    pub len: usize,
 }
 
 /// Reads verified objects by id, with small caches.
@@ -73,18 +87,26 @@ pub struct OpenBlock {
     plain: Vec<u8>,
 }
 
-/// Bytes of an object, kept alive with the block that they lie in.
+/// Bytes of an object.
 #[derive(Debug, Clone)]
-pub struct ObjectBytes {
-    block: Arc<OpenBlock>,
-    range: Range<usize>,
+pub struct ObjectBytes(Held);
+
+#[derive(Debug, Clone)]
+enum Held {
+    /// Kept alive with the block that they lie in.
+    InBlock(Arc<OpenBlock>, Range<usize>),
+    /// Made from a delta.
+    Alone(Arc<Vec<u8>>),
 }
 
 impl std::ops::Deref for ObjectBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.block.plain[self.range.clone()]
+        match &self.0 {
+            Held::InBlock(block, range) => &block.plain[range.clone()],
+            Held::Alone(bytes) => bytes,
+        }
     }
 }
 
@@ -101,6 +123,21 @@ impl OpenBlock {
         id: &ChunkId,
     ) -> Result<&[u8], CasError> {
         Ok(&self.plain[self.verified(vault, slot, kind, id)?])
+    }
+
+    /// The delta in `slot`.
+    ///
+    /// # Errors
+    /// When none lies there.
+    pub fn delta(&self, slot: u16, kind: ObjectKind, id: &ChunkId) -> Result<Delta, CasError> {
+        let wrong = || CasError::WrongObject { kind, id: *id, pack: self.map.uid() };
+        let delta = self.map.delta(self.number, slot).ok_or_else(wrong)?;
+        let place = self.map.place(self.number, slot).ok_or_else(wrong)?;
+        let frame = self.plain.get(place.start..place.start + place.entry.len as usize).ok_or_else(wrong)?;
+        if place.entry.kind != kind {
+            return Err(wrong());
+        }
+        Ok(Delta { frame: frame.to_vec(), base: delta.base, len: delta.len as usize })
     }
 
     /// Length of the plaintext.
@@ -124,7 +161,8 @@ impl OpenBlock {
         let place = self.map.place(self.number, slot).ok_or_else(wrong)?;
         let range = place.start..place.start + place.entry.len as usize;
         let bytes = self.plain.get(range.clone()).ok_or_else(wrong)?;
-        if place.entry.kind != kind || vault.keyring().object_id(kind, bytes) != *id {
+        let is_delta = self.map.delta(self.number, slot).is_some();
+        if is_delta || place.entry.kind != kind || vault.keyring().object_id(kind, bytes) != *id {
             return Err(wrong());
         }
         Ok(range)
@@ -159,8 +197,65 @@ impl ChunkStore {
     pub fn get(&self, kind: ObjectKind, id: &ChunkId) -> Result<ObjectBytes, CasError> {
         let location = self.locate(kind, id)?;
         let block = self.cached_block(location.pack, location.block)?;
+        if location.is_delta {
+            let delta = block.delta(location.slot, kind, id)?;
+            let base = self.get_at(kind, &delta.base, self.locate_base(kind, id, &delta.base)?)?;
+            return Ok(ObjectBytes(Held::Alone(Arc::new(self.decode(kind, id, &delta, &base)?))));
+        }
+        self.get_at(kind, id, location)
+    }
+
+    fn get_at(&self, kind: ObjectKind, id: &ChunkId, location: Location) -> Result<ObjectBytes, CasError> {
+        let block = self.cached_block(location.pack, location.block)?;
         let range = block.verified(&self.vault, location.slot, kind, id)?;
-        Ok(ObjectBytes { block, range })
+        Ok(ObjectBytes(Held::InBlock(block, range)))
+    }
+
+    /// Where the base of object `id` lies in full. A base that is only there as a delta itself does not count, so that no
+    /// chain of bases can come back to where it began.
+    ///
+    /// # Errors
+    /// [`CasError::MissingBase`] when no live pack holds it in full.
+    pub fn locate_base(&self, kind: ObjectKind, id: &ChunkId, base: &ChunkId) -> Result<Location, CasError> {
+        let missing = CasError::MissingBase { kind, id: *id, base: *base };
+        self.index.find_full(kind, base)?.ok_or(missing)
+    }
+
+    /// The object that `delta` makes of its base, verified against its id.
+    ///
+    /// # Errors
+    /// When the delta is damaged, or makes something else.
+    pub fn decode(
+        &self,
+        kind: ObjectKind,
+        id: &ChunkId,
+        delta: &Delta,
+        base: &[u8],
+    ) -> Result<Vec<u8>, CasError> {
+        let wrong = |source| CasError::WrongDelta { kind, id: *id, base: delta.base, source };
+        if delta.len > OBJECT_LEN_MAX {
+            return Err(CasError::TooLarge { kind, len: delta.len, max: OBJECT_LEN_MAX });
+        }
+        let bytes = decode_delta(base, &delta.frame, delta.len).map_err(|source| wrong(Some(source)))?;
+        if self.vault.keyring().object_id(kind, &bytes) != *id {
+            return Err(wrong(None));
+        }
+        Ok(bytes)
+    }
+
+    /// The object to encode others against where `id` would be the choice: itself if it is stored in full, else the base that
+    /// it is stored against. `None`: neither is there.
+    ///
+    /// # Errors
+    /// When the index or a pack's directory cannot be read.
+    pub fn base_for(&self, kind: ObjectKind, id: &ChunkId) -> Result<Option<(ChunkId, Location)>, CasError> {
+        if let Some(location) = self.index.find_full(kind, id)? {
+            return Ok(Some((*id, location)));
+        }
+        let Some(location) = self.index.find(kind, id)? else { return Ok(None) };
+        let map = self.map(location.pack)?;
+        let Some(delta) = map.delta(location.block, location.slot) else { return Ok(None) };
+        Ok(self.index.find_full(kind, &delta.base)?.map(|location| (delta.base, location)))
     }
 
     /// Where an object lies.

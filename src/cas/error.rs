@@ -84,6 +84,29 @@ pub enum CasError {
         /// Where it should be.
         pack: PackId,
     },
+    /// No live pack holds the base of a delta in full.
+    #[error("{kind} {id} is stored as a difference to {base}, which no pack of the repository holds")]
+    MissingBase {
+        /// What is stored as a delta.
+        kind: ObjectKind,
+        /// Its id.
+        id: ChunkId,
+        /// The base.
+        base: ChunkId,
+    },
+    /// A delta does not make the object that it should.
+    #[error("{kind} {id} does not come out of its difference to {base}")]
+    WrongDelta {
+        /// What it should be.
+        kind: ObjectKind,
+        /// Its id.
+        id: ChunkId,
+        /// The base.
+        base: ChunkId,
+        /// What is wrong with the frame; `None`: other bytes came out.
+        #[source]
+        source: Option<CompressError>,
+    },
     /// An object is too large to store.
     #[error("a {kind} of {len} bytes is over the limit of {max}")]
     TooLarge {
@@ -139,6 +162,8 @@ impl CasError {
                 | Self::Foreign { .. }
                 | Self::WrongObject { .. }
                 | Self::Missing { .. }
+                | Self::MissingBase { .. }
+                | Self::WrongDelta { .. }
         )
     }
 }

@@ -86,13 +86,33 @@ impl Index {
     /// # Errors
     /// When a segment that may hold it cannot be read.
     pub fn find(&self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Location>, CasError> {
+        self.find_where(kind, id, |_| true)
+    }
+
+    /// Where the object lies in full, not as a delta: what the base of a delta must be. `None`: in no live pack.
+    ///
+    /// # Errors
+    /// When a segment that may hold it cannot be read.
+    pub fn find_full(&self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Location>, CasError> {
+        self.find_where(kind, id, |location| !location.is_delta)
+    }
+
+    fn find_where(
+        &self,
+        kind: ObjectKind,
+        id: &ChunkId,
+        fits: impl Fn(&Location) -> bool,
+    ) -> Result<Option<Location>, CasError> {
         let state = self.state.read().expect("no panic while locked").clone();
         let locator = id.locator();
-        if let Some(location) = self.small_rows(&state)?.get(&(kind, locator)) {
-            return Ok(Some(*location));
+        let small = self.small_rows(&state)?.get(&(kind, locator)).copied();
+        if small.is_some_and(|location| fits(&location)) {
+            return Ok(small);
         }
         for segment in state.segments.iter().rev() {
-            if let Some(location) = self.find_in(segment, kind, &locator, &state.live)? {
+            let found = self
+                .find_in(segment, kind, &locator, |found| state.live.contains(&found.pack) && fits(found))?;
+            if let Some(location) = found {
                 return Ok(Some(location));
             }
         }
@@ -104,13 +124,13 @@ impl Index {
         segment: &Segment,
         kind: ObjectKind,
         locator: &Locator,
-        live: &HashSet<PackId>,
+        fits: impl Fn(&Location) -> bool,
     ) -> Result<Option<Location>, CasError> {
         let open = segment.open(&self.vault)?;
         for page in open.candidates(locator) {
             let bytes = self.page(segment, &open, page)?;
             let found = segment.find_in(&open, &bytes, kind, locator)?;
-            if let Some(location) = found.into_iter().find(|location| live.contains(&location.pack)) {
+            if let Some(location) = found.into_iter().find(&fits) {
                 return Ok(Some(location));
             }
         }
@@ -133,8 +153,15 @@ impl Index {
         }
         let mut rows = HashMap::new();
         for uid in state.self_indexed.iter().filter(|uid| state.live.contains(*uid)) {
-            for (entry, block, slot) in PackMap::load(&self.vault, uid)?.rows() {
-                rows.insert((entry.kind, entry.locator), Location { pack: *uid, block, slot });
+            let map = PackMap::load(&self.vault, uid)?;
+            for (entry, block, slot) in map.rows() {
+                let is_delta = map.delta(block, slot).is_some();
+                let location = Location { pack: *uid, block, slot, is_delta };
+                // A full copy serves every purpose.
+                let present = rows.entry((entry.kind, entry.locator)).or_insert(location);
+                if present.is_delta {
+                    *present = location;
+                }
             }
         }
         let rows = Arc::new(rows);

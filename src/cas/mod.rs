@@ -16,7 +16,7 @@ mod segment;
 mod vault;
 
 pub use block::{Block, BlockBuilder};
-pub use chunk_store::{ChunkStore, Location, OpenBlock};
+pub use chunk_store::{ChunkStore, Delta, Location, OpenBlock};
 pub use error::CasError;
 pub use index::{Index, IndexView};
 pub use pack_reader::PackMap;

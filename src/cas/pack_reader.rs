@@ -2,7 +2,7 @@
 
 use crate::compress::Decompressor;
 use crate::format::DecodeError;
-use crate::format::pack::{BlockCodec, ObjectEntry, PackDirectory, PackHeader};
+use crate::format::pack::{BlockCodec, DeltaEntry, ObjectEntry, PackDirectory, PackHeader};
 use crate::id::{ObjectKind, PackId};
 
 use crate::store::StoreError;
@@ -19,6 +19,7 @@ pub struct PackMap {
     objects: Vec<ObjectEntry>,
     /// Where each object begins in its block's plaintext.
     starts: Vec<u32>,
+    deltas: Vec<DeltaEntry>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +97,8 @@ impl PackMap {
             offset += u64::from(stored_len);
             first += objects;
         }
-        Self { uid, key, blocks, objects: directory.objects, starts }
+        let PackDirectory { objects, deltas, .. } = directory;
+        Self { uid, key, blocks, objects, starts, deltas }
     }
 
     /// The pack's name.
@@ -119,6 +121,14 @@ impl PackMap {
     /// Bytes that a block takes in the pack; 0 for one that does not exist.
     pub fn stored_len(&self, block: u16) -> u64 {
         self.blocks.get(usize::from(block)).map_or(0, |place| u64::from(place.stored_len))
+    }
+
+    /// What the object in `slot` of `block` is a delta of; `None` if it is none.
+    pub fn delta(&self, block: u16, slot: u16) -> Option<&DeltaEntry> {
+        let place = self.blocks.get(usize::from(block)).filter(|place| u32::from(slot) < place.objects)?;
+        let object = place.first + u32::from(slot);
+        let at = self.deltas.binary_search_by_key(&object, |delta| delta.object).ok()?;
+        Some(&self.deltas[at])
     }
 
     /// Where the object in `slot` of `block` lies in the block's plaintext.

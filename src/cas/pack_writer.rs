@@ -8,8 +8,10 @@ use crate::compress::{Compressor, Level};
 use crate::crypto;
 use crate::format::index::IndexRow;
 use crate::format::log::PackRecord;
-use crate::format::pack::{BlockEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for};
-use crate::id::{PackId, Root};
+use crate::format::pack::{
+    BlockEntry, DeltaEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for,
+};
+use crate::id::{ChunkId, PackId, Root};
 use crate::limits::{PACK_BLOCKS_MAX, PACK_LEN_FULL, PACK_OBJECTS_MAX};
 use crate::merkle::ShardHasher;
 use crate::store::{Put, StorageBackend};
@@ -19,8 +21,9 @@ use super::block::{Block, block_codec};
 use super::padding::padded_len;
 use super::vault::{FileKey, NONCE_LEN, Part, Vault, pack_name};
 
-/// What a directory takes, sealed and twice, per object and per block: an upper bound of its columns.
+/// What a directory takes, sealed and twice, per object, delta and block: an upper bound of its columns.
 const DIRECTORY_PER_OBJECT: usize = 2 * 22;
+const DIRECTORY_PER_DELTA: usize = 2 * 40;
 const DIRECTORY_PER_BLOCK: usize = 2 * 16;
 const DIRECTORY_FIXED: usize = 2 * 1024;
 
@@ -61,6 +64,8 @@ pub struct FinishedPack {
     pub content: PackContent,
     /// Where its objects lie; `pack` is 0 in all rows, for whoever builds the segment to set.
     pub rows: Vec<IndexRow>,
+    /// Bases of the rows that are deltas, in the order of the rows.
+    pub bases: Vec<ChunkId>,
     parts: Vec<Vec<u8>>,
 }
 
@@ -91,7 +96,7 @@ impl OpenPack {
         let mut inner = self.inner.lock().expect("no panic while locked");
         let stored_len = block.bytes.len() + crypto::OVERHEAD - NONCE_LEN;
         let number = inner.blocks.len();
-        if number > 0 && !inner.fits(stored_len, block.objects.len()) {
+        if number > 0 && !inner.fits(stored_len, block) {
             return None;
         }
         inner.directory.blocks.push(BlockEntry {
@@ -99,6 +104,9 @@ impl OpenPack {
             codec: block.codec,
             objects: u32::try_from(block.objects.len()).expect("at most BLOCK_OBJECTS_MAX objects"),
         });
+        let before = u32::try_from(inner.directory.objects.len()).expect("at most PACK_OBJECTS_MAX objects");
+        let deltas = block.deltas.iter().map(|delta| DeltaEntry { object: before + delta.object, ..*delta });
+        inner.directory.deltas.extend(deltas);
         inner.directory.objects.extend_from_slice(&block.objects);
         inner.blocks.push(None);
         inner.blocks_len += stored_len;
@@ -136,6 +144,7 @@ impl OpenPack {
 
     fn assemble(&self, inner: Inner, why: Closed) -> Result<FinishedPack, CasError> {
         let rows = rows(&inner.directory);
+        let bases = inner.directory.deltas.iter().map(|delta| delta.base).collect();
         let directory = self.sealed_directory(&inner.directory)?;
         let blocks: Vec<Vec<u8>> =
             inner.blocks.into_iter().map(|block| block.expect("all places were filled")).collect();
@@ -175,7 +184,7 @@ impl OpenPack {
         let mut parts = vec![head.clone(), directory.clone()];
         parts.extend(blocks);
         parts.extend([directory, padding, head]);
-        Ok(FinishedPack { record, content: self.content, rows, parts })
+        Ok(FinishedPack { record, content: self.content, rows, bases, parts })
     }
 
     /// The directory as it is stored: how it is compressed (1 byte), its length (4 bytes), itself; sealed.
@@ -194,10 +203,14 @@ impl OpenPack {
 }
 
 impl Inner {
-    fn fits(&self, stored_len: usize, objects: usize) -> bool {
-        let objects = self.directory.objects.len() + objects;
+    fn fits(&self, stored_len: usize, block: &Block) -> bool {
+        let objects = self.directory.objects.len() + block.objects.len();
+        let deltas = self.directory.deltas.len() + block.deltas.len();
         let blocks = self.blocks.len() + 1;
-        let directory = DIRECTORY_FIXED + objects * DIRECTORY_PER_OBJECT + blocks * DIRECTORY_PER_BLOCK;
+        let directory = DIRECTORY_FIXED
+            + objects * DIRECTORY_PER_OBJECT
+            + deltas * DIRECTORY_PER_DELTA
+            + blocks * DIRECTORY_PER_BLOCK;
         objects <= PACK_OBJECTS_MAX
             && blocks <= PACK_BLOCKS_MAX
             && 2 * PackHeader::LEN + directory + self.blocks_len + stored_len <= PACK_LEN_FULL
@@ -205,17 +218,19 @@ impl Inner {
 }
 
 fn rows(directory: &PackDirectory) -> Vec<IndexRow> {
-    let mut objects = directory.objects.iter();
+    let mut objects = (0..).zip(&directory.objects);
+    let mut deltas = directory.deltas.iter().peekable();
     let mut rows = Vec::with_capacity(directory.objects.len());
     for (block, entry) in directory.blocks.iter().enumerate() {
-        for (slot, object) in objects.by_ref().take(entry.objects as usize).enumerate() {
+        for (slot, (number, object)) in objects.by_ref().take(entry.objects as usize).enumerate() {
+            let is_delta = deltas.next_if(|delta| delta.object == number).is_some();
             rows.push(IndexRow {
                 locator: object.locator,
                 kind: object.kind,
                 pack: 0,
                 block: u16::try_from(block).expect("at most PACK_BLOCKS_MAX blocks"),
                 slot: u16::try_from(slot).expect("at most BLOCK_OBJECTS_MAX objects"),
-                flags: 0,
+                flags: if is_delta { IndexRow::DELTA } else { 0 },
             });
         }
     }

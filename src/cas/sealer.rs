@@ -123,6 +123,11 @@ impl<'a> Sealer<'a> {
         Ok(Claim::New)
     }
 
+    /// Remembers that a new object is a delta against one in `pack`: this operation needs it from here on.
+    pub fn use_base(&self, pack: PackId) {
+        self.uses.lock().expect("no panic while locked").insert(pack);
+    }
+
     /// Stores a block; `metadata`: it holds no bytes of files.
     ///
     /// # Errors
@@ -159,7 +164,7 @@ impl<'a> Sealer<'a> {
         open.into_iter().flatten().try_for_each(|pack| self.close(&pack, Closed::Last))
     }
 
-    /// The packs that hold objects which were known.
+    /// The packs that hold objects which were known, and bases of deltas.
     pub fn uses(&self) -> Vec<PackId> {
         let mut uses: Vec<_> = self.uses.lock().expect("no panic while locked").iter().copied().collect();
         uses.sort_unstable();

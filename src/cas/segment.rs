@@ -1,11 +1,14 @@
 //! Index segments: written sorted, read a page at a time.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::crypto::{self, OVERHEAD};
-use crate::format::index::{IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader, encode_page};
+use crate::format::index::{
+    IndexDelta, IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader, encode_page,
+};
 use crate::format::log::SegmentRecord;
-use crate::id::{Locator, ObjectKind, PackId, Root, SegmentId};
+use crate::id::{ChunkId, Locator, ObjectKind, PackId, Root, SegmentId};
 use crate::limits::SEGMENT_PACKS_MAX;
 use crate::store::{Put, StorageBackend};
 
@@ -21,6 +24,7 @@ const ROW_LEN: usize = 24;
 pub struct SegmentWriter {
     packs: Vec<PackId>,
     rows: Vec<IndexRow>,
+    bases: BTreeMap<IndexRow, ChunkId>,
 }
 
 /// A complete segment, ready to be written.
@@ -32,11 +36,14 @@ pub struct FinishedSegment {
 }
 
 impl SegmentWriter {
-    /// Adds all rows of one pack.
-    pub fn add(&mut self, pack: PackId, rows: impl IntoIterator<Item = IndexRow>) {
+    /// Adds all rows of one pack, with the bases of those that are deltas, in the order of the rows.
+    pub fn add(&mut self, pack: PackId, rows: impl IntoIterator<Item = IndexRow>, bases: &[ChunkId]) {
         let number = u16::try_from(self.packs.len()).expect("asked is_full before");
         self.packs.push(pack);
+        let first = self.rows.len();
         self.rows.extend(rows.into_iter().map(|row| IndexRow { pack: number, ..row }));
+        let deltas = self.rows[first..].iter().filter(|row| row.is_delta());
+        self.bases.extend(deltas.copied().zip(bases.iter().copied()));
     }
 
     /// Rows collected so far.
@@ -67,12 +74,14 @@ impl SegmentWriter {
         self.rows.sort_unstable();
         let uid = SegmentId::new(crypto::random().map_err(|source| CasError::Random { source })?);
         let (key, wrapped) = vault.new_key(Part::SegmentKey, *uid.as_bytes())?;
+        let deltas = (0..).zip(&self.rows).filter(|(_, row)| row.is_delta());
+        let deltas = deltas.map(|(row, key)| IndexDelta { row, base: self.bases[key] }).collect();
         let pages: Vec<&[IndexRow]> = self.rows.chunks(ROWS_PER_PAGE).collect();
         let footer = SegmentFooter {
             packs: self.packs,
             fences: pages.iter().map(|page| page[0].locator).collect(),
             filter: filter::build(self.rows.iter().map(|row| row.locator)),
-            deltas: Vec::new(),
+            deltas,
             sketches: Vec::new(),
         };
         let footer = footer.encode().map_err(|source| CasError::Encode { what: "footer", source })?;
@@ -220,7 +229,7 @@ impl Segment {
             .find(*locator, kind)
             .filter_map(|row| {
                 let pack = *open.footer.packs.get(usize::from(row.pack))?;
-                Some(Location { pack, block: row.block, slot: row.slot })
+                Some(Location { pack, block: row.block, slot: row.slot, is_delta: row.is_delta() })
             })
             .collect())
     }

@@ -54,7 +54,7 @@ pub struct IndexRow {
     pub flags: u8,
 }
 
-/// Base of an object that is stored as a delta: reserved, as in a pack's directory.
+/// Base of an object that is stored as a delta, as in a pack's directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexDelta {
     /// Number of the row in the segment.
@@ -89,6 +89,16 @@ pub struct SegmentFooter {
 
 /// Rows that fit a page of [`INDEX_PAGE_LEN`](crate::limits::INDEX_PAGE_LEN) bytes at 24 bytes a row.
 pub const ROWS_PER_PAGE: usize = limits::INDEX_PAGE_LEN / IndexRow::LEN;
+
+impl IndexRow {
+    /// Flag of an object that is stored as a delta.
+    pub const DELTA: u8 = 1;
+
+    /// Whether the object is stored as a delta.
+    pub fn is_delta(&self) -> bool {
+        self.flags & Self::DELTA != 0
+    }
+}
 
 impl SegmentHeader {
     /// Length of a header in bytes.

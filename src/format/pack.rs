@@ -108,7 +108,7 @@ pub struct ObjectEntry {
     pub len: u32,
 }
 
-/// A stored delta: reserved, no version 1 pack of this release holds one.
+/// An object that is stored as a delta: a zstd frame with its base as prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeltaEntry {
     /// Which object of the directory (its number over all blocks) is a delta.

@@ -101,7 +101,7 @@ fn of_store(repo: &Repository) -> Result<RepositoryStats, OpsError> {
         let map = repo.chunks().map(*pack).map_err(OpsError::cas("read the directory of a pack"))?;
         for (entry, block, slot) in map.rows() {
             stats.objects += 1;
-            stats.object_bytes += u64::from(entry.len);
+            stats.object_bytes += u64::from(map.delta(block, slot).map_or(entry.len, |delta| delta.len));
             stats.stored_bytes += if slot == 0 { map.stored_len(block) } else { 0 };
         }
     }

@@ -15,7 +15,16 @@ use crate::repo::{Draft, Repository};
 #[derive(Debug)]
 pub struct Forger<'r> {
     repo: &'r Repository,
-    objects: Vec<(ObjectKind, ChunkId, Vec<u8>)>,
+    objects: Vec<Forged>,
+}
+
+#[derive(Debug)]
+struct Forged {
+    kind: ObjectKind,
+    id: ChunkId,
+    bytes: Vec<u8>,
+    /// The bytes are a delta: its base, and the length of what it makes.
+    delta: Option<(ChunkId, usize)>,
 }
 
 impl<'r> Forger<'r> {
@@ -27,10 +36,15 @@ impl<'r> Forger<'r> {
     /// Takes an object as it is; returns its id.
     pub fn put(&mut self, kind: ObjectKind, bytes: Vec<u8>) -> ChunkId {
         let id = self.repo.chunks().vault().keyring().object_id(kind, &bytes);
-        if !self.objects.iter().any(|object| object.1 == id) {
-            self.objects.push((kind, id, bytes));
+        if !self.objects.iter().any(|object| object.id == id) {
+            self.objects.push(Forged { kind, id, bytes, delta: None });
         }
         id
+    }
+
+    /// Takes any bytes as the delta of an object of `len` bytes against `base`.
+    pub fn put_delta(&mut self, kind: ObjectKind, id: ChunkId, frame: Vec<u8>, base: ChunkId, len: usize) {
+        self.objects.push(Forged { kind, id, bytes: frame, delta: Some((base, len)) });
     }
 
     /// Takes a directory node, unchecked.
@@ -95,9 +109,12 @@ impl<'r> Forger<'r> {
         });
         let mut builder = BlockBuilder::default();
         let mut compressor = Compressor::new(Level::Auto).map_err(|source| CasError::Compress { source })?;
-        for (kind, id, bytes) in &self.objects {
+        for Forged { kind, id, bytes, delta } in &self.objects {
             sealer.claim(*kind, id, bytes.len())?;
-            builder.push(*kind, id, bytes);
+            match delta {
+                Some((base, len)) => builder.push_delta(*kind, id, bytes, base, *len),
+                None => builder.push(*kind, id, bytes),
+            }
             if builder.is_full() {
                 sealer.add(builder.finish(&mut compressor)?, true)?;
             }

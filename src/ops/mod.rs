@@ -26,7 +26,7 @@ mod walk;
 pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
 pub use checkout::{CheckoutRequest, checkout};
-pub use commit::{CommitOutcome, CommitRequest, ScanSettings, Source, commit};
+pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
 pub use diff::{ByteCounts, Change, ChangeKind, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
 pub use find::{FindRequest, Found, find};

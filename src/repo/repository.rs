@@ -448,7 +448,7 @@ fn sorted_settings(mut settings: Vec<(String, String)>) -> Result<Vec<(String, S
     Ok(settings)
 }
 
-/// Settings of a repository: `compression` only, so far.
+/// Settings of a repository: `compression` and `delta`.
 fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
     let wrong = |why: String| Err(RepoError::Setting { name: name.to_owned(), why });
     match (name, value) {
@@ -457,6 +457,8 @@ fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
             Ok(_) => Ok(()),
             Err(error) => wrong(error.to_string()),
         },
-        _ => wrong("there is no such setting of a repository; there is: compression".to_owned()),
+        ("delta", None | Some("on" | "off")) => Ok(()),
+        ("delta", Some(value)) => wrong(format!("{value:?} is neither on nor off")),
+        _ => wrong("there is no such setting of a repository; there are: compression, delta".to_owned()),
     }
 }

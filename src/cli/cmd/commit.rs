@@ -87,6 +87,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
     compression: Option<Level>,
 
+    /// Store what changed in full, not as differences to what the last commit holds
+    #[arg(long)]
+    no_delta: bool,
+
     /// Record standard input as one file
     #[arg(long, conflicts_with_all = ["paths", "stdin_from_command", "files_from", "files_from0"])]
     stdin: bool,
@@ -153,6 +157,7 @@ fn request(ctx: &Context, args: &Args, opened: &Opened) -> Result<CommitRequest,
         force: args.force,
         dry_run: args.dry_run,
         compression: None,
+        deltas: args.no_delta.then_some(false),
         threads: ctx.threads(),
         head: opened.head()?,
         time: args.time.unwrap_or_else(time::now),
@@ -286,6 +291,14 @@ fn counts(ui: &mut Ui, done: &CommitOutcome) {
         size::human(stats.stored_bytes),
         time::duration(stats.duration_ms)
     ));
+    if done.deltas.objects > 0 {
+        ui.status(format_args!(
+            " {} stored as differences: {} as {}",
+            size::count(done.deltas.objects, "object", "objects"),
+            size::human(done.deltas.bytes),
+            size::human(done.deltas.stored_bytes)
+        ));
+    }
     if done.problems > 0 {
         let paths = size::count(done.problems, "path", "paths");
         ui.warn(format_args!("{paths} could not be read; the commit holds the rest"));

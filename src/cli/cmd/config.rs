@@ -14,7 +14,8 @@ use crate::cli::{config as file, escape};
 /// puts above the rest. Every key is also a variable: WARP_EXCLUDE_CACHES=true sets `exclude-caches`. What the command
 /// line says counts most, then the environment, the profile, the rest of the file.
 ///
-/// With --repository, settings that lie in the repository and hold for everybody: `compression`.
+/// With --repository, settings that lie in the repository and hold for everybody: `compression`, and `delta` (on or off).
+/// Without deltas everything that changed is stored in full.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "\
@@ -196,7 +197,9 @@ fn repository_value(key: &str, words: &[String]) -> Result<String, CliError> {
             Err(why) => Err(CliError::caused(Exit::Usage, "compression is wrong", why)),
         },
         ("compression", _) => Err(CliError::usage("compression takes one value")),
+        ("delta", [value]) if value == "on" || value == "off" => Ok(value.clone()),
+        ("delta", _) => Err(CliError::usage("delta is on or off")),
         _ => Err(CliError::usage(format!("a repository has no setting {}", escape::name(key.as_bytes())))
-            .hint("it has `compression`")),
+            .hint("it has `compression` and `delta`")),
     }
 }

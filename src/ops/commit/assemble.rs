@@ -338,9 +338,10 @@ impl<'t, 'a> Assembler<'t, 'a> {
             return Ok(None);
         }
         let unrecordable = |source| OpsError::Unrecordable { path: enter.path.clone(), source };
+        let former = enter.previous.as_ref().and_then(|(node, _)| node.as_ref());
         let put = |node: DirNode| -> Result<ChunkId, OpsError> {
             let bytes = node.encode().map_err(unrecordable)?;
-            self.tools.sink.put_metadata(ObjectKind::DirNode, &bytes).map_err(storing)
+            self.tools.sink.put_metadata_near(ObjectKind::DirNode, &bytes, former).map_err(storing)
         };
         let items: Vec<(u64, u64)> = entries.iter().map(weigh).collect();
         let mut children = Vec::new();

@@ -9,15 +9,17 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::chonkers::{ChonkerTreeBuilder, TreeChild};
-use crate::chunk::ChunkData;
-use crate::id::ObjectKind;
+use crate::chunk::{Chunk, ChunkData};
+use crate::format::node::ContentRoot;
+use crate::id::{ChunkId, ObjectKind};
 use crate::observe::FileNews;
 use crate::repo::{Chunker, ChunkerStream};
 use crate::worktree::{Segment, SourceFile, Stat, WorktreeError, Xattr};
 
 use super::super::{OpsError, convert};
+use super::former::Former;
 use super::parts;
-use super::sink::NodeWriter;
+use super::sink::{BlockWriter, NodeWriter};
 use super::worker::{Job, Outcome, ReadFile, Tools, UNKNOWN, Work, known_state};
 
 /// Bytes that are read at once, and that a piece holds at least.
@@ -28,14 +30,47 @@ const PIECE_LEN: usize = crate::limits::BLOCK_LEN_TARGET;
 pub(super) struct Piece {
     pub(super) number: u64,
     pub(super) bytes: Vec<u8>,
-    /// Length of each chunk, and how often it stands there.
-    pub(super) chunks: Vec<(u32, u64)>,
+    pub(super) chunks: Vec<Chunk>,
+}
+
+impl Piece {
+    /// Stores the chunks that are not known, and returns them all as leaves of the file's tree.
+    pub(super) fn store(
+        &self,
+        tools: &Tools<'_>,
+        writer: &mut BlockWriter,
+        former: &Former,
+    ) -> Result<Vec<TreeChild>, OpsError> {
+        let mut rest = self.bytes.as_slice();
+        let split = |chunk: &Chunk| {
+            let (bytes, behind) = rest.split_at(chunk.len as usize);
+            rest = behind;
+            (chunk.offset, bytes)
+        };
+        let contents: Vec<_> = self.chunks.iter().map(split).collect();
+        let ids = tools.sink.put_chunks(writer, &contents, former).map_err(OpsError::cas("store a chunk"))?;
+        let leaf =
+            |(id, chunk): (ChunkId, &Chunk)| TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat };
+        Ok(ids.into_iter().zip(&self.chunks).map(leaf).collect())
+    }
+
+    /// Adds a chunk.
+    pub(super) fn push(&mut self, chunk: &Chunk, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.chunks.push(*chunk);
+    }
+
+    /// Whether it is time for another.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() >= PIECE_LEN
+    }
 }
 
 /// A large file whose pieces are being stored.
 pub(super) struct BigFile {
     seq: u64,
     news: FileNews,
+    former: Former,
     assembly: Mutex<Assembly>,
 }
 
@@ -55,10 +90,15 @@ pub(super) struct FileEnd {
 }
 
 impl BigFile {
-    pub(super) fn new(tools: &Tools<'_>, seq: u64, news: FileNews) -> Self {
+    /// The file of job `seq`, which held `former` in the parent commit.
+    pub(super) fn new(tools: &Tools<'_>, seq: u64, news: FileNews, former: Option<ContentRoot>) -> Self {
         let assembly =
             Assembly { next: 0, waiting: BTreeMap::new(), builder: Some(tools.tree_builder()), end: None };
-        Self { seq, news, assembly: Mutex::new(assembly) }
+        Self { seq, news, former: Former::new(ObjectKind::Chunk, former), assembly: Mutex::new(assembly) }
+    }
+
+    pub(super) fn former(&self) -> &Former {
+        &self.former
     }
 
     /// Takes the stored chunks of one piece; the last one to arrive completes the file.
@@ -142,7 +182,7 @@ fn read_file(tools: &Tools<'_>, job: &Job, work: &Sender<Work>) -> Result<(), Fa
             return Ok(());
         }
     }
-    let big = Arc::new(BigFile::new(tools, job.seq, job.news));
+    let big = Arc::new(BigFile::new(tools, job.seq, job.news, job.former));
     let mut cutter = Cutter::new(tools, &big, work);
     let mut read = 0;
     for segment in file.segments() {
@@ -173,7 +213,7 @@ pub(super) fn read_stream(
     stat: Stat,
     work: &Sender<Work>,
 ) -> Result<(), OpsError> {
-    let big = Arc::new(BigFile::new(tools, seq, FileNews::New));
+    let big = Arc::new(BigFile::new(tools, seq, FileNews::New, None));
     let mut cutter = Cutter::new(tools, &big, work);
     let mut buffer = vec![0; PIECE_LEN];
     let mut size = 0;
@@ -280,9 +320,8 @@ impl<'t, 'a> Cutter<'t, 'a> {
 }
 
 fn collect(piece: &mut Piece, full: &mut Vec<Piece>, chunk: &ChunkData<'_>) {
-    piece.bytes.extend_from_slice(chunk.bytes);
-    piece.chunks.push((chunk.chunk.len, chunk.chunk.repeat));
-    if piece.bytes.len() >= PIECE_LEN {
+    piece.push(&chunk.chunk, chunk.bytes);
+    if piece.is_full() {
         let next = Piece { number: piece.number + 1, ..Piece::default() };
         full.push(std::mem::replace(piece, next));
     }

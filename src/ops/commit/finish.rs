@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::chonkers::TreeChild;
+use crate::chunk::Chunk;
 use crate::compress::Level;
 use crate::format::commit::{Commit, CommitStats, SignedCommit, signing_bytes};
 use crate::format::dirtree::Timestamp;
@@ -14,6 +15,7 @@ use crate::repo::{Draft, Head, RefMove, RepoError, Repository, VersionInfo, chec
 
 use super::super::{OpsError, convert};
 use super::assemble::Assembled;
+use super::former::Former;
 use super::sink::NodeWriter;
 use super::worker::Tools;
 use super::writer::PackWriter;
@@ -113,7 +115,7 @@ impl Finish {
         };
         let unchanged = self.base.as_ref().is_some_and(|base| base.commit.root == root);
         if self.dry_run || (unchanged && !self.allow_empty && !self.amend) {
-            return Ok(Recorded { commit: None, stats, assembled });
+            return Ok(Recorded { commit: None, stats, deltas: tools.sink.deltas(), assembled });
         }
         let storing = OpsError::cas("store the commit");
         let commit = Commit {
@@ -127,7 +129,7 @@ impl Finish {
             time: self.time,
             utc_offset: repo.client().utc_offset,
             stats,
-            state: store_state(tools, &assembled.state)?,
+            state: self.store_state(tools, &assembled.state)?,
             program: concat!("warp ", env!("CARGO_PKG_VERSION")).to_owned(),
             device: repo.device()?,
         };
@@ -138,7 +140,7 @@ impl Finish {
         let id = tools.sink.put_metadata(ObjectKind::Commit, &bytes).map_err(&storing)?;
         tools.sink.flush_metadata().map_err(&storing)?;
         tools.sink.sealer.finish().map_err(&storing)?;
-        Ok(Recorded { commit: Some((id.into(), commit)), stats, assembled })
+        Ok(Recorded { commit: Some((id.into(), commit)), stats, deltas: tools.sink.deltas(), assembled })
     }
 
     /// Makes the commit part of history: one log entry.
@@ -160,6 +162,7 @@ impl Finish {
             changed_files: recorded.assembled.changed_files,
             unchanged_files: recorded.assembled.unchanged_files,
             problems: recorded.stats.problems,
+            deltas: recorded.deltas,
             dry_run: self.dry_run,
         };
         let Some((id, commit)) = recorded.commit else { return Ok(outcome) };
@@ -195,6 +198,26 @@ impl Finish {
         Ok(outcome)
     }
 
+    /// Stores the state for change detection.
+    fn store_state(&self, tools: &Tools<'_>, state: &[u8]) -> Result<ContentRoot, OpsError> {
+        let storing = OpsError::cas("store the state for change detection");
+        let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::State };
+        let mut builder = tools.tree_builder();
+        let chunks = tools.chunker.cut(state);
+        let bytes = |chunk: &Chunk| {
+            let start = usize::try_from(chunk.offset).expect("within memory");
+            (chunk.offset, &state[start..start + chunk.len as usize])
+        };
+        let contents: Vec<_> = chunks.iter().map(bytes).collect();
+        let former = Former::new(ObjectKind::State, self.base.as_ref().map(|base| base.commit.state));
+        let ids = tools.sink.put_metadata_chunks(&contents, &former).map_err(&storing)?;
+        for (chunk, id) in chunks.iter().zip(ids) {
+            let child = TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat };
+            builder.push(child, &mut nodes).map_err(&storing)?;
+        }
+        Ok(convert::content_root(builder.finish(&mut nodes).map_err(&storing)?))
+    }
+
     fn reflog_message(&self) -> String {
         let verb = if self.amend { "commit (amend)" } else { "commit" };
         match self.message.lines().next() {
@@ -208,22 +231,6 @@ fn short(full: &str) -> &str {
     full.strip_prefix("heads/").unwrap_or(full)
 }
 
-/// Stores the state stream like a file of its own kind.
-fn store_state(tools: &Tools<'_>, state: &[u8]) -> Result<ContentRoot, OpsError> {
-    let storing = OpsError::cas("store the state for change detection");
-    let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::State };
-    let mut builder = tools.tree_builder();
-    for chunk in tools.chunker.cut(state) {
-        let start = usize::try_from(chunk.offset).expect("within memory");
-        let bytes = &state[start..start + chunk.len as usize];
-        let id = tools.sink.put_metadata(ObjectKind::State, bytes).map_err(&storing)?;
-        builder
-            .push(TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat }, &mut nodes)
-            .map_err(&storing)?;
-    }
-    Ok(convert::content_root(builder.finish(&mut nodes).map_err(&storing)?))
-}
-
 /// The repository's setting of compression.
 pub(super) fn level_setting(repo: &Repository) -> Result<Level, OpsError> {
     match repo.setting("compression") {
@@ -232,6 +239,11 @@ pub(super) fn level_setting(repo: &Repository) -> Result<Level, OpsError> {
             .parse()
             .map_err(|error| OpsError::Usage { why: format!("the repository's compression: {error}") }),
     }
+}
+
+/// Whether the repository wants deltas: yes, unless it says `off`.
+pub(super) fn delta_setting(repo: &Repository) -> bool {
+    repo.setting("delta").as_deref() != Some("off")
 }
 
 fn source_paths(source: &Source) -> Result<Vec<Vec<u8>>, OpsError> {

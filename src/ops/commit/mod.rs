@@ -7,6 +7,7 @@
 mod assemble;
 mod big;
 mod finish;
+mod former;
 mod parts;
 mod sink;
 mod source;
@@ -35,7 +36,7 @@ use super::shared::Shared;
 use super::{OpsError, source_walk};
 use assemble::{Assembled, Assembler, EnterDir, Plan, Planned, Step};
 use finish::Finish;
-use sink::ObjectSink;
+use sink::{ObjectSink, Store};
 use source::Planner;
 use worker::{Tools, Work};
 use writer::PackWriter;
@@ -122,6 +123,8 @@ pub struct CommitRequest {
     pub dry_run: bool,
     /// Compression; `None`: the repository's setting.
     pub compression: Option<Level>,
+    /// Store what changed as differences to what was there; `None`: the repository's setting.
+    pub deltas: Option<bool>,
     /// Worker threads; 0: one a core.
     pub threads: usize,
     /// When it began.
@@ -146,10 +149,22 @@ impl CommitRequest {
             force: false,
             dry_run: false,
             compression: None,
+            deltas: None,
             threads: 0,
             time,
         }
     }
+}
+
+/// Objects that were stored as differences to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeltaCounts {
+    /// How many.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of the differences.
+    pub stored_bytes: u64,
 }
 
 /// What came of it.
@@ -173,6 +188,8 @@ pub struct CommitOutcome {
     pub unchanged_files: u64,
     /// Paths that could not be read as they should.
     pub problems: u64,
+    /// Objects that were stored as differences to others.
+    pub deltas: DeltaCounts,
     /// Nothing was written.
     pub dry_run: bool,
 }
@@ -229,6 +246,7 @@ pub fn commit(
 struct Recorded {
     commit: Option<(CommitId, crate::format::commit::Commit)>,
     stats: CommitStats,
+    deltas: DeltaCounts,
     assembled: Assembled,
 }
 
@@ -242,8 +260,9 @@ fn record(
     begun: std::time::Instant,
 ) -> Result<Recorded, OpsError> {
     let keyring = repo.chunks().vault().keyring();
-    let sink =
-        ObjectSink::new(sealer, level, request.dry_run).map_err(OpsError::cas("set up compression"))?;
+    let deltas = level != Level::Off && request.deltas.unwrap_or(finish::delta_setting(repo));
+    let store = Store { sealer, chunks: repo.chunks(), level, deltas, dry: request.dry_run };
+    let sink = ObjectSink::new(store).map_err(OpsError::cas("set up compression"))?;
     let (results, outcomes) = crossbeam_channel::unbounded();
     let threads = if request.threads > 0 { request.threads } else { cores() };
     let tools = Tools {

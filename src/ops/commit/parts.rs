@@ -14,7 +14,7 @@ use crate::chunk::Chunk;
 use crate::worktree::{Segment, SourceFile, WorktreeError};
 
 use super::super::OpsError;
-use super::big::{BigFile, Failure, FileEnd};
+use super::big::{BigFile, Failure, FileEnd, Piece};
 use super::sink::BlockWriter;
 use super::worker::{Job, Outcome, Tools, Work};
 
@@ -72,7 +72,7 @@ pub(super) fn send(
     work: &Sender<Work>,
 ) {
     let parts = starts.len();
-    let big = BigFile::new(tools, job.seq, job.news);
+    let big = BigFile::new(tools, job.seq, job.news, job.former);
     let progress = Progress { left: parts, spans: vec![None; parts], failure: None };
     let parted = Arc::new(PartedFile {
         job: job.clone(),
@@ -102,7 +102,7 @@ impl PartedFile {
             let range = self.range(number);
             let is_last = number + 1 == self.starts.len();
             let cut = self.chonkers.segment(range.clone(), is_last);
-            match PartReader::new(tools, &self.file, writer).read(cut, range.start) {
+            match PartReader::new(tools, &self.file, &self.big, writer).read(cut, range.start) {
                 // What a commit that stops has read is no part.
                 Ok(_) if tools.shared.stopped() => return Ok(()),
                 Ok((children, span)) => {
@@ -150,9 +150,9 @@ impl PartedFile {
 
     /// The file changed while its parts were read, and they do not fit together: reads it once more from front to back.
     fn store_at_once(&self, tools: &Tools<'_>, writer: &mut BlockWriter) -> Result<(), Failure> {
-        let big = BigFile::new(tools, self.job.seq, self.job.news);
+        let big = BigFile::new(tools, self.job.seq, self.job.news, self.job.former);
         let cut = self.chonkers.segment(0..self.file.stat().size, true);
-        let (children, span) = PartReader::new(tools, &self.file, writer).read(cut, 0)?;
+        let (children, span) = PartReader::new(tools, &self.file, &self.big, writer).read(cut, 0)?;
         big.deliver(tools, 0, children).map_err(Failure::Fatal)?;
         let len = span.map_or(0, |span| span.end);
         self.end(tools, &big, 1, len == self.file.stat().size)
@@ -180,15 +180,21 @@ fn is_whole(spans: &[Option<Range<u64>>], size: u64) -> bool {
 struct PartReader<'p, 'a> {
     tools: &'p Tools<'a>,
     file: &'p SourceFile,
+    big: &'p BigFile,
     writer: &'p mut BlockWriter,
+    piece: Piece,
     children: Vec<TreeChild>,
     span: Option<Range<u64>>,
-    failure: Option<OpsError>,
 }
 
 impl<'p, 'a> PartReader<'p, 'a> {
-    fn new(tools: &'p Tools<'a>, file: &'p SourceFile, writer: &'p mut BlockWriter) -> Self {
-        Self { tools, file, writer, children: Vec::new(), span: None, failure: None }
+    fn new(
+        tools: &'p Tools<'a>,
+        file: &'p SourceFile,
+        big: &'p BigFile,
+        writer: &'p mut BlockWriter,
+    ) -> Self {
+        Self { tools, file, big, writer, piece: Piece::default(), children: Vec::new(), span: None }
     }
 
     fn read(
@@ -202,18 +208,13 @@ impl<'p, 'a> PartReader<'p, 'a> {
                 Segment::Hole { len } => cut.push_zeros(len, &mut |data| self.take(&data.chunk, data.bytes)),
                 Segment::Data { offset, len } => self.data(&mut cut, offset, len, &mut buffer)?,
             };
-            if let Some(error) = self.failure.take() {
-                return Err(Failure::Fatal(error));
-            }
             if !wants_more {
                 break;
             }
         }
         cut.finish(&mut |data| self.take(&data.chunk, data.bytes));
-        match self.failure {
-            Some(error) => Err(Failure::Fatal(error)),
-            None => Ok((self.children, self.span)),
-        }
+        self.store()?;
+        Ok((self.children, self.span))
     }
 
     /// Cuts a run of data; tells whether the part needs more bytes.
@@ -233,7 +234,10 @@ impl<'p, 'a> PartReader<'p, 'a> {
             }
             done += read as u64;
             let wants_more = cut.push(&buffer[..read], &mut |data| self.take(&data.chunk, data.bytes));
-            if !wants_more || self.failure.is_some() || self.tools.is_stopped() {
+            if self.piece.is_full() {
+                self.store()?;
+            }
+            if !wants_more || self.tools.is_stopped() {
                 return Ok(false);
             }
         }
@@ -241,17 +245,17 @@ impl<'p, 'a> PartReader<'p, 'a> {
     }
 
     fn take(&mut self, chunk: &Chunk, bytes: &[u8]) {
-        if self.failure.is_some() {
-            return;
-        }
-        match self.tools.sink.put_chunk(self.writer, bytes) {
-            Ok(id) => {
-                self.children.push(TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat });
-                let start = self.span.as_ref().map_or(chunk.offset, |span| span.start);
-                self.span = Some(start..chunk.end());
-                self.tools.observer.advance(0, chunk.total_len());
-            }
-            Err(error) => self.failure = Some(OpsError::cas("store a chunk")(error)),
-        }
+        self.piece.push(chunk, bytes);
+        let start = self.span.as_ref().map_or(chunk.offset, |span| span.start);
+        self.span = Some(start..chunk.end());
+    }
+
+    /// Stores the chunks that were taken.
+    fn store(&mut self) -> Result<(), Failure> {
+        let piece = std::mem::take(&mut self.piece);
+        let children = piece.store(self.tools, self.writer, self.big.former()).map_err(Failure::Fatal)?;
+        self.children.extend(children);
+        self.tools.observer.advance(0, piece.chunks.iter().map(Chunk::total_len).sum());
+        Ok(())
     }
 }

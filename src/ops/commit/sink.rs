@@ -3,15 +3,21 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::cas::{BlockBuilder, CasError, Claim, Sealer};
+use crate::cas::{Block, BlockBuilder, CasError, ChunkStore, Claim, Sealer};
 use crate::chonkers::{ChonkerNode, NodeSink};
-use crate::compress::{CompressError, Compressor, Level};
+use crate::compress::{CompressError, Compressor, DeltaEncoder, Level};
 use crate::format::node::{FileNode, NodeChild};
 use crate::id::{ChunkId, ObjectKind};
+
+use super::DeltaCounts;
+use super::former::{Former, NewChunk};
 
 /// Takes objects of all threads.
 pub(super) struct ObjectSink<'a> {
     pub(super) sealer: &'a Sealer<'a>,
+    chunks: &'a ChunkStore,
+    /// Encodes against bases; none: everything is stored in full.
+    deltas: Option<DeltaEncoder>,
     dry: bool,
     level: Level,
     metadata: Mutex<BlockWriter>,
@@ -19,18 +25,89 @@ pub(super) struct ObjectSink<'a> {
     stored: AtomicU64,
     /// Bytes of new chunks of files.
     new_data: AtomicU64,
+    /// Objects stored as deltas, their bytes, and the bytes of the deltas.
+    deltas_stored: [AtomicU64; 3],
 }
 
-/// A block under construction and what compresses it.
+/// Where new objects of a commit go, and how.
+pub(super) struct Store<'a> {
+    pub(super) sealer: &'a Sealer<'a>,
+    pub(super) chunks: &'a ChunkStore,
+    pub(super) level: Level,
+    /// Store objects as deltas where that pays.
+    pub(super) deltas: bool,
+    /// Store nothing.
+    pub(super) dry: bool,
+}
+
+/// Blocks under construction and what compresses them.
 pub(super) struct BlockWriter {
     builder: BlockBuilder,
+    /// Deltas have blocks of their own, so that a reader has them all before it opens the bases.
+    deltas: BlockBuilder,
     compressor: Compressor,
+    frame: Vec<u8>,
+    gains: Gains,
+}
+
+/// What compressing has come to so far, and what deltas have.
+#[derive(Debug)]
+struct Gains {
+    plain: u64,
+    compressed: u64,
+    /// Bases in a row that were of no use.
+    misses: u32,
+    /// Objects passed over since the last try.
+    passed: u32,
+}
+
+impl Gains {
+    /// What a delta takes besides its frame: locator and base, in the pack's directories and in the index.
+    const DELTA_COST: usize = 100;
+    /// Bases in a row without use after which only one in so many is tried.
+    const MISSES_MAX: u32 = 8;
+
+    /// Begins with a guess that few blocks correct.
+    fn new() -> Self {
+        Self { plain: 1 << 20, compressed: 400 << 10, misses: 0, passed: 0 }
+    }
+
+    fn block(&mut self, plain: u64, compressed: u64) {
+        // What was long ago says less.
+        if self.plain > 64 << 20 {
+            (self.plain, self.compressed) = (self.plain / 2, self.compressed / 2);
+        }
+        self.plain += plain;
+        self.compressed += compressed;
+    }
+
+    /// Whether a base is worth a try.
+    fn tries(&mut self) -> bool {
+        self.passed += 1;
+        let tries = self.misses < Self::MISSES_MAX || self.passed >= Self::MISSES_MAX;
+        if tries {
+            self.passed = 0;
+        }
+        tries
+    }
+
+    /// Whether a frame clearly beats the object's share of a block.
+    fn pays(&mut self, frame: usize, object: usize) -> bool {
+        let share = object as u64 * self.compressed / self.plain;
+        let pays = 4 * (frame + Self::DELTA_COST) as u64 <= 3 * share;
+        self.misses = if pays { 0 } else { self.misses.saturating_add(1) };
+        pays
+    }
 }
 
 impl<'a> ObjectSink<'a> {
-    pub(super) fn new(sealer: &'a Sealer<'a>, level: Level, dry: bool) -> Result<Self, CasError> {
+    pub(super) fn new(store: Store<'a>) -> Result<Self, CasError> {
+        let Store { sealer, chunks, level, deltas, dry } = store;
         let metadata = Mutex::new(BlockWriter::new(level)?);
-        Ok(Self { sealer, dry, level, metadata, stored: AtomicU64::new(0), new_data: AtomicU64::new(0) })
+        let failed = |source| CasError::Compress { source };
+        let deltas = deltas.then(|| DeltaEncoder::new(level)).transpose().map_err(failed)?;
+        let (stored, new_data, deltas_stored) = Default::default();
+        Ok(Self { sealer, chunks, deltas, dry, level, metadata, stored, new_data, deltas_stored })
     }
 
     /// A block writer for one thread.
@@ -38,24 +115,111 @@ impl<'a> ObjectSink<'a> {
         BlockWriter::new(self.level)
     }
 
-    /// Stores a chunk of a file unless it is known, and returns its id.
-    pub(super) fn put_chunk(&self, writer: &mut BlockWriter, bytes: &[u8]) -> Result<ChunkId, CasError> {
-        let id = self.sealer.id(ObjectKind::Chunk, bytes);
-        if self.sealer.claim(ObjectKind::Chunk, &id, bytes.len())? == Claim::New {
-            self.new_data.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            self.push(writer, ObjectKind::Chunk, &id, bytes)?;
+    /// Stores chunks of a content that follow each other, but for those that are known, and returns their ids. Each comes with
+    /// its offset; `former` is what the content was before.
+    pub(super) fn put_chunks(
+        &self,
+        writer: &mut BlockWriter,
+        chunks: &[(u64, &[u8])],
+        former: &Former,
+    ) -> Result<Vec<ChunkId>, CasError> {
+        let kind = former.kind();
+        let mut told = Vec::with_capacity(chunks.len());
+        for &(offset, bytes) in chunks {
+            let id = self.sealer.id(kind, bytes);
+            let is_new = self.sealer.claim(kind, &id, bytes.len())? == Claim::New;
+            told.push(NewChunk { id, offset, is_new });
         }
-        Ok(id)
+        let bases = match self.deltas {
+            Some(_) => former.bases(self.chunks, &told),
+            None => vec![None; chunks.len()],
+        };
+        for ((chunk, (_, bytes)), base) in
+            told.iter().zip(chunks).zip(bases).filter(|((chunk, _), _)| chunk.is_new)
+        {
+            if kind == ObjectKind::Chunk {
+                self.new_data.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            }
+            self.store(writer, kind, &chunk.id, bytes, base.as_ref())?;
+        }
+        Ok(told.into_iter().map(|chunk| chunk.id).collect())
+    }
+
+    /// The same for chunks of metadata.
+    pub(super) fn put_metadata_chunks(
+        &self,
+        chunks: &[(u64, &[u8])],
+        former: &Former,
+    ) -> Result<Vec<ChunkId>, CasError> {
+        self.put_chunks(&mut self.metadata.lock().expect("no panic while locked"), chunks, former)
     }
 
     /// Stores an object of metadata unless it is known, and returns its id.
     pub(super) fn put_metadata(&self, kind: ObjectKind, bytes: &[u8]) -> Result<ChunkId, CasError> {
+        self.put_metadata_near(kind, bytes, None)
+    }
+
+    /// The same, of an object that took the place of `former`.
+    pub(super) fn put_metadata_near(
+        &self,
+        kind: ObjectKind,
+        bytes: &[u8],
+        former: Option<&ChunkId>,
+    ) -> Result<ChunkId, CasError> {
         let id = self.sealer.id(kind, bytes);
         if self.sealer.claim(kind, &id, bytes.len())? == Claim::New {
             let mut writer = self.metadata.lock().expect("no panic while locked");
-            self.push(&mut writer, kind, &id, bytes)?;
+            self.store(&mut writer, kind, &id, bytes, former)?;
         }
         Ok(id)
+    }
+
+    /// Stores a new object, as a delta against `base` or what that is a delta of, if that pays.
+    fn store(
+        &self,
+        writer: &mut BlockWriter,
+        kind: ObjectKind,
+        id: &ChunkId,
+        bytes: &[u8],
+        base: Option<&ChunkId>,
+    ) -> Result<(), CasError> {
+        if let (Some(encoder), Some(base)) = (&self.deltas, base)
+            && writer.gains.tries()
+            && let Some(base) = self.encode(encoder, writer, kind, bytes, base)?
+        {
+            writer.deltas.push_delta(kind, id, &writer.frame, &base, bytes.len());
+            let counts = [1, bytes.len() as u64, writer.frame.len() as u64];
+            for (sum, count) in self.deltas_stored.iter().zip(counts) {
+                sum.fetch_add(count, Ordering::Relaxed);
+            }
+            return if writer.deltas.is_full() {
+                self.close_deltas(writer, kind.is_metadata())
+            } else {
+                Ok(())
+            };
+        }
+        self.push(writer, kind, id, bytes)
+    }
+
+    /// Makes a frame of `bytes`, if that pays, and tells its base. A base that cannot be read is none: what is new must be
+    /// stored even where what is old is damaged.
+    fn encode(
+        &self,
+        encoder: &DeltaEncoder,
+        writer: &mut BlockWriter,
+        kind: ObjectKind,
+        bytes: &[u8],
+        base: &ChunkId,
+    ) -> Result<Option<ChunkId>, CasError> {
+        let Ok(Some((base, location))) = self.chunks.base_for(kind, base) else { return Ok(None) };
+        let Ok(content) = self.chunks.get(kind, &base) else { return Ok(None) };
+        writer.frame.clear();
+        encoder.encode(&content, bytes, &mut writer.frame).map_err(|source| CasError::Compress { source })?;
+        let pays = writer.gains.pays(writer.frame.len(), bytes.len());
+        if pays {
+            self.sealer.use_base(location.pack);
+        }
+        Ok(pays.then_some(base))
     }
 
     fn push(
@@ -71,21 +235,45 @@ impl<'a> ObjectSink<'a> {
 
     /// Hands on what a thread has collected.
     pub(super) fn flush(&self, writer: &mut BlockWriter) -> Result<(), CasError> {
-        self.close(writer, false)
+        self.close(writer, false)?;
+        self.close_deltas(writer, false)
     }
 
     /// Hands on the metadata that was collected.
     pub(super) fn flush_metadata(&self) -> Result<(), CasError> {
-        self.close(&mut self.metadata.lock().expect("no panic while locked"), true)
+        let mut writer = self.metadata.lock().expect("no panic while locked");
+        self.close(&mut writer, true)?;
+        self.close_deltas(&mut writer, true)
     }
 
     fn close(&self, writer: &mut BlockWriter, metadata: bool) -> Result<(), CasError> {
         if writer.builder.is_empty() {
             return Ok(());
         }
+        let plain = writer.builder.len() as u64;
         let block = writer.builder.finish(&mut writer.compressor)?;
+        writer.gains.block(plain, block.stored_len());
+        self.add(block, metadata)
+    }
+
+    fn close_deltas(&self, writer: &mut BlockWriter, metadata: bool) -> Result<(), CasError> {
+        if writer.deltas.is_empty() {
+            return Ok(());
+        }
+        let block = writer.deltas.finish(&mut writer.compressor)?;
+        self.add(block, metadata)
+    }
+
+    fn add(&self, block: Block, metadata: bool) -> Result<(), CasError> {
         self.stored.fetch_add(block.stored_len(), Ordering::Relaxed);
         if self.dry { Ok(()) } else { self.sealer.add(block, metadata) }
+    }
+
+    /// What was stored as deltas.
+    pub(super) fn deltas(&self) -> DeltaCounts {
+        let [objects, bytes, stored_bytes] =
+            self.deltas_stored.each_ref().map(|sum| sum.load(Ordering::Relaxed));
+        DeltaCounts { objects, bytes, stored_bytes }
     }
 
     pub(super) fn stored_bytes(&self) -> u64 {
@@ -100,7 +288,9 @@ impl<'a> ObjectSink<'a> {
 impl BlockWriter {
     fn new(level: Level) -> Result<Self, CasError> {
         let failed = |source: CompressError| CasError::Compress { source };
-        Ok(Self { builder: BlockBuilder::default(), compressor: Compressor::new(level).map_err(failed)? })
+        let compressor = Compressor::new(level).map_err(failed)?;
+        let (builder, deltas, frame) = Default::default();
+        Ok(Self { builder, deltas, compressor, frame, gains: Gains::new() })
     }
 }
 

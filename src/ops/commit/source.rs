@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use crate::format::dirtree::DirEntry;
+use crate::format::dirtree::{DirEntry, EntryKind};
+use crate::format::node::ContentRoot;
 use crate::observe::FileNews;
 use crate::worktree::{ScannedEntry, Stat, Timestamp, WorktreeError};
 
@@ -92,11 +93,11 @@ impl Visitor for Planner<'_, '_> {
         let plan = self.plan(&entry, &name);
         let planned = Planned { path: entry.path, name, stat: entry.stat, plan };
         let job = match planned.plan {
-            Plan::Job(seq) => Some((seq, self.news(&planned.name))),
+            Plan::Job(seq) => Some((seq, self.news(&planned.name), self.former(&planned.name))),
             _ => None,
         };
-        if let Some((seq, news)) = job {
-            self.submit(Job { seq, path: planned.path.clone(), stat: planned.stat, news });
+        if let Some((seq, news, former)) = job {
+            self.submit(Job { seq, path: planned.path.clone(), stat: planned.stat, news, former });
         }
         self.send(Step::Entry(Box::new(planned)));
         Ok(())
@@ -127,6 +128,14 @@ impl Planner<'_, '_> {
         match self.before(name) {
             Some(_) => FileNews::Changed,
             None => FileNews::New,
+        }
+    }
+
+    /// What the file of this name held in the parent commit.
+    fn former(&self, name: &[u8]) -> Option<ContentRoot> {
+        match &self.before(name)?.kind {
+            EntryKind::File { content, .. } => Some(*content),
+            _ => None,
         }
     }
 

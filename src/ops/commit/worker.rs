@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::chonkers::{ChonkerTreeBuilder, TreeChild};
+use crate::chunk::Chunk;
 use crate::crypto::Keyring;
 use crate::format::node::ContentRoot;
 use crate::format::state::FileState;
@@ -18,6 +19,7 @@ use crate::worktree::{SourceFile, Stat, WorktreeError, Xattr};
 use super::super::shared::Shared;
 use super::super::{OpsError, convert};
 use super::big::{BigFile, Piece};
+use super::former::Former;
 use super::parts::PartedFile;
 use super::sink::{BlockWriter, NodeWriter, ObjectSink};
 
@@ -31,6 +33,8 @@ pub(super) struct Job {
     pub(super) path: PathBuf,
     pub(super) stat: Stat,
     pub(super) news: FileNews,
+    /// Its content in the parent commit.
+    pub(super) former: Option<ContentRoot>,
 }
 
 /// What a worker does next.
@@ -143,7 +147,7 @@ impl Worker<'_, '_> {
         self.tools.observer.file(&job.path);
         let outcome = match self.read(job) {
             Ok((stat, xattrs, settled)) => {
-                let content = self.store()?;
+                let content = self.store(&Former::new(ObjectKind::Chunk, job.former))?;
                 self.tools.observer.advance(1, self.buffer.len() as u64);
                 let state = if settled { known_state(&stat) } else { UNKNOWN };
                 Outcome::File(Box::new(ReadFile { content, xattrs, stat, state, news: job.news }))
@@ -180,22 +184,26 @@ impl Worker<'_, '_> {
     }
 
     /// Cuts and stores the buffer.
-    fn store(&mut self) -> Result<ContentRoot, OpsError> {
+    fn store(&mut self, former: &Former) -> Result<ContentRoot, OpsError> {
         let storing = OpsError::cas("store a chunk");
         let sink = &self.tools.sink;
         if self.buffer.is_empty() {
             return Ok(ContentRoot::Empty);
         }
         if self.buffer.len() <= self.tools.chunker.whole_len() {
-            let id = sink.put_chunk(&mut self.writer, &self.buffer).map_err(storing)?;
-            return Ok(ContentRoot::Tree { level: 0, id, len: self.buffer.len() as u64, repeat: 1 });
+            let ids = sink.put_chunks(&mut self.writer, &[(0, &self.buffer)], former).map_err(storing)?;
+            return Ok(ContentRoot::Tree { level: 0, id: ids[0], len: self.buffer.len() as u64, repeat: 1 });
         }
         let mut builder = self.tools.tree_builder();
         let mut nodes = NodeWriter { sink, kind: ObjectKind::FileNode };
-        for chunk in self.tools.chunker.cut(&self.buffer) {
+        let chunks = self.tools.chunker.cut(&self.buffer);
+        let bytes = |chunk: &Chunk| {
             let start = usize::try_from(chunk.offset).expect("within the buffer");
-            let bytes = &self.buffer[start..start + chunk.len as usize];
-            let id = sink.put_chunk(&mut self.writer, bytes).map_err(&storing)?;
+            (chunk.offset, &self.buffer[start..start + chunk.len as usize])
+        };
+        let contents: Vec<_> = chunks.iter().map(bytes).collect();
+        let ids = sink.put_chunks(&mut self.writer, &contents, former).map_err(&storing)?;
+        for (chunk, id) in chunks.iter().zip(ids) {
             let child = TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat };
             builder.push(child, &mut nodes).map_err(&storing)?;
         }
@@ -203,15 +211,7 @@ impl Worker<'_, '_> {
     }
 
     fn piece(&mut self, file: &BigFile, piece: Piece) -> Result<(), OpsError> {
-        let mut children = Vec::with_capacity(piece.chunks.len());
-        let mut rest = piece.bytes.as_slice();
-        for (len, repeat) in piece.chunks {
-            let (bytes, behind) = rest.split_at(len as usize);
-            rest = behind;
-            let id =
-                self.tools.sink.put_chunk(&mut self.writer, bytes).map_err(OpsError::cas("store a chunk"))?;
-            children.push(TreeChild { id, len: len.into(), repeat });
-        }
+        let children = piece.store(self.tools, &mut self.writer, file.former())?;
         file.deliver(self.tools, piece.number, children)
     }
 }

@@ -1,12 +1,13 @@
-//! Carrying out a window: blocks in order, each opened once, by all threads.
+//! Carrying out a window: blocks in order, each opened once, by all threads. Deltas are read first, and then count as needs of
+//! their bases' blocks.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::cas::{CasError, ChunkStore, OpenBlock};
+use crate::cas::{CasError, ChunkStore, Delta, Location, OpenBlock};
 use crate::compress::Decompressor;
-use crate::id::ObjectKind;
+use crate::id::{ChunkId, ObjectKind};
 use crate::observe::FileNews;
 use crate::worktree::{Target, WorktreeError};
 
@@ -16,6 +17,23 @@ use super::window::{FilePlan, Need};
 
 /// Repeated chunks are written in runs of about this many bytes.
 const RUN_LEN: usize = 1 << 18;
+
+/// Bytes of deltas that are held at a time.
+const FRAMES_MAX: usize = 32 << 20;
+
+/// A chunk that a file needs, and what it is made of.
+struct Task {
+    /// Its location is where the bytes lie that it is made of: those of the base, if it is a delta.
+    need: Need,
+    delta: Option<Arc<Delta>>,
+}
+
+impl Task {
+    /// What lies at the location.
+    fn object(&self) -> ChunkId {
+        self.delta.as_ref().map_or(self.need.id, |delta| delta.base)
+    }
+}
 
 /// What a window brought.
 #[derive(Debug, Default)]
@@ -30,8 +48,6 @@ struct Window<'a> {
     target: &'a Target,
     report: &'a Report<'a>,
     files: &'a [FilePlan],
-    blocks: Vec<&'a [Need]>,
-    next: AtomicUsize,
     stopped: AtomicBool,
     failure: Mutex<Option<OpsError>>,
     done: Executed,
@@ -46,24 +62,20 @@ pub(super) fn run(
     threads: usize,
 ) -> Result<Executed, OpsError> {
     needs.sort_unstable_by_key(|need| (need.location, need.file, need.offset));
-    let blocks =
-        needs.chunk_by(|a, b| (a.location.pack, a.location.block) == (b.location.pack, b.location.block));
-    let window = Window {
-        chunks,
-        target,
-        report,
-        files,
-        blocks: blocks.collect(),
-        next: AtomicUsize::new(0),
-        stopped: AtomicBool::new(false),
-        failure: Mutex::new(None),
-        done: Executed::default(),
-    };
-    thread::scope(|scope| {
-        for _ in 0..threads.min(window.blocks.len()) {
-            scope.spawn(|| window.work());
+    let (stopped, failure, done) = Default::default();
+    let window = Window { chunks, target, report, files, stopped, failure, done };
+    let full = needs.iter().filter(|need| !need.location.is_delta);
+    let mut tasks: Vec<Task> = full.map(|need| Task { need: *need, delta: None }).collect();
+    let deltas: Vec<Need> = needs.iter().filter(|need| need.location.is_delta).copied().collect();
+    let mut deltas = deltas.as_slice();
+    loop {
+        deltas = window.read_deltas(deltas, &mut tasks);
+        window.carry_out(&mut tasks, threads);
+        if deltas.is_empty() || window.stopped.load(Ordering::Acquire) {
+            break;
         }
-    });
+        tasks.clear();
+    }
     match window.failure.into_inner().expect("no panic while locked") {
         Some(error) => Err(error),
         None => Ok(window.done),
@@ -71,36 +83,99 @@ pub(super) fn run(
 }
 
 impl Window<'_> {
-    fn work(&self) {
-        let mut decompressor = match Decompressor::new() {
-            Ok(decompressor) => decompressor,
-            Err(source) => {
-                return self
-                    .stop(OpsError::Cas { action: "open blocks", source: CasError::Compress { source } });
+    /// Reads deltas up to [`FRAMES_MAX`] and turns them into tasks; returns those that are left.
+    fn read_deltas<'n>(&self, needs: &'n [Need], tasks: &mut Vec<Task>) -> &'n [Need] {
+        let Some(mut decompressor) = self.decompressor().filter(|_| !needs.is_empty()) else { return &[] };
+        let (mut done, mut held) = (0, 0);
+        for block in needs.chunk_by(same_block) {
+            if held > FRAMES_MAX || self.stopped.load(Ordering::Acquire) {
+                break;
             }
+            done += block.len();
+            let location = block[0].location;
+            let open = match self.chunks.open_block(location.pack, location.block, &mut decompressor) {
+                Ok(open) => open,
+                Err(error) => {
+                    block.iter().for_each(|need| self.unreadable(need, &error));
+                    continue;
+                }
+            };
+            for same in block.chunk_by(|a, b| (a.location, a.id) == (b.location, b.id)) {
+                match self.delta(&open, &same[0]) {
+                    Ok((delta, location)) => {
+                        held += delta.frame.len();
+                        let task = |need: &Need| Task {
+                            need: Need { location, ..*need },
+                            delta: Some(Arc::clone(&delta)),
+                        };
+                        tasks.extend(same.iter().map(task));
+                    }
+                    Err(error) => same.iter().for_each(|need| self.unreadable(need, &error)),
+                }
+            }
+        }
+        &needs[done..]
+    }
+
+    /// A delta and where its base lies.
+    fn delta(&self, block: &OpenBlock, need: &Need) -> Result<(Arc<Delta>, Location), CasError> {
+        let delta = block.delta(need.location.slot, ObjectKind::Chunk, &need.id)?;
+        let base = self.chunks.locate_base(ObjectKind::Chunk, &need.id, &delta.base)?;
+        Ok((Arc::new(delta), base))
+    }
+
+    fn carry_out(&self, tasks: &mut [Task], threads: usize) {
+        tasks
+            .sort_unstable_by_key(|task| (task.need.location, task.object(), task.need.id, task.need.offset));
+        let blocks: Vec<&[Task]> = tasks.chunk_by(|a, b| same_block(&a.need, &b.need)).collect();
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..threads.min(blocks.len()) {
+                scope.spawn(|| self.work(&blocks, &next));
+            }
+        });
+    }
+
+    fn decompressor(&self) -> Option<Decompressor> {
+        let failed = |source| {
+            self.stop(OpsError::Cas { action: "open blocks", source: CasError::Compress { source } })
         };
+        Decompressor::new().map_err(failed).ok()
+    }
+
+    fn work(&self, blocks: &[&[Task]], next: &AtomicUsize) {
+        let Some(mut decompressor) = self.decompressor() else { return };
         while !self.stopped.load(Ordering::Acquire) {
-            let Some(needs) = self.blocks.get(self.next.fetch_add(1, Ordering::Relaxed)) else { return };
+            let Some(tasks) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
             if self.report.observer.cancelled() {
                 return self.stop(OpsError::Cancelled);
             }
-            let location = needs[0].location;
+            let location = tasks[0].need.location;
             match self.chunks.open_block(location.pack, location.block, &mut decompressor) {
                 Ok(block) => {
-                    needs.chunk_by(|a, b| a.location == b.location).for_each(|same| self.place(&block, same))
+                    let same = |a: &Task, b: &Task| {
+                        (a.need.location, a.object(), a.need.id) == (b.need.location, b.object(), b.need.id)
+                    };
+                    tasks.chunk_by(same).for_each(|same| self.place(&block, same));
                 }
-                Err(error) => needs.iter().for_each(|need| self.unreadable(need, &error)),
+                Err(error) => tasks.iter().for_each(|task| self.unreadable(&task.need, &error)),
             }
         }
     }
 
     /// Writes one object wherever it is needed.
-    fn place(&self, block: &OpenBlock, needs: &[Need]) {
-        let Need { location, id, .. } = needs[0];
-        let object = block.object(self.chunks.vault(), location.slot, ObjectKind::Chunk, &id);
-        for need in needs {
+    fn place(&self, block: &OpenBlock, tasks: &[Task]) {
+        let Need { location, id, .. } = tasks[0].need;
+        let stored = block.object(self.chunks.vault(), location.slot, ObjectKind::Chunk, &tasks[0].object());
+        let object = match (stored, &tasks[0].delta) {
+            (Ok(base), Some(delta)) => {
+                self.chunks.decode(ObjectKind::Chunk, &id, delta, base).map(std::borrow::Cow::Owned)
+            }
+            (stored, _) => stored.map(std::borrow::Cow::Borrowed),
+        };
+        for Task { need, .. } in tasks {
             match &object {
-                Ok(bytes) if bytes.len() == need.len as usize && need.id == id => self.write(need, bytes),
+                Ok(bytes) if bytes.len() == need.len as usize => self.write(need, bytes),
                 Ok(_) => {
                     let error =
                         CasError::WrongObject { kind: ObjectKind::Chunk, id: need.id, pack: location.pack };
@@ -180,6 +255,10 @@ impl Window<'_> {
         self.failure.lock().expect("no panic while locked").get_or_insert(error);
         self.stopped.store(true, Ordering::Release);
     }
+}
+
+fn same_block(a: &Need, b: &Need) -> bool {
+    (a.location.pack, a.location.block) == (b.location.pack, b.location.block)
 }
 
 /// An error of the repository that several files share.

@@ -1,0 +1,242 @@
+//! What changed a little is stored as a difference to what was there, and comes back whole.
+
+#![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{Bench, chunkers, request};
+use warp::cas::CasError;
+use warp::compress::{DeltaEncoder, Level};
+use warp::format::dirtree::{DirEntry, DirNode, EntryKind, Owner, Timestamp};
+use warp::format::node::ContentRoot;
+use warp::id::{ChunkId, ObjectKind};
+use warp::observe::Silent;
+use warp::ops::{self, CommitOutcome, CommitRequest, RestoreRequest};
+use warp::repo::Repository;
+use warp::testing::{Forger, RecordingObserver, Rng, assert_same_tree};
+
+const FILES: usize = 60;
+
+/// Texts of 3 to 200 KB, and one file that is worked on in pieces.
+fn make_texts(dir: &Path) {
+    let mut rng = Rng::new(1);
+    std::fs::create_dir_all(dir).unwrap();
+    for number in 0..FILES {
+        let len = 3_000 + rng.below(200_000);
+        std::fs::write(dir.join(format!("text-{number}")), rng.text(len)).unwrap();
+    }
+    std::fs::write(dir.join("large"), rng.bytes(5_000_000)).unwrap();
+}
+
+/// Changes a few bytes of every file, and inserts a few.
+fn edit_texts(dir: &Path, seed: u64) {
+    let mut rng = Rng::new(seed);
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let mut content = std::fs::read(&path).unwrap();
+        for _ in 0..=content.len() / 1_000_000 {
+            let at = rng.below(content.len() - 20);
+            let len = 1 + rng.below(20);
+            content.splice(at..at + len / 2, rng.bytes(len));
+        }
+        std::fs::write(&path, content).unwrap();
+    }
+}
+
+/// Every object of the repository that is stored as a delta, after a look at its base.
+fn deltas(repo: &Repository) -> Vec<(ObjectKind, ChunkId)> {
+    let mut found = Vec::new();
+    for pack in repo.state().packs.keys() {
+        let map = repo.chunks().map(*pack).unwrap();
+        for (entry, block, slot) in map.rows() {
+            if let Some(delta) = map.delta(block, slot) {
+                let base = repo.chunks().index().find_full(entry.kind, &delta.base).unwrap();
+                assert!(base.is_some_and(|base| !base.is_delta), "the base of a delta is stored in full");
+                found.push((entry.kind, delta.base));
+            }
+        }
+    }
+    found
+}
+
+fn commit_without(bench: &Bench, source: &Path) -> CommitOutcome {
+    let request = CommitRequest { deltas: Some(false), ..request(source) };
+    ops::commit(&bench.repo, request, &Silent).unwrap()
+}
+
+#[test]
+fn small_edits_cost_little_and_every_version_comes_back_whole() {
+    for chunker in chunkers() {
+        let mut bench = Bench::with(chunker);
+        let source = bench.path("source");
+        make_texts(&source);
+        let mut versions = Vec::new();
+        for version in 0..5 {
+            let outcome = bench.commit(&source);
+            if version > 0 {
+                let deltas = outcome.deltas;
+                assert!(deltas.objects > 50 && deltas.bytes > 500_000, "{version}: {deltas:?}");
+                assert!(deltas.stored_bytes * 20 < deltas.bytes, "{version}: {deltas:?}");
+                assert!(outcome.stats.stored_bytes * 5 < outcome.stats.new_bytes, "{version}: {outcome:?}");
+            }
+            let copy = bench.restore(outcome.commit.unwrap(), &format!("copy-{version}"));
+            assert_same_tree(&source, &copy);
+            versions.push((outcome.commit.unwrap(), copy));
+            edit_texts(&source, version);
+        }
+        bench.reopen();
+        assert!(deltas(&bench.repo).iter().any(|(kind, _)| *kind == ObjectKind::Chunk));
+        for (index, (commit, copy)) in versions.iter().enumerate() {
+            assert_same_tree(copy, &bench.restore(*commit, &format!("again-{index}")));
+        }
+    }
+}
+
+#[test]
+fn without_deltas_everything_that_changed_is_stored_in_full() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    make_texts(&source);
+    bench.commit(&source);
+    edit_texts(&source, 1);
+    let outcome = commit_without(&bench, &source);
+    assert_eq!(outcome.deltas, ops::DeltaCounts::default());
+    assert_eq!(deltas(&bench.repo), []);
+    bench.repo.set_setting("delta", Some("off")).unwrap();
+    edit_texts(&source, 2);
+    assert_eq!(bench.commit(&source).deltas, ops::DeltaCounts::default());
+    assert!(bench.repo.set_setting("delta", Some("maybe")).is_err());
+    bench.repo.set_setting("delta", None).unwrap();
+    edit_texts(&source, 3);
+    assert!(bench.commit(&source).deltas.objects > 50);
+}
+
+#[test]
+fn what_has_nothing_in_common_with_what_was_there_is_stored_in_full() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    make_texts(&source);
+    bench.commit(&source);
+    let mut rng = Rng::new(9);
+    for number in 0..FILES {
+        std::fs::write(source.join(format!("text-{number}")), rng.bytes(50_000)).unwrap();
+    }
+    let outcome = bench.commit(&source);
+    let chunks = deltas(&bench.repo).iter().filter(|(kind, _)| *kind == ObjectKind::Chunk).count();
+    assert_eq!(chunks, 0, "{outcome:?}");
+    let copy = bench.restore(outcome.commit.unwrap(), "copy");
+    assert_same_tree(&source, &copy);
+}
+
+/// A commit of one file, which is one chunk.
+fn forged_file(forger: &mut Forger<'_>, id: ChunkId, len: usize) -> DirEntry {
+    let content = ContentRoot::Tree { level: 0, id, len: len as u64, repeat: 1 };
+    let entry = |name: &[u8], kind| DirEntry {
+        name: name.to_vec(),
+        kind,
+        mode: 0o700,
+        owner: Owner::default(),
+        mtime: Timestamp { secs: 1, nanos: 0 },
+        xattrs: Vec::new(),
+        hard_link: 0,
+    };
+    let file = entry(b"file", EntryKind::File { content, sparse: false });
+    let node = forger.put_dir(&DirNode::Leaf(vec![file]));
+    entry(b"", EntryKind::Dir { node: Some(node) })
+}
+
+/// The content of the file that is stored as a delta.
+fn content() -> Vec<u8> {
+    Rng::new(5).bytes(1500)
+}
+
+/// What reading a chunk that is stored as this delta comes to, and that a restore of it fails for that file alone.
+fn read_forged(make: impl FnOnce(&mut Forger<'_>, ChunkId) -> (ChunkId, Vec<u8>, usize)) -> CasError {
+    let bench = Bench::new();
+    let content = content();
+    let id = bench.repo.chunks().vault().keyring().object_id(ObjectKind::Chunk, &content);
+    let mut forger = Forger::new(&bench.repo);
+    let (base, frame, len) = make(&mut forger, id);
+    forger.put_delta(ObjectKind::Chunk, id, frame, base, len);
+    let root = forged_file(&mut forger, id, content.len());
+    let commit = forger.commit(root);
+    let observer = RecordingObserver::new();
+    let target = bench.path("target");
+    let outcome = ops::restore(&bench.repo, RestoreRequest::new(commit, &target), &observer).unwrap();
+    assert_eq!(outcome.problems, 1, "{:?}", observer.problems());
+    assert!(!target.join("file").exists());
+    let error = bench.repo.chunks().get(ObjectKind::Chunk, &id).unwrap_err();
+    assert!(error.is_damage() || matches!(error, CasError::TooLarge { .. }), "{error}");
+    error
+}
+
+fn frame_of(base: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    DeltaEncoder::new(Level::Auto).unwrap().encode(base, content, &mut frame).unwrap();
+    frame
+}
+
+#[test]
+fn crafted_deltas_are_errors_that_name_what_is_wrong() {
+    let base = b"base ".repeat(300);
+    let content = content();
+    let len = content.len();
+
+    // A base that no pack holds, and a chunk that is its own base: the same thing, since a base must be stored in full.
+    let missing = read_forged(|_, _| (ChunkId::new([7; 32]), frame_of(&base, &content), len));
+    assert!(matches!(missing, CasError::MissingBase { .. }), "{missing}");
+    let own = read_forged(|_, id| (id, frame_of(&content, &content.clone()), len));
+    assert!(matches!(own, CasError::MissingBase { .. }), "{own}");
+
+    // Two deltas that are each other's base.
+    let ring = read_forged(|forger, id| {
+        let other = ChunkId::new([9; 32]);
+        forger.put_delta(ObjectKind::Chunk, other, frame_of(&content, &base), id, base.len());
+        (other, frame_of(&base, &content), len)
+    });
+    assert!(matches!(ring, CasError::MissingBase { .. }), "{ring}");
+
+    // Another base than the one that it was made with, a frame cut short, and frames that make something else.
+    let wrong = |base: &[u8], frame: Vec<u8>, len: usize| {
+        read_forged(|forger, _| (forger.put(ObjectKind::Chunk, base.to_vec()), frame, len))
+    };
+    let exchanged =
+        wrong(b"another base, of which nothing is the same", frame_of(&content, &content.clone()), len);
+    assert!(matches!(exchanged, CasError::WrongDelta { .. }), "{exchanged}");
+    let mut short = frame_of(&base, &content);
+    short.truncate(short.len() - 3);
+    let short = wrong(&base, short, len);
+    assert!(matches!(short, CasError::WrongDelta { source: Some(_), .. }), "{short}");
+    let other = wrong(&base, frame_of(&base, &content[1..]), len - 1);
+    assert!(matches!(other, CasError::WrongDelta { source: None, .. }), "{other}");
+
+    // A frame that claims more than the chunk's length, and a length over every limit.
+    let bomb = wrong(&base, frame_of(&base, &vec![0; 3_000_000]), len);
+    assert!(matches!(bomb, CasError::WrongDelta { source: Some(_), .. }), "{bomb}");
+}
+
+#[test]
+fn a_base_that_is_gone_is_named_with_every_file_that_needs_it() {
+    let mut bench = Bench::new();
+    let source = bench.path("source");
+    make_texts(&source);
+    let first = bench.commit(&source).commit.unwrap();
+    edit_texts(&source, 1);
+    let second = bench.commit(&source).commit.unwrap();
+    assert!(!deltas(&bench.repo).is_empty());
+    // The pack of the first commit's files, which hold the bases.
+    let packs = std::fs::read_dir(bench.path("repo/packs")).unwrap();
+    let largest =
+        packs.map(|entry| entry.unwrap()).max_by_key(|entry| entry.metadata().unwrap().len()).unwrap();
+    std::fs::remove_file(largest.path()).unwrap();
+    bench.reopen();
+    for commit in [first, second] {
+        let observer = RecordingObserver::new();
+        let target = bench.path(&format!("target-{commit}"));
+        let outcome = ops::restore(&bench.repo, RestoreRequest::new(commit, &target), &observer).unwrap();
+        assert_eq!(outcome.problems, FILES as u64 + 1, "{:?}", observer.problems());
+    }
+}

@@ -333,15 +333,32 @@ impl<'t, 'a> Assembler<'t, 'a> {
         Ok(())
     }
 
+    /// For a new directory, that of the parent commit beside it whose name begins most alike: another version of the same thing,
+    /// often.
+    fn similar(&self, enter: &EnterDir) -> Option<ChunkId> {
+        let (_, beside) = self.stack.last()?.enter.previous.as_ref()?;
+        let alike =
+            |entry: &&DirEntry| entry.name.iter().zip(&enter.name).take_while(|(a, b)| a == b).count();
+        let at = beside.partition_point(|entry| entry.name < enter.name);
+        let nearest = beside[..at].iter().rev().take(1).chain(beside[at..].iter().take(1));
+        let best = nearest.filter(|entry| 2 * alike(entry) >= enter.name.len()).max_by_key(alike)?;
+        match best.kind {
+            EntryKind::Dir { node } => node,
+            _ => None,
+        }
+    }
+
     fn store_dir(&self, enter: &EnterDir, entries: Vec<DirEntry>) -> Result<Option<ChunkId>, OpsError> {
         if entries.is_empty() {
             return Ok(None);
         }
         let unrecordable = |source| OpsError::Unrecordable { path: enter.path.clone(), source };
-        let former = enter.previous.as_ref().and_then(|(node, _)| node.as_ref());
+        let former = enter.previous.as_ref().and_then(|(node, _)| *node).or_else(|| self.similar(enter));
         let put = |node: DirNode| -> Result<ChunkId, OpsError> {
             let bytes = node.encode().map_err(unrecordable)?;
-            self.tools.sink.put_metadata_near(ObjectKind::DirNode, &bytes, former).map_err(storing)
+            let sink = &self.tools.sink;
+            let former = former.and_then(|root| sink.former_node(root, &node));
+            sink.put_metadata_near(ObjectKind::DirNode, &bytes, former.as_ref()).map_err(storing)
         };
         let items: Vec<(u64, u64)> = entries.iter().map(weigh).collect();
         let mut children = Vec::new();

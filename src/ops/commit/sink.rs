@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::cas::{Block, BlockBuilder, CasError, ChunkStore, Claim, Sealer};
 use crate::chonkers::{ChonkerNode, NodeSink};
 use crate::compress::{CompressError, Compressor, DeltaEncoder, Level};
+use crate::format::dirtree::DirNode;
 use crate::format::node::{FileNode, NodeChild};
 use crate::id::{ChunkId, ObjectKind};
+use crate::limits::TREE_DEPTH_MAX;
 
 use super::DeltaCounts;
 use super::former::{Former, NewChunk};
@@ -55,21 +57,27 @@ pub(super) struct BlockWriter {
 struct Gains {
     plain: u64,
     compressed: u64,
-    /// Bases in a row that were of no use.
-    misses: u32,
+    /// Grows with every base that was of little use, shrinks with every good one.
+    doubt: u32,
     /// Objects passed over since the last try.
     passed: u32,
 }
 
 impl Gains {
-    /// What a delta takes besides its frame: locator and base, in the pack's directories and in the index.
+    /// What a delta takes besides its frame: its base, in both directories of the pack and in the index.
     const DELTA_COST: usize = 100;
-    /// Bases in a row without use after which only one in so many is tried.
-    const MISSES_MAX: u32 = 8;
+    /// From this doubt on bases are seldom tried: reading them costs more than what few of them save.
+    const DOUBT: u32 = 6;
+    const DOUBT_MAX: u32 = 8;
+    /// What a good base takes off the doubt: with one in four the tries go on.
+    const TRUST: u32 = 3;
+    /// One object in so many has its base tried in doubt.
+    const SELDOM: u32 = 32;
 
-    /// Begins with a guess that few blocks correct.
-    fn new() -> Self {
-        Self { plain: 1 << 20, compressed: 400 << 10, misses: 0, passed: 0 }
+    /// Begins with a guess that few blocks correct: files shrink to two fifths, listings, which are full of ids, to three.
+    fn new(is_metadata: bool) -> Self {
+        let compressed = if is_metadata { 600 << 10 } else { 400 << 10 };
+        Self { plain: 1 << 20, compressed, doubt: 0, passed: 0 }
     }
 
     fn block(&mut self, plain: u64, compressed: u64) {
@@ -84,7 +92,7 @@ impl Gains {
     /// Whether a base is worth a try.
     fn tries(&mut self) -> bool {
         self.passed += 1;
-        let tries = self.misses < Self::MISSES_MAX || self.passed >= Self::MISSES_MAX;
+        let tries = self.doubt < Self::DOUBT || self.passed >= Self::SELDOM;
         if tries {
             self.passed = 0;
         }
@@ -94,16 +102,18 @@ impl Gains {
     /// Whether a frame clearly beats the object's share of a block.
     fn pays(&mut self, frame: usize, object: usize) -> bool {
         let share = object as u64 * self.compressed / self.plain;
-        let pays = 4 * (frame + Self::DELTA_COST) as u64 <= 3 * share;
-        self.misses = if pays { 0 } else { self.misses.saturating_add(1) };
-        pays
+        let cost = (frame + Self::DELTA_COST) as u64;
+        let is_good = 2 * cost <= share;
+        let doubt = if is_good { self.doubt.saturating_sub(Self::TRUST) } else { self.doubt + 1 };
+        self.doubt = doubt.min(Self::DOUBT_MAX);
+        8 * cost <= 7 * share
     }
 }
 
 impl<'a> ObjectSink<'a> {
     pub(super) fn new(store: Store<'a>) -> Result<Self, CasError> {
         let Store { sealer, chunks, level, deltas, dry } = store;
-        let metadata = Mutex::new(BlockWriter::new(level)?);
+        let metadata = Mutex::new(BlockWriter::new(level, true)?);
         let failed = |source| CasError::Compress { source };
         let deltas = deltas.then(|| DeltaEncoder::new(level)).transpose().map_err(failed)?;
         let (stored, new_data, deltas_stored) = Default::default();
@@ -112,7 +122,7 @@ impl<'a> ObjectSink<'a> {
 
     /// A block writer for one thread.
     pub(super) fn writer(&self) -> Result<BlockWriter, CasError> {
-        BlockWriter::new(self.level)
+        BlockWriter::new(self.level, false)
     }
 
     /// Stores chunks of a content that follow each other, but for those that are known, and returns their ids. Each comes with
@@ -174,6 +184,28 @@ impl<'a> ObjectSink<'a> {
         Ok(id)
     }
 
+    /// The node below `root`, of a directory in the parent commit, that stood where `node` stands now: of the same level, and
+    /// with the same names in it.
+    pub(super) fn former_node(&self, root: ChunkId, node: &DirNode) -> Option<ChunkId> {
+        self.deltas?;
+        let (level, first) = match node {
+            DirNode::Leaf(entries) => (0, &entries.first()?.name),
+            DirNode::Inner { level, children } => (*level, &children.first()?.first),
+        };
+        let mut id = root;
+        for _ in 0..TREE_DEPTH_MAX {
+            let bytes = self.chunks.get(ObjectKind::DirNode, &id).ok()?;
+            match DirNode::decode(&bytes).ok()? {
+                DirNode::Inner { level: above, children } if above > level => {
+                    let at = children.partition_point(|child| child.first <= *first).saturating_sub(1);
+                    id = children.get(at)?.id;
+                }
+                _ => return Some(id),
+            }
+        }
+        None
+    }
+
     /// Stores a new object, as a delta against `base` or what that is a delta of, if that pays.
     fn store(
         &self,
@@ -184,7 +216,7 @@ impl<'a> ObjectSink<'a> {
         base: Option<&ChunkId>,
     ) -> Result<(), CasError> {
         if let (Some(encoder), Some(base)) = (&self.deltas, base)
-            && writer.gains.tries()
+            && (kind.is_metadata() || writer.gains.tries())
             && let Some(base) = self.encode(encoder, writer, kind, bytes, base)?
         {
             writer.deltas.push_delta(kind, id, &writer.frame, &base, bytes.len());
@@ -286,11 +318,11 @@ impl<'a> ObjectSink<'a> {
 }
 
 impl BlockWriter {
-    fn new(level: Level) -> Result<Self, CasError> {
+    fn new(level: Level, is_metadata: bool) -> Result<Self, CasError> {
         let failed = |source: CompressError| CasError::Compress { source };
         let compressor = Compressor::new(level).map_err(failed)?;
         let (builder, deltas, frame) = Default::default();
-        Ok(Self { builder, deltas, compressor, frame, gains: Gains::new() })
+        Ok(Self { builder, deltas, compressor, frame, gains: Gains::new(is_metadata) })
     }
 }
 

@@ -69,8 +69,8 @@ impl Gains {
     /// From this doubt on bases are seldom tried: reading them costs more than what few of them save.
     const DOUBT: u32 = 6;
     const DOUBT_MAX: u32 = 8;
-    /// What a good base takes off the doubt: with one in four the tries go on.
-    const TRUST: u32 = 3;
+    /// What a bad base adds to the doubt, of which a good one takes 1 off: with one in two the tries go on.
+    const MISTRUST: u32 = 1;
     /// One object in so many has its base tried in doubt.
     const SELDOM: u32 = 32;
 
@@ -104,7 +104,7 @@ impl Gains {
         let share = object as u64 * self.compressed / self.plain;
         let cost = (frame + Self::DELTA_COST) as u64;
         let is_good = 2 * cost <= share;
-        let doubt = if is_good { self.doubt.saturating_sub(Self::TRUST) } else { self.doubt + 1 };
+        let doubt = if is_good { self.doubt.saturating_sub(1) } else { self.doubt + Self::MISTRUST };
         self.doubt = doubt.min(Self::DOUBT_MAX);
         8 * cost <= 7 * share
     }

@@ -357,8 +357,8 @@ impl<'t, 'a> Assembler<'t, 'a> {
         let put = |node: DirNode| -> Result<ChunkId, OpsError> {
             let bytes = node.encode().map_err(unrecordable)?;
             let sink = &self.tools.sink;
-            let former = former.and_then(|root| sink.former_node(root, &node));
-            sink.put_metadata_near(ObjectKind::DirNode, &bytes, former.as_ref()).map_err(storing)
+            let former = || former.and_then(|root| sink.former_node(root, &node));
+            sink.put_metadata_near(ObjectKind::DirNode, &bytes, former).map_err(storing)
         };
         let items: Vec<(u64, u64)> = entries.iter().map(weigh).collect();
         let mut children = Vec::new();

@@ -166,20 +166,21 @@ impl<'a> ObjectSink<'a> {
 
     /// Stores an object of metadata unless it is known, and returns its id.
     pub(super) fn put_metadata(&self, kind: ObjectKind, bytes: &[u8]) -> Result<ChunkId, CasError> {
-        self.put_metadata_near(kind, bytes, None)
+        self.put_metadata_near(kind, bytes, || None)
     }
 
-    /// The same, of an object that took the place of `former`.
+    /// The same, of an object that took the place of `former`, which is asked for only if the object is new.
     pub(super) fn put_metadata_near(
         &self,
         kind: ObjectKind,
         bytes: &[u8],
-        former: Option<&ChunkId>,
+        former: impl FnOnce() -> Option<ChunkId>,
     ) -> Result<ChunkId, CasError> {
         let id = self.sealer.id(kind, bytes);
         if self.sealer.claim(kind, &id, bytes.len())? == Claim::New {
+            let former = self.deltas.and_then(|_| former());
             let mut writer = self.metadata.lock().expect("no panic while locked");
-            self.store(&mut writer, kind, &id, bytes, former)?;
+            self.store(&mut writer, kind, &id, bytes, former.as_ref())?;
         }
         Ok(id)
     }
@@ -187,7 +188,6 @@ impl<'a> ObjectSink<'a> {
     /// The node below `root`, of a directory in the parent commit, that stood where `node` stands now: of the same level, and
     /// with the same names in it.
     pub(super) fn former_node(&self, root: ChunkId, node: &DirNode) -> Option<ChunkId> {
-        self.deltas?;
         let (level, first) = match node {
             DirNode::Leaf(entries) => (0, &entries.first()?.name),
             DirNode::Inner { level, children } => (*level, &children.first()?.first),

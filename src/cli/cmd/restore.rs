@@ -144,9 +144,12 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let done = ops::restore(&opened.repo, request, &*progress)?;
     drop(progress);
     if !everything && done.files + done.dirs + done.others + done.problems == 0 {
-        let error = CliError::failed(format!("nothing in commit {} is meant by these paths", commit.short()));
+        let paths: Vec<_> = args.paths.iter().map(|path| escape::path(Path::new(path))).collect();
+        let meant = if paths.is_empty() { "these patterns".to_owned() } else { paths.join(", ") };
+        let error = CliError::failed(format!("nothing in commit {} is meant by {meant}", commit.short()));
         return Err(error.hint(
-            "`warp ls -R` prints paths as they are meant; in a stand-alone repository they are whole paths",
+            "`warp ls -R` prints paths as they are meant; in a stand-alone repository they are whole paths; \
+             another commit is named with --source",
         ));
     }
     report(ui, &done, Restored { dry_run: args.dry_run, started: Some(started) })

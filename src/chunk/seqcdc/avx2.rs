@@ -8,19 +8,7 @@ use super::places::{PAIR, Places, STEP};
 use super::skipping::Steps;
 use super::{BLOCK, skipping};
 
-/// The published algorithm. To be called only where [`Isa::Avx2`](crate::isa::Isa::Avx2) is available.
-#[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
-pub(super) fn skipping_len(params: &SeqCdcParams, bytes: &[u8]) -> usize {
-    // SAFETY: `SeqCdc` holds an instruction set only after it was found available.
-    unsafe { skipping_len_here(params, bytes) }
-}
-
-/// The choice of a place. To be called only where [`Isa::Avx2`](crate::isa::Isa::Avx2) is available.
-#[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
-pub(super) fn places_len(places: &Places, bytes: &[u8]) -> usize {
-    // SAFETY: `SeqCdc` holds an instruction set only after it was found available.
-    unsafe { places_len_here(places, bytes) }
-}
+entries!();
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn skipping_len_here(params: &SeqCdcParams, bytes: &[u8]) -> usize {

@@ -27,6 +27,26 @@
 //! Middleware 2024; "Accelerating Data Chunking in Deduplication Systems using Vector Instructions", arXiv 2505.21194.
 //! The choice by the least hash is that of MinCDC (O. Peters).
 
+/// The ways into the kernels of one instruction set, `skipping_len_here` and `places_len_here` of its module. They are to be
+/// called only where the set is available.
+macro_rules! entries {
+    () => {
+        /// The published algorithm.
+        #[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
+        pub(super) fn skipping_len(params: &SeqCdcParams, bytes: &[u8]) -> usize {
+            // SAFETY: `SeqCdc` holds an instruction set only after it was found available.
+            unsafe { skipping_len_here(params, bytes) }
+        }
+
+        /// The choice of a place.
+        #[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
+        pub(super) fn places_len(places: &Places, bytes: &[u8]) -> usize {
+            // SAFETY: `SeqCdc` holds an instruction set only after it was found available.
+            unsafe { places_len_here(places, bytes) }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

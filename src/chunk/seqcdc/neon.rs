@@ -8,19 +8,7 @@ use super::places::{PAIR, Places, STEP};
 use super::skipping::Steps;
 use super::{BLOCK, skipping};
 
-/// The published algorithm.
-#[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
-pub(super) fn skipping_len(params: &SeqCdcParams, bytes: &[u8]) -> usize {
-    // SAFETY: every AArch64 processor has NEON.
-    unsafe { skipping_len_here(params, bytes) }
-}
-
-/// The choice of a place.
-#[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
-pub(super) fn places_len(places: &Places, bytes: &[u8]) -> usize {
-    // SAFETY: every AArch64 processor has NEON.
-    unsafe { places_len_here(places, bytes) }
-}
+entries!();
 
 #[target_feature(enable = "neon")]
 fn skipping_len_here(params: &SeqCdcParams, bytes: &[u8]) -> usize {

@@ -674,7 +674,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__commit)
-            opts="-m -n -f -e -x -r -q -v -h --message --tag --host --author --parent --branch --time --dry-run --force --allow-empty --amend --compression --no-delta --stdin --stdin-filename --stdin-from-command --files-from --files-from0 --exclude --exclude-file --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --git-ignore --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-m -n -f -e -x -r -q -v -h --message --tag --host --author --parent --branch --time --dry-run --force --allow-empty --amend --compression --no-delta --delta-depth --stdin --stdin-filename --stdin-from-command --files-from --files-from0 --exclude --exclude-file --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --git-ignore --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -713,6 +713,10 @@ _warp() {
                     return 0
                     ;;
                 --compression)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delta-depth)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -96,6 +96,7 @@ complete -c warp -n "__fish_warp_using_subcommand commit" -l parent -d 'Compare 
 complete -c warp -n "__fish_warp_using_subcommand commit" -l branch -d 'Record on this branch' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l time -d 'Record another time, as in 2026-11-22 or "2026-11-22 13:58"' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l compression -d 'Compress with a zstd level from 1 to 22, auto, or off' -r
+complete -c warp -n "__fish_warp_using_subcommand commit" -l delta-depth -d 'Let so many differences lie one above the other, 1 to 4: more are smaller, and slower to read' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin-filename -d 'Name of the file that a stream is recorded as' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l files-from -d 'Read paths from a file, one a line; - is standard input' -r -F
 complete -c warp -n "__fish_warp_using_subcommand commit" -l files-from0 -d 'Read paths from a file, with a NUL byte behind each; - is standard input' -r -F

@@ -23,6 +23,10 @@ pub const PACK_LEN_FULL: usize = 32 * MIB;
 pub const PACK_BLOCKS_MAX: usize = 1 << 16;
 /// Most objects of one block; an object's number fits an index row's 16 bits.
 pub const BLOCK_OBJECTS_MAX: usize = 1 << 16;
+/// Most bases of one delta: each may cost a reader a block. A chunk seldom spans more than two old ones.
+pub const BASES_MAX: usize = 4;
+/// Most deltas one above the other: each level costs a reader a block, or several.
+pub const DELTA_DEPTH_MAX: u8 = 4;
 /// Most objects of a pack: its directory, about 20 bytes each, stays below [`BLOCK_LEN_MAX`].
 pub const PACK_OBJECTS_MAX: usize = 1 << 17;
 /// Most bytes of a sealed pack directory.

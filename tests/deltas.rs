@@ -8,10 +8,11 @@ mod common;
 use std::path::Path;
 
 use common::{Bench, chunkers, request};
-use warp::cas::CasError;
+use warp::cas::{CasError, DeltaOf};
 use warp::compress::{DeltaEncoder, Level};
 use warp::format::dirtree::{DirEntry, DirNode, EntryKind, Owner, Timestamp};
 use warp::format::node::ContentRoot;
+use warp::format::pack::{Bases, DeltaEntry};
 use warp::id::{ChunkId, ObjectKind};
 use warp::observe::Silent;
 use warp::ops::{self, CommitOutcome, CommitRequest, RestoreRequest};
@@ -46,16 +47,18 @@ fn edit_texts(dir: &Path, seed: u64) {
     }
 }
 
-/// Every object of the repository that is stored as a delta, after a look at its base.
-fn deltas(repo: &Repository) -> Vec<(ObjectKind, ChunkId)> {
+/// Every object of the repository that is stored as a delta, after a look at its bases.
+fn deltas(repo: &Repository) -> Vec<(ObjectKind, DeltaEntry)> {
     let mut found = Vec::new();
     for pack in repo.state().packs.keys() {
         let map = repo.chunks().map(*pack).unwrap();
         for (entry, block, slot) in map.rows() {
             if let Some(delta) = map.delta(block, slot) {
-                let base = repo.chunks().index().find_full(entry.kind, &delta.base).unwrap();
-                assert!(base.is_some_and(|base| !base.is_delta), "the base of a delta is stored in full");
-                found.push((entry.kind, delta.base));
+                for &base in delta.bases.iter() {
+                    let base = repo.chunks().index().find_below(entry.kind, base, delta.depth).unwrap();
+                    assert!(base.is_some(), "the base of a delta is there, less deep than the delta");
+                }
+                found.push((entry.kind, *delta));
             }
         }
     }
@@ -63,7 +66,7 @@ fn deltas(repo: &Repository) -> Vec<(ObjectKind, ChunkId)> {
 }
 
 fn commit_without(bench: &Bench, source: &Path) -> CommitOutcome {
-    let request = CommitRequest { deltas: Some(false), ..request(source) };
+    let request = CommitRequest { delta_depth: Some(0), ..request(source) };
     ops::commit(&bench.repo, request, &Silent).unwrap()
 }
 
@@ -161,7 +164,7 @@ fn read_forged(make: impl FnOnce(&mut Forger<'_>, ChunkId) -> (ChunkId, Vec<u8>,
     let id = bench.repo.chunks().vault().keyring().object_id(ObjectKind::Chunk, &content);
     let mut forger = Forger::new(&bench.repo);
     let (base, frame, len) = make(&mut forger, id);
-    forger.put_delta(ObjectKind::Chunk, id, frame, base, len);
+    forger.put_delta(ObjectKind::Chunk, id, frame, of(base, len));
     let root = forged_file(&mut forger, id, content.len());
     let commit = forger.commit(root);
     let observer = RecordingObserver::new();
@@ -172,6 +175,10 @@ fn read_forged(make: impl FnOnce(&mut Forger<'_>, ChunkId) -> (ChunkId, Vec<u8>,
     let error = bench.repo.chunks().get(ObjectKind::Chunk, &id).unwrap_err();
     assert!(error.is_damage() || matches!(error, CasError::TooLarge { .. }), "{error}");
     error
+}
+
+fn of(base: ChunkId, len: usize) -> DeltaOf {
+    DeltaOf { bases: Bases::new(&[base.locator()]).unwrap(), depth: 1, len }
 }
 
 fn frame_of(base: &[u8], content: &[u8]) -> Vec<u8> {
@@ -195,7 +202,7 @@ fn crafted_deltas_are_errors_that_name_what_is_wrong() {
     // Two deltas that are each other's base.
     let ring = read_forged(|forger, id| {
         let other = ChunkId::new([9; 32]);
-        forger.put_delta(ObjectKind::Chunk, other, frame_of(&content, &base), id, base.len());
+        forger.put_delta(ObjectKind::Chunk, other, frame_of(&content, &base), of(id, base.len()));
         (other, frame_of(&base, &content), len)
     });
     assert!(matches!(ring, CasError::MissingBase { .. }), "{ring}");

@@ -1,8 +1,9 @@
 //! Solid blocks: objects one behind the other, compressed as one.
 
+use crate::chunk::sketch::Sketch;
 use crate::compress::{Codec, Compressor};
 use crate::crypto::OVERHEAD;
-use crate::format::pack::{BlockCodec, DeltaEntry, ObjectEntry};
+use crate::format::pack::{Bases, BlockCodec, DeltaEntry, ObjectEntry};
 use crate::id::{ChunkId, ObjectKind};
 use crate::limits::{BLOCK_LEN_TARGET, BLOCK_OBJECTS_MAX};
 
@@ -17,6 +18,7 @@ pub struct BlockBuilder {
     compressed: Vec<u8>,
     objects: Vec<ObjectEntry>,
     deltas: Vec<DeltaEntry>,
+    sketches: Vec<(u32, Sketch)>,
 }
 
 /// A compressed block that has no place in a pack yet.
@@ -28,6 +30,19 @@ pub struct Block {
     pub(super) objects: Vec<ObjectEntry>,
     /// Those of them that are deltas, by their number in the block.
     pub(super) deltas: Vec<DeltaEntry>,
+    /// Sketches of some of them, by their number in the block.
+    pub(super) sketches: Vec<(u32, Sketch)>,
+}
+
+/// What makes a delta whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeltaOf {
+    /// Its bases.
+    pub bases: Bases,
+    /// One more than that of the deepest base.
+    pub depth: u8,
+    /// Length of the object that it makes.
+    pub len: usize,
 }
 
 impl BlockBuilder {
@@ -41,12 +56,21 @@ impl BlockBuilder {
         self.plain.extend_from_slice(bytes);
     }
 
-    /// Appends `frame`, from which the object of `len` bytes is made with `base`.
-    pub fn push_delta(&mut self, kind: ObjectKind, id: &ChunkId, frame: &[u8], base: &ChunkId, len: usize) {
-        let object = u32::try_from(self.objects.len()).expect("at most BLOCK_OBJECTS_MAX objects");
+    /// Appends the frame of a delta.
+    pub fn push_delta(&mut self, kind: ObjectKind, id: &ChunkId, frame: &[u8], delta: DeltaOf) {
+        let DeltaOf { bases, depth, len } = delta;
         let len = u32::try_from(len).expect("objects are at most OBJECT_LEN_MAX bytes");
-        self.deltas.push(DeltaEntry { object, base: *base, len });
+        self.deltas.push(DeltaEntry { object: self.next(), len, depth, bases });
         self.push(kind, id, frame);
+    }
+
+    /// Says how the object that will be pushed next can be found by others that are like it.
+    pub fn sketch_next(&mut self, sketch: Sketch) {
+        self.sketches.push((self.next(), sketch));
+    }
+
+    fn next(&self) -> u32 {
+        u32::try_from(self.objects.len()).expect("at most BLOCK_OBJECTS_MAX objects")
     }
 
     /// Whether it is time to compress the block and begin another.
@@ -78,7 +102,8 @@ impl BlockBuilder {
         let mut bytes = Vec::with_capacity(self.compressed.len() + OVERHEAD - NONCE_LEN);
         bytes.extend_from_slice(&self.compressed);
         let (objects, deltas) = (std::mem::take(&mut self.objects), std::mem::take(&mut self.deltas));
-        Ok(Block { bytes, codec: block_codec(codec), objects, deltas })
+        let sketches = std::mem::take(&mut self.sketches);
+        Ok(Block { bytes, codec: block_codec(codec), objects, deltas, sketches })
     }
 }
 

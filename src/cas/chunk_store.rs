@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use lru::LruCache;
 
 use crate::compress::{Decompressor, decode_delta};
-use crate::id::{ChunkId, ObjectKind, PackId};
+use crate::format::pack::{Bases, DeltaEntry};
+use crate::id::{ChunkId, Locator, ObjectKind, PackId};
 use crate::limits::OBJECT_LEN_MAX;
 
 use super::pack_reader::PackMap;
@@ -28,19 +29,30 @@ pub struct Location {
     pub block: u16,
     /// Number of the object in the block.
     pub slot: u16,
-    /// A delta lies there, not the object itself.
-    pub is_delta: bool,
+    /// How many deltas one above the other make the object; 0: it lies there itself.
+    pub depth: u8,
 }
 
-/// An object that is stored as a delta, before its base is found.
+/// An object that is stored as a delta, before its bases are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
     /// The frame.
     pub frame: Vec<u8>,
-    /// The object that the frame is a delta against: of the same kind, and stored in full.
-    pub base: ChunkId,
+    /// The objects that the frame is a delta against: of the same kind.
+    pub bases: Bases,
+    /// What is stored as deep or deeper is no base of it.
+    pub depth: u8,
     /// Length of the object itself.
     pub len: usize,
+}
+
+/// A copy of an object that can be the base of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Base {
+    /// First half of the object's id.
+    pub locator: Locator,
+    /// Where the copy lies.
+    pub location: Location,
 }
 
 /// Reads verified objects by id, with small caches.
@@ -122,22 +134,31 @@ impl OpenBlock {
         kind: ObjectKind,
         id: &ChunkId,
     ) -> Result<&[u8], CasError> {
-        Ok(&self.plain[self.verified(vault, slot, kind, id)?])
+        Ok(&self.plain[self.verified(vault, slot, kind, id.locator(), Some(id))?])
     }
 
-    /// The delta in `slot`.
+    /// The bytes of the object in `slot`, of whose id the first half is known, and verified.
     ///
     /// # Errors
-    /// When none lies there.
-    pub fn delta(&self, slot: u16, kind: ObjectKind, id: &ChunkId) -> Result<Delta, CasError> {
-        let wrong = || CasError::WrongObject { kind, id: *id, pack: self.map.uid() };
-        let delta = self.map.delta(self.number, slot).ok_or_else(wrong)?;
+    /// When another object lies there.
+    pub fn base(&self, vault: &Vault, slot: u16, kind: ObjectKind, base: Locator) -> Result<&[u8], CasError> {
+        Ok(&self.plain[self.verified(vault, slot, kind, base, None)?])
+    }
+
+    /// The delta in `slot`; `None`: no delta lies there.
+    ///
+    /// # Errors
+    /// When the block is not what its directory says.
+    pub fn delta(&self, slot: u16, kind: ObjectKind, id: Locator) -> Result<Option<Delta>, CasError> {
+        let Some(delta) = self.map.delta(self.number, slot) else { return Ok(None) };
+        let wrong = || CasError::WrongObject { kind, id, pack: self.map.uid() };
         let place = self.map.place(self.number, slot).ok_or_else(wrong)?;
         let frame = self.plain.get(place.start..place.start + place.entry.len as usize).ok_or_else(wrong)?;
         if place.entry.kind != kind {
             return Err(wrong());
         }
-        Ok(Delta { frame: frame.to_vec(), base: delta.base, len: delta.len as usize })
+        let DeltaEntry { bases, depth, len, .. } = *delta;
+        Ok(Some(Delta { frame: frame.to_vec(), bases, depth, len: len as usize }))
     }
 
     /// Length of the plaintext.
@@ -155,17 +176,20 @@ impl OpenBlock {
         vault: &Vault,
         slot: u16,
         kind: ObjectKind,
-        id: &ChunkId,
+        locator: Locator,
+        id: Option<&ChunkId>,
     ) -> Result<Range<usize>, CasError> {
-        let wrong = || CasError::WrongObject { kind, id: *id, pack: self.map.uid() };
+        let wrong = || CasError::WrongObject { kind, id: locator, pack: self.map.uid() };
         let place = self.map.place(self.number, slot).ok_or_else(wrong)?;
         let range = place.start..place.start + place.entry.len as usize;
         let bytes = self.plain.get(range.clone()).ok_or_else(wrong)?;
         let is_delta = self.map.delta(self.number, slot).is_some();
-        if is_delta || place.entry.kind != kind || vault.keyring().object_id(kind, bytes) != *id {
+        if is_delta || place.entry.kind != kind {
             return Err(wrong());
         }
-        Ok(range)
+        let found = vault.keyring().object_id(kind, bytes);
+        let is_right = found.locator() == locator && id.is_none_or(|id| *id == found);
+        if is_right { Ok(range) } else { Err(wrong()) }
     }
 }
 
@@ -195,67 +219,119 @@ impl ChunkStore {
     /// # Errors
     /// [`CasError::Missing`] when no live pack holds it; others when it cannot be read or is damaged.
     pub fn get(&self, kind: ObjectKind, id: &ChunkId) -> Result<ObjectBytes, CasError> {
-        let location = self.locate(kind, id)?;
-        let block = self.cached_block(location.pack, location.block)?;
-        if location.is_delta {
-            let delta = block.delta(location.slot, kind, id)?;
-            let base = self.get_at(kind, &delta.base, self.locate_base(kind, id, &delta.base)?)?;
-            return Ok(ObjectBytes(Held::Alone(Arc::new(self.decode(kind, id, &delta, &base)?))));
-        }
-        self.get_at(kind, id, location)
+        let base = Base { locator: id.locator(), location: self.locate(kind, id)? };
+        self.read(kind, base, Some(id), u8::MAX)
     }
 
-    fn get_at(&self, kind: ObjectKind, id: &ChunkId, location: Location) -> Result<ObjectBytes, CasError> {
-        let block = self.cached_block(location.pack, location.block)?;
-        let range = block.verified(&self.vault, location.slot, kind, id)?;
-        Ok(ObjectBytes(Held::InBlock(block, range)))
-    }
-
-    /// Where the base of object `id` lies in full. A base that is only there as a delta itself does not count, so that no
-    /// chain of bases can come back to where it began.
+    /// Reads an object of whose id the first half is known.
     ///
     /// # Errors
-    /// [`CasError::MissingBase`] when no live pack holds it in full.
-    pub fn locate_base(&self, kind: ObjectKind, id: &ChunkId, base: &ChunkId) -> Result<Location, CasError> {
-        let missing = CasError::MissingBase { kind, id: *id, base: *base };
-        self.index.find_full(kind, base)?.ok_or(missing)
+    /// When it cannot be read or is damaged.
+    pub fn get_base(&self, kind: ObjectKind, base: Base) -> Result<ObjectBytes, CasError> {
+        self.read(kind, base, None, u8::MAX)
     }
 
-    /// The object that `delta` makes of its base, verified against its id.
+    /// Reads an object that must be less deep than `below`: depths fall on the way down, so that no chain of bases comes
+    /// back to where it began, whatever packs and index say.
+    fn read(
+        &self,
+        kind: ObjectKind,
+        base: Base,
+        id: Option<&ChunkId>,
+        below: u8,
+    ) -> Result<ObjectBytes, CasError> {
+        let Base { locator, location } = base;
+        let block = self.cached_block(location.pack, location.block)?;
+        let Some(delta) = block.delta(location.slot, kind, locator)? else {
+            let range = block.verified(&self.vault, location.slot, kind, locator, id)?;
+            return Ok(ObjectBytes(Held::InBlock(block, range)));
+        };
+        if delta.depth >= below {
+            return Err(CasError::WrongObject { kind, id: locator, pack: location.pack });
+        }
+        drop(block);
+        let prefix = self.prefix(kind, locator, &delta)?;
+        Ok(ObjectBytes(Held::Alone(Arc::new(self.decode(kind, locator, id, &delta, &prefix)?))))
+    }
+
+    /// What a delta that makes object `id` has as prefix: its bases, one behind the other.
+    ///
+    /// # Errors
+    /// [`CasError::MissingBase`] and [`CasError::UnreadableBase`].
+    pub fn prefix(&self, kind: ObjectKind, id: Locator, delta: &Delta) -> Result<ObjectBytes, CasError> {
+        let located = self.locate_bases(kind, id, delta)?;
+        let read = |base: &Base| {
+            let unreadable = |source| {
+                let source = Box::new(source);
+                CasError::UnreadableBase { kind, id, base: base.locator, source }
+            };
+            self.read(kind, *base, None, delta.depth).map_err(unreadable)
+        };
+        if let [base] = &located[..] {
+            return read(base);
+        }
+        let mut prefix = Vec::new();
+        for base in &located {
+            prefix.extend_from_slice(&read(base)?);
+        }
+        Ok(ObjectBytes(Held::Alone(Arc::new(prefix))))
+    }
+
+    /// Where the bases of object `id` lie, less deep than the delta.
+    ///
+    /// # Errors
+    /// [`CasError::MissingBase`] when no live pack holds one of them so.
+    pub fn locate_bases(&self, kind: ObjectKind, id: Locator, delta: &Delta) -> Result<Vec<Base>, CasError> {
+        let locate = |&base: &Locator| {
+            let location = self.index.find_below(kind, base, delta.depth)?;
+            let location = location.ok_or(CasError::MissingBase { kind, id, base })?;
+            Ok(Base { locator: base, location })
+        };
+        delta.bases.iter().map(locate).collect()
+    }
+
+    /// The object that `delta` makes of `prefix`, verified against what is known of its id.
     ///
     /// # Errors
     /// When the delta is damaged, or makes something else.
     pub fn decode(
         &self,
         kind: ObjectKind,
-        id: &ChunkId,
+        locator: Locator,
+        id: Option<&ChunkId>,
         delta: &Delta,
-        base: &[u8],
+        prefix: &[u8],
     ) -> Result<Vec<u8>, CasError> {
-        let wrong = |source| CasError::WrongDelta { kind, id: *id, base: delta.base, source };
+        let wrong = |source| CasError::WrongDelta { kind, id: locator, base: delta.bases[0], source };
         if delta.len > OBJECT_LEN_MAX {
             return Err(CasError::TooLarge { kind, len: delta.len, max: OBJECT_LEN_MAX });
         }
-        let bytes = decode_delta(base, &delta.frame, delta.len).map_err(|source| wrong(Some(source)))?;
-        if self.vault.keyring().object_id(kind, &bytes) != *id {
-            return Err(wrong(None));
-        }
-        Ok(bytes)
+        let bytes = decode_delta(prefix, &delta.frame, delta.len).map_err(|source| wrong(Some(source)))?;
+        let found = self.vault.keyring().object_id(kind, &bytes);
+        let is_right = found.locator() == locator && id.is_none_or(|id| *id == found);
+        if is_right { Ok(bytes) } else { Err(wrong(None)) }
     }
 
-    /// The object to encode others against where `id` would be the choice: itself if it is stored in full, else the base that
-    /// it is stored against. `None`: neither is there.
+    /// What to encode others against where an object would be the choice: itself, if it is less deep than `depth`, else the bases
+    /// that it is stored against. None: neither is there.
     ///
     /// # Errors
     /// When the index or a pack's directory cannot be read.
-    pub fn base_for(&self, kind: ObjectKind, id: &ChunkId) -> Result<Option<(ChunkId, Location)>, CasError> {
-        if let Some(location) = self.index.find_full(kind, id)? {
-            return Ok(Some((*id, location)));
+    pub fn bases_for(&self, kind: ObjectKind, locator: Locator, depth: u8) -> Result<Vec<Base>, CasError> {
+        if let Some(location) = self.index.find_below(kind, locator, depth)? {
+            return Ok(vec![Base { locator, location }]);
         }
-        let Some(location) = self.index.find(kind, id)? else { return Ok(None) };
+        let Some(location) = self.index.find_below(kind, locator, u8::MAX)? else { return Ok(Vec::new()) };
         let map = self.map(location.pack)?;
-        let Some(delta) = map.delta(location.block, location.slot) else { return Ok(None) };
-        Ok(self.index.find_full(kind, &delta.base)?.map(|location| (delta.base, location)))
+        let Some(delta) = map.delta(location.block, location.slot) else { return Ok(Vec::new()) };
+        let mut bases = Vec::with_capacity(delta.bases.len());
+        for &locator in delta.bases.iter() {
+            match self.index.find_below(kind, locator, depth)? {
+                Some(location) => bases.push(Base { locator, location }),
+                None => return Ok(Vec::new()),
+            }
+        }
+        Ok(bases)
     }
 
     /// Where an object lies.
@@ -263,7 +339,7 @@ impl ChunkStore {
     /// # Errors
     /// [`CasError::Missing`] when no live pack holds it.
     pub fn locate(&self, kind: ObjectKind, id: &ChunkId) -> Result<Location, CasError> {
-        self.index.find(kind, id)?.ok_or(CasError::Missing { kind, id: *id })
+        self.index.find(kind, id)?.ok_or(CasError::Missing { kind, id: id.locator() })
     }
 
     /// Opens a block without keeping it: for readers that go through packs in order and open each block once.

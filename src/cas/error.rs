@@ -3,7 +3,7 @@
 use crate::compress::CompressError;
 use crate::crypto::CryptoError;
 use crate::format::DecodeError;
-use crate::id::{ChunkId, ObjectKind, PackId};
+use crate::id::{Locator, ObjectKind, PackId};
 use crate::store::StoreError;
 
 /// Why an object could not be stored or read.
@@ -71,38 +71,51 @@ pub enum CasError {
     Missing {
         /// What it is.
         kind: ObjectKind,
-        /// Its id.
-        id: ChunkId,
+        /// First half of its id.
+        id: Locator,
     },
     /// What lies where the index says is not the object.
     #[error("pack {pack} holds something else where {kind} {id} should be")]
     WrongObject {
         /// What it should be.
         kind: ObjectKind,
-        /// Its id.
-        id: ChunkId,
+        /// First half of its id.
+        id: Locator,
         /// Where it should be.
         pack: PackId,
     },
-    /// No live pack holds the base of a delta in full.
+    /// No live pack holds the base of a delta in full or, for a delta of deltas, less deep than the delta itself.
     #[error("{kind} {id} is stored as a difference to {base}, which no pack of the repository holds")]
     MissingBase {
         /// What is stored as a delta.
         kind: ObjectKind,
-        /// Its id.
-        id: ChunkId,
-        /// The base.
-        base: ChunkId,
+        /// First half of its id.
+        id: Locator,
+        /// First half of the base's id.
+        base: Locator,
+    },
+    /// The base of a delta is there, but cannot be read.
+    #[error("{kind} {id} is stored as a difference to {base}, which cannot be read")]
+    UnreadableBase {
+        /// What is stored as a delta.
+        kind: ObjectKind,
+        /// First half of its id.
+        id: Locator,
+        /// First half of the base's id.
+        base: Locator,
+        /// Why.
+        #[source]
+        source: Box<Self>,
     },
     /// A delta does not make the object that it should.
     #[error("{kind} {id} does not come out of its difference to {base}")]
     WrongDelta {
         /// What it should be.
         kind: ObjectKind,
-        /// Its id.
-        id: ChunkId,
-        /// The base.
-        base: ChunkId,
+        /// First half of its id.
+        id: Locator,
+        /// First half of the id of its first base.
+        base: Locator,
         /// What is wrong with the frame; `None`: other bytes came out.
         #[source]
         source: Option<CompressError>,
@@ -154,6 +167,9 @@ pub enum CasError {
 impl CasError {
     /// Whether bytes in the store are wrong (as opposed to a store that failed or an object that is not there).
     pub fn is_damage(&self) -> bool {
+        if let Self::UnreadableBase { source, .. } = self {
+            return source.is_damage();
+        }
         matches!(
             self,
             Self::Format { .. }

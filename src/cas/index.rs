@@ -6,15 +6,24 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use lru::LruCache;
 
+use crate::chunk::sketch::Sketch;
+use crate::format::index::IndexFeature;
 use crate::format::log::SegmentRecord;
 use crate::id::{ChunkId, Locator, ObjectKind, PackId, SegmentId};
 
 use super::segment::{OpenSegment, Segment};
 use super::vault::Vault;
-use super::{CasError, Location, PackMap};
+use super::{Base, CasError, Location, PackMap};
 
 /// Pages kept in memory: 32 MiB.
 const PAGES_CACHED: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
+
+/// Features of sketches kept in memory: 64 MiB, for some three million chunks, or 120 GB of them.
+const FEATURES_MAX: usize = 8 << 20;
+/// Chunks of one segment with one feature that are looked at: what very many have in common tells little.
+const ROWS_PER_FEATURE: usize = 8;
+/// Chunks that [`Index::alike`] finds.
+const ALIKE_MAX: usize = 8;
 
 /// A segment and the number of a page in it.
 type PageKey = (SegmentId, u32);
@@ -49,6 +58,20 @@ struct State {
     self_indexed: Vec<PackId>,
     /// Rows of the self-indexed packs, read when they are first needed.
     small: Option<Arc<SmallRows>>,
+    /// Features of sketches, read when they are first needed.
+    features: Option<Arc<Features>>,
+}
+
+/// Features of all segments, as far as they fit.
+type Features = Vec<(Arc<Segment>, Vec<IndexFeature>)>;
+
+/// A chunk that has features in common with another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alike {
+    /// How many.
+    pub common: usize,
+    /// Where it lies.
+    pub base: Base,
 }
 
 impl Index {
@@ -71,13 +94,16 @@ impl Index {
             live: Arc::new(view.live),
             self_indexed: view.self_indexed,
             small: None,
+            features: None,
         };
     }
 
     /// Adds what a writer has stored and not yet published: `packs` and the segment that speaks of them.
     pub fn add(&self, segment: SegmentRecord, packs: impl IntoIterator<Item = PackId>) {
         let mut state = self.state.write().expect("no panic while locked");
-        state.segments.push(Arc::new(Segment::new(segment)));
+        let segment = Arc::new(Segment::new(segment));
+        state.segments.push(segment);
+        state.features = None;
         Arc::make_mut(&mut state.live).extend(packs);
     }
 
@@ -86,25 +112,22 @@ impl Index {
     /// # Errors
     /// When a segment that may hold it cannot be read.
     pub fn find(&self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Location>, CasError> {
-        self.find_where(kind, id, |_| true)
+        self.find_below(kind, id.locator(), u8::MAX)
     }
 
-    /// Where the object lies in full, not as a delta: what the base of a delta must be. `None`: in no live pack.
+    /// Where a copy of the object lies that is less deep than `depth`: what the base of a delta of that depth must be.
+    /// `None`: in no live pack.
     ///
     /// # Errors
     /// When a segment that may hold it cannot be read.
-    pub fn find_full(&self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Location>, CasError> {
-        self.find_where(kind, id, |location| !location.is_delta)
-    }
-
-    fn find_where(
+    pub fn find_below(
         &self,
         kind: ObjectKind,
-        id: &ChunkId,
-        fits: impl Fn(&Location) -> bool,
+        locator: Locator,
+        depth: u8,
     ) -> Result<Option<Location>, CasError> {
+        let fits = |location: &Location| location.depth < depth;
         let state = self.state.read().expect("no panic while locked").clone();
-        let locator = id.locator();
         let small = self.small_rows(&state)?.get(&(kind, locator)).copied();
         if small.is_some_and(|location| fits(&location)) {
             return Ok(small);
@@ -155,11 +178,11 @@ impl Index {
         for uid in state.self_indexed.iter().filter(|uid| state.live.contains(*uid)) {
             let map = PackMap::load(&self.vault, uid)?;
             for (entry, block, slot) in map.rows() {
-                let is_delta = map.delta(block, slot).is_some();
-                let location = Location { pack: *uid, block, slot, is_delta };
-                // A full copy serves every purpose.
+                let depth = map.delta(block, slot).map_or(0, |delta| delta.depth);
+                let location = Location { pack: *uid, block, slot, depth };
+                // The copy that is the least deep serves every purpose.
                 let present = rows.entry((entry.kind, entry.locator)).or_insert(location);
-                if present.is_delta {
+                if present.depth > depth {
                     *present = location;
                 }
             }
@@ -170,5 +193,63 @@ impl Index {
             current.small = Some(Arc::clone(&rows));
         }
         Ok(rows)
+    }
+
+    /// Chunks of the repository that have features in common with a new one, those with the most first, the newest of equal
+    /// ones; at most [`ALIKE_MAX`].
+    ///
+    /// # Errors
+    /// When a segment cannot be read.
+    pub fn alike(&self, sketch: &Sketch) -> Result<Vec<Alike>, CasError> {
+        let state = self.state.read().expect("no panic while locked").clone();
+        let mut alike = Vec::new();
+        for (segment, features) in self.features(&state)?.iter().rev() {
+            let mut rows = Vec::new();
+            for &feature in sketch {
+                let start = features.partition_point(|row| row.feature < feature);
+                let same = features[start..].iter().take_while(|row| row.feature == feature);
+                rows.extend(same.take(ROWS_PER_FEATURE).map(|row| row.row));
+            }
+            rows.sort_unstable();
+            for same in rows.chunk_by(|a, b| a == b) {
+                let open = segment.open(&self.vault)?;
+                let (page, number) = open.page_of(same[0]);
+                let bytes = self.page(segment, &open, page)?;
+                let base = segment.row_in(&open, &bytes, number);
+                if let Some(base) = base.filter(|base| state.live.contains(&base.location.pack)) {
+                    alike.push(Alike { common: same.len(), base });
+                }
+            }
+        }
+        alike.sort_by_key(|alike| std::cmp::Reverse(alike.common));
+        alike.truncate(ALIKE_MAX);
+        Ok(alike)
+    }
+
+    /// The features of all segments or, where these are more than [`FEATURES_MAX`], of the newest.
+    fn features(&self, state: &State) -> Result<Arc<Features>, CasError> {
+        if let Some(features) = &state.features {
+            return Ok(Arc::clone(features));
+        }
+        let (mut features, mut count) = (Vec::new(), 0);
+        for segment in state.segments.iter().rev() {
+            let of_segment = segment.read_features(&self.vault)?;
+            count += of_segment.len();
+            if count > FEATURES_MAX {
+                break;
+            }
+            if !of_segment.is_empty() {
+                features.push((Arc::clone(segment), of_segment));
+            }
+        }
+        features.reverse();
+        let features = Arc::new(features);
+        let mut current = self.state.write().expect("no panic while locked");
+        let is_same = current.segments.len() == state.segments.len()
+            && current.segments.iter().zip(&state.segments).all(|(a, b)| Arc::ptr_eq(a, b));
+        if is_same {
+            current.features = Some(Arc::clone(&features));
+        }
+        Ok(features)
     }
 }

@@ -15,10 +15,10 @@ mod sealer;
 mod segment;
 mod vault;
 
-pub use block::{Block, BlockBuilder};
-pub use chunk_store::{ChunkStore, Delta, Location, OpenBlock};
+pub use block::{Block, BlockBuilder, DeltaOf};
+pub use chunk_store::{Base, ChunkStore, Delta, Location, OpenBlock};
 pub use error::CasError;
-pub use index::{Index, IndexView};
+pub use index::{Alike, Index, IndexView};
 pub use pack_reader::PackMap;
 pub use pack_writer::FinishedPack;
 pub use sealer::{Claim, Sealer, SealerCounts};

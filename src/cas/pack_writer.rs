@@ -4,14 +4,15 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
+use crate::chunk::sketch::Sketch;
 use crate::compress::{Compressor, Level};
 use crate::crypto;
 use crate::format::index::IndexRow;
 use crate::format::log::PackRecord;
 use crate::format::pack::{
-    BlockEntry, DeltaEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for,
+    Bases, BlockEntry, DeltaEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for,
 };
-use crate::id::{ChunkId, PackId, Root};
+use crate::id::{PackId, Root};
 use crate::limits::{PACK_BLOCKS_MAX, PACK_LEN_FULL, PACK_OBJECTS_MAX};
 use crate::merkle::ShardHasher;
 use crate::store::{Put, StorageBackend};
@@ -23,7 +24,7 @@ use super::vault::{FileKey, NONCE_LEN, Part, Vault, pack_name};
 
 /// What a directory takes, sealed and twice, per object, delta and block: an upper bound of its columns.
 const DIRECTORY_PER_OBJECT: usize = 2 * 22;
-const DIRECTORY_PER_DELTA: usize = 2 * 40;
+const DIRECTORY_PER_DELTA: usize = 2 * 74;
 const DIRECTORY_PER_BLOCK: usize = 2 * 16;
 const DIRECTORY_FIXED: usize = 2 * 1024;
 
@@ -42,6 +43,8 @@ pub(super) struct OpenPack {
 struct Inner {
     directory: PackDirectory,
     blocks: Vec<Option<Vec<u8>>>,
+    /// By the number of the object in the pack.
+    sketches: Vec<(u32, Sketch)>,
     blocks_len: usize,
     outstanding: usize,
     closed: Option<Closed>,
@@ -65,7 +68,9 @@ pub struct FinishedPack {
     /// Where its objects lie; `pack` is 0 in all rows, for whoever builds the segment to set.
     pub rows: Vec<IndexRow>,
     /// Bases of the rows that are deltas, in the order of the rows.
-    pub bases: Vec<ChunkId>,
+    pub bases: Vec<Bases>,
+    /// Sketches of some rows, by their number.
+    pub sketches: Vec<(u32, Sketch)>,
     parts: Vec<Vec<u8>>,
 }
 
@@ -107,6 +112,7 @@ impl OpenPack {
         let before = u32::try_from(inner.directory.objects.len()).expect("at most PACK_OBJECTS_MAX objects");
         let deltas = block.deltas.iter().map(|delta| DeltaEntry { object: before + delta.object, ..*delta });
         inner.directory.deltas.extend(deltas);
+        inner.sketches.extend(block.sketches.iter().map(|(object, sketch)| (before + object, *sketch)));
         inner.directory.objects.extend_from_slice(&block.objects);
         inner.blocks.push(None);
         inner.blocks_len += stored_len;
@@ -144,7 +150,8 @@ impl OpenPack {
 
     fn assemble(&self, inner: Inner, why: Closed) -> Result<FinishedPack, CasError> {
         let rows = rows(&inner.directory);
-        let bases = inner.directory.deltas.iter().map(|delta| delta.base).collect();
+        let bases = inner.directory.deltas.iter().map(|delta| delta.bases).collect();
+        let sketches = inner.sketches;
         let directory = self.sealed_directory(&inner.directory)?;
         let blocks: Vec<Vec<u8>> =
             inner.blocks.into_iter().map(|block| block.expect("all places were filled")).collect();
@@ -184,7 +191,7 @@ impl OpenPack {
         let mut parts = vec![head.clone(), directory.clone()];
         parts.extend(blocks);
         parts.extend([directory, padding, head]);
-        Ok(FinishedPack { record, content: self.content, rows, bases, parts })
+        Ok(FinishedPack { record, content: self.content, rows, bases, sketches, parts })
     }
 
     /// The directory as it is stored: how it is compressed (1 byte), its length (4 bytes), itself; sealed.
@@ -223,14 +230,14 @@ fn rows(directory: &PackDirectory) -> Vec<IndexRow> {
     let mut rows = Vec::with_capacity(directory.objects.len());
     for (block, entry) in directory.blocks.iter().enumerate() {
         for (slot, (number, object)) in objects.by_ref().take(entry.objects as usize).enumerate() {
-            let is_delta = deltas.next_if(|delta| delta.object == number).is_some();
+            let depth = deltas.next_if(|delta| delta.object == number).map_or(0, |delta| delta.depth);
             rows.push(IndexRow {
                 locator: object.locator,
                 kind: object.kind,
                 pack: 0,
                 block: u16::try_from(block).expect("at most PACK_BLOCKS_MAX blocks"),
                 slot: u16::try_from(slot).expect("at most BLOCK_OBJECTS_MAX objects"),
-                flags: if is_delta { IndexRow::DELTA } else { 0 },
+                flags: depth,
             });
         }
     }

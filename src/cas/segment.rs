@@ -1,20 +1,23 @@
 //! Index segments: written sorted, read a page at a time.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::chunk::sketch::Sketch;
 use crate::crypto::{self, OVERHEAD};
 use crate::format::index::{
-    IndexDelta, IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader, encode_page,
+    IndexDelta, IndexFeature, IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader,
+    decode_features, encode_deltas, encode_features, encode_page,
 };
 use crate::format::log::SegmentRecord;
-use crate::id::{ChunkId, Locator, ObjectKind, PackId, Root, SegmentId};
+use crate::format::pack::Bases;
+use crate::id::{Locator, ObjectKind, PackId, Root, SegmentId};
 use crate::limits::SEGMENT_PACKS_MAX;
 use crate::store::{Put, StorageBackend};
 
 use super::filter;
+use super::pack_writer::FinishedPack;
 use super::vault::{FileKey, NONCE_LEN, Part, Vault, segment_name};
-use super::{CasError, Location};
+use super::{Base, CasError, Location};
 
 /// Bytes of a row in a page.
 const ROW_LEN: usize = 24;
@@ -24,8 +27,14 @@ const ROW_LEN: usize = 24;
 pub struct SegmentWriter {
     packs: Vec<PackId>,
     rows: Vec<IndexRow>,
-    bases: BTreeMap<IndexRow, ChunkId>,
+    bases: Vec<(IndexRow, Bases)>,
+    sketches: Vec<(IndexRow, Sketch)>,
 }
+
+/// Numbers of what is sealed as footers.
+const FOOTER: u64 = 0;
+const DELTAS: u64 = 1;
+const FEATURES: u64 = 2;
 
 /// A complete segment, ready to be written.
 #[derive(Debug)]
@@ -36,14 +45,16 @@ pub struct FinishedSegment {
 }
 
 impl SegmentWriter {
-    /// Adds all rows of one pack, with the bases of those that are deltas, in the order of the rows.
-    pub fn add(&mut self, pack: PackId, rows: impl IntoIterator<Item = IndexRow>, bases: &[ChunkId]) {
+    /// Adds all rows of one pack.
+    pub fn add(&mut self, pack: &FinishedPack) {
         let number = u16::try_from(self.packs.len()).expect("asked is_full before");
-        self.packs.push(pack);
+        self.packs.push(pack.record.uid);
         let first = self.rows.len();
-        self.rows.extend(rows.into_iter().map(|row| IndexRow { pack: number, ..row }));
-        let deltas = self.rows[first..].iter().filter(|row| row.is_delta());
-        self.bases.extend(deltas.copied().zip(bases.iter().copied()));
+        self.rows.extend(pack.rows.iter().map(|row| IndexRow { pack: number, ..*row }));
+        let rows = &self.rows[first..];
+        let deltas = rows.iter().filter(|row| row.depth() > 0).copied();
+        self.bases.extend(deltas.zip(pack.bases.iter().copied()));
+        self.sketches.extend(pack.sketches.iter().map(|(row, sketch)| (rows[*row as usize], *sketch)));
     }
 
     /// Rows collected so far.
@@ -74,18 +85,26 @@ impl SegmentWriter {
         self.rows.sort_unstable();
         let uid = SegmentId::new(crypto::random().map_err(|source| CasError::Random { source })?);
         let (key, wrapped) = vault.new_key(Part::SegmentKey, *uid.as_bytes())?;
-        let deltas = (0..).zip(&self.rows).filter(|(_, row)| row.is_delta());
-        let deltas = deltas.map(|(row, key)| IndexDelta { row, base: self.bases[key] }).collect();
         let pages: Vec<&[IndexRow]> = self.rows.chunks(ROWS_PER_PAGE).collect();
         let footer = SegmentFooter {
             packs: self.packs,
             fences: pages.iter().map(|page| page[0].locator).collect(),
             filter: filter::build(self.rows.iter().map(|row| row.locator)),
-            deltas,
-            sketches: Vec::new(),
         };
-        let footer = footer.encode().map_err(|source| CasError::Encode { what: "footer", source })?;
-        let footer = seal(vault, &key, Part::Footer, 0, &footer);
+        let encoding = |what| move |source| CasError::Encode { what, source };
+        let footer = footer.encode().map_err(encoding("footer"))?;
+        let footer = seal(vault, &key, Part::Footer, FOOTER, &footer);
+        let deltas = numbered(&self.rows, self.bases, |row, bases| [IndexDelta { row, bases }]);
+        let deltas = side(deltas, encode_deltas).map_err(encoding("table of deltas"))?;
+        let deltas = deltas.map_or_else(Vec::new, |plain| seal(vault, &key, Part::Footer, DELTAS, &plain));
+        let feature = |row, sketch: Sketch| sketch.map(|feature| IndexFeature { feature, row });
+        let mut features = numbered(&self.rows, self.sketches, feature);
+        features.sort_unstable();
+        features.dedup();
+        let features = side(features, encode_features).map_err(encoding("table of features"))?;
+        let features =
+            features.map_or_else(Vec::new, |plain| seal(vault, &key, Part::Footer, FEATURES, &plain));
+        let len = |part: &Vec<u8>| u32::try_from(part.len()).expect("far below 4 GiB");
         let header = SegmentHeader {
             cipher: vault.cipher(),
             family: vault.family(),
@@ -94,7 +113,9 @@ impl SegmentWriter {
             key: wrapped,
             rows: u32::try_from(self.rows.len()).expect("at most SEGMENT_ROWS_MAX rows"),
             pages: u32::try_from(pages.len()).expect("fewer than rows"),
-            footer_len: u32::try_from(footer.len()).expect("a footer is far below 4 GiB"),
+            footer_len: len(&footer),
+            deltas_len: len(&deltas),
+            features_len: len(&features),
         };
         let head = header.encode().to_vec();
         let mut parts = vec![head.clone()];
@@ -103,7 +124,7 @@ impl SegmentWriter {
                 .zip(&pages)
                 .map(|(number, page)| seal(vault, &key, Part::Page, number, &encode_page(page))),
         );
-        parts.extend([footer, head]);
+        parts.extend([footer, deltas, features, head]);
         Ok(FinishedSegment { record: record(uid, &parts, header.rows), parts })
     }
 }
@@ -121,6 +142,23 @@ impl FinishedSegment {
             Put::Exists => Err(CasError::NameTaken { file: name.as_str().to_owned() }),
         }
     }
+}
+
+/// Entries of a table beside the footer, made of what belongs to rows and the rows' numbers, ascending by these.
+fn numbered<T, U, const N: usize>(
+    rows: &[IndexRow],
+    mut items: Vec<(IndexRow, T)>,
+    make: impl Fn(u32, T) -> [U; N],
+) -> Vec<U> {
+    items.sort_unstable_by_key(|(row, _)| *row);
+    let number = |row: &IndexRow| rows.binary_search(row).expect("the row was added with it");
+    let number = |row: &IndexRow| u32::try_from(number(row)).expect("at most SEGMENT_ROWS_MAX rows");
+    items.into_iter().flat_map(|(row, item)| make(number(&row), item)).collect()
+}
+
+/// The plaintext of a table beside the footer; `None`: it has no entries.
+fn side<T, E>(entries: Vec<T>, encode: impl Fn(&[T]) -> Result<Vec<u8>, E>) -> Result<Option<Vec<u8>>, E> {
+    if entries.is_empty() { Ok(None) } else { encode(&entries).map(Some) }
 }
 
 fn record(uid: SegmentId, parts: &[Vec<u8>], rows: u32) -> SegmentRecord {
@@ -180,16 +218,41 @@ impl Segment {
             return Err(CasError::Foreign { file: file(), part: "header" });
         }
         let key = vault.file_key(Part::SegmentKey, *uid.as_bytes(), header.epoch, &header.key, &file())?;
-        let offset = end.saturating_sub(u64::from(header.footer_len));
-        let mut sealed = vault.store().read_at(&segment_name(&uid), offset, header.footer_len as usize)?;
-        let plain = vault.open(&key, Part::Footer, 0, &mut sealed).map_err(|source| CasError::Sealed {
-            file: file(),
-            part: "footer",
-            source,
-        })?;
-        let footer = SegmentFooter::decode(plain).map_err(|source| self.format("footer", source))?;
-        footer.check(&header).map_err(|source| self.format("footer", source))?;
-        Ok(OpenSegment { header, key, footer })
+        let mut open = OpenSegment { header, key, footer: SegmentFooter::default() };
+        let (offset, len) = open.footer_place(self.record.len);
+        let plain = self.read_footer(vault, &open, (FOOTER, "footer"), offset, len)?;
+        let footer = SegmentFooter::decode(&plain).map_err(|source| self.format("footer", source))?;
+        footer.check(&open.header).map_err(|source| self.format("footer", source))?;
+        open.footer = footer;
+        Ok(open)
+    }
+
+    /// Reads and opens the footer or a table behind it.
+    fn read_footer(
+        &self,
+        vault: &Vault,
+        open: &OpenSegment,
+        (number, part): (u64, &'static str),
+        offset: u64,
+        len: u32,
+    ) -> Result<Vec<u8>, CasError> {
+        let mut sealed = vault.store().read_at(&segment_name(&self.record.uid), offset, len as usize)?;
+        let plain = vault
+            .open(&open.key, Part::Footer, number, &mut sealed)
+            .map_err(|source| CasError::Sealed { file: self.file(), part, source })?;
+        Ok(plain.to_vec())
+    }
+
+    /// The features of sketches that the segment knows; reads them each time.
+    pub(super) fn read_features(&self, vault: &Vault) -> Result<Vec<IndexFeature>, CasError> {
+        const PART: &str = "table of features";
+        let open = self.open(vault)?;
+        let (offset, len) = open.features_place(self.record.len);
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let plain = self.read_footer(vault, &open, (FEATURES, PART), offset, len)?;
+        decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
     fn header(&self, vault: &Vault, offset: u64) -> Result<SegmentHeader, CasError> {
@@ -225,13 +288,13 @@ impl Segment {
         locator: &Locator,
     ) -> Result<Vec<Location>, CasError> {
         // `read_page` checked it.
-        Ok(PageView::of_checked(bytes)
-            .find(*locator, kind)
-            .filter_map(|row| {
-                let pack = *open.footer.packs.get(usize::from(row.pack))?;
-                Some(Location { pack, block: row.block, slot: row.slot, is_delta: row.is_delta() })
-            })
-            .collect())
+        Ok(PageView::of_checked(bytes).find(*locator, kind).filter_map(|row| open.location(&row)).collect())
+    }
+
+    /// The object of row `number` of `bytes`, the plaintext of a page.
+    pub(super) fn row_in(&self, open: &OpenSegment, bytes: &[u8], number: usize) -> Option<Base> {
+        let row = PageView::of_checked(bytes).row(number)?;
+        Some(Base { locator: row.locator, location: open.location(&row)? })
     }
 
     fn file(&self) -> String {
@@ -251,6 +314,29 @@ impl OpenSegment {
         let begin = fences.partition_point(|fence| fence < locator).saturating_sub(1);
         let range = if filter::may_contain(&self.footer.filter, locator) { begin..end } else { 0..0 };
         range.rev().map(|page| u32::try_from(page).expect("the header counts pages in 32 bits"))
+    }
+
+    /// Where the footer lies in a segment of `len` bytes, and its length.
+    fn footer_place(&self, len: u64) -> (u64, u32) {
+        let behind = u64::from(self.header.deltas_len) + u64::from(self.header.features_len);
+        let end = len.saturating_sub(SegmentHeader::LEN as u64).saturating_sub(behind);
+        (end.saturating_sub(self.header.footer_len.into()), self.header.footer_len)
+    }
+
+    /// Where the table of features lies, and its length.
+    fn features_place(&self, len: u64) -> (u64, u32) {
+        let end = len.saturating_sub(SegmentHeader::LEN as u64);
+        (end.saturating_sub(self.header.features_len.into()), self.header.features_len)
+    }
+
+    fn location(&self, row: &IndexRow) -> Option<Location> {
+        let pack = *self.footer.packs.get(usize::from(row.pack))?;
+        Some(Location { pack, block: row.block, slot: row.slot, depth: row.depth() })
+    }
+
+    /// Number of the page that holds a row, and of the row in it.
+    pub(super) fn page_of(&self, row: u32) -> (u32, usize) {
+        (row / ROWS_PER_PAGE as u32, row as usize % ROWS_PER_PAGE)
     }
 
     fn rows_of(&self, page: u32) -> usize {

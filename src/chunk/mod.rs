@@ -1,6 +1,7 @@
-//! Chunks: how a file's bytes are divided for storage, whichever chunker divided them; and the chunker SeqCDC.
+//! Chunks: how a file's bytes are divided for storage, whichever chunker divided them; the chunker SeqCDC; and sketches that tell which chunks are alike.
 
 pub mod seqcdc;
+pub mod sketch;
 
 /// A stretch of content: `len` bytes at `offset`, standing there `repeat` times in a row.
 ///

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use zstd::zstd_safe::{self, CCtx, CParameter, DCtx};
+use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, ResetDirective};
 
 use super::decompressor::check_geometry;
 use super::{CompressError, Level};
@@ -10,47 +10,65 @@ use super::{CompressError, Level};
 /// Level of deltas unless a higher one is asked for: only what changed is encoded.
 const LEVEL_MIN: i32 = 6;
 
-/// Encodes contents against bases.
-#[derive(Debug, Clone, Copy)]
+/// Encodes contents against bases, one after the other with the same tables. One for each thread.
 pub struct DeltaEncoder {
-    level: i32,
+    context: CCtx<'static>,
+}
+
+impl std::fmt::Debug for DeltaEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeltaEncoder").finish_non_exhaustive()
+    }
 }
 
 impl DeltaEncoder {
     /// An encoder that goes with blocks of this level.
     ///
     /// # Errors
-    /// [`CompressError::Level`].
+    /// [`CompressError::Level`], [`CompressError::Context`].
     pub fn new(level: Level) -> Result<Self, CompressError> {
-        Ok(Self { level: level.zstd()?.unwrap_or(LEVEL_MIN).max(LEVEL_MIN) })
+        let level = level.zstd()?.unwrap_or(LEVEL_MIN).max(LEVEL_MIN);
+        let mut context = CCtx::try_create().ok_or_else(no_memory)?;
+        let set = context.set_parameter(CParameter::CompressionLevel(level));
+        set.map_err(|code| CompressError::Context { source: other(code) })?;
+        Ok(Self { context })
     }
 
     /// Appends to `out` a frame from which [`decode_delta`] makes `src` again with the same `base`.
     ///
     /// # Errors
-    /// [`CompressError::Context`] and [`CompressError::Compress`]; `out` is then as before.
-    pub fn encode(&self, base: &[u8], src: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
-        let mut context = CCtx::try_create().ok_or_else(no_memory)?;
+    /// [`CompressError::Compress`]; `out` is then as before.
+    pub fn encode(&mut self, base: &[u8], src: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
         let start = out.len();
-        let mut encode = || {
-            context.set_parameter(CParameter::CompressionLevel(self.level))?;
-            context.ref_prefix(base)?;
-            out.reserve(zstd_safe::compress_bound(src.len()));
-            let mut behind = Cursor::new(&mut *out);
-            behind.set_position(start as u64);
-            context.compress2(&mut behind, src)
-        };
-        match encode() {
+        out.reserve(zstd_safe::compress_bound(src.len()));
+        let mut behind = Cursor::new(&mut *out);
+        behind.set_position(start as u64);
+        match self.compress(base, src, &mut behind) {
             Ok(len) => {
                 out.truncate(start + len);
                 Ok(())
             }
             Err(code) => {
                 out.truncate(start);
-                let source = std::io::Error::other(zstd_safe::get_error_name(code));
-                Err(CompressError::Compress { len: src.len(), source })
+                Err(CompressError::Compress { len: src.len(), source: other(code) })
             }
         }
+    }
+
+    fn compress(
+        &mut self,
+        base: &[u8],
+        src: &[u8],
+        out: &mut Cursor<&mut Vec<u8>>,
+    ) -> Result<usize, zstd_safe::ErrorCode> {
+        #[expect(unsafe_code, reason = "the context outlives the base, which it uses for one frame only")]
+        // SAFETY: zstd refers to a prefix for the next frame only. That frame is ended or given up by the reset before `base`
+        // is given back, and every frame of this context begins with a prefix of its own in the place of the last one.
+        let base: &'static [u8] = unsafe { std::mem::transmute::<&[u8], &'static [u8]>(base) };
+        self.context.ref_prefix(base)?;
+        let made = self.context.compress2(out, src);
+        self.context.reset(ResetDirective::SessionOnly)?;
+        made
     }
 }
 
@@ -72,11 +90,12 @@ pub fn decode_delta(base: &[u8], frame: &[u8], expected_len: usize) -> Result<Ve
     match decode() {
         Ok(len) if len == expected_len => Ok(content),
         Ok(_) => Err(CompressError::Length { expected: expected_len }),
-        Err(code) => {
-            let source = std::io::Error::other(zstd_safe::get_error_name(code));
-            Err(CompressError::Damaged { source })
-        }
+        Err(code) => Err(CompressError::Damaged { source: other(code) }),
     }
+}
+
+fn other(code: zstd_safe::ErrorCode) -> std::io::Error {
+    std::io::Error::other(zstd_safe::get_error_name(code))
 }
 
 fn no_memory() -> CompressError {
@@ -99,9 +118,16 @@ mod tests {
 
     fn encode(base: &[u8], src: &[u8]) -> Vec<u8> {
         let mut frame = b"before".to_vec();
-        DeltaEncoder::new(Level::Auto).unwrap().encode(base, src, &mut frame).unwrap();
+        let mut encoder = DeltaEncoder::new(Level::Auto).unwrap();
+        encoder.encode(base, src, &mut frame).unwrap();
         assert_eq!(&frame[..6], b"before");
-        frame.split_off(6)
+        // An encoder that has worked before makes the same frame.
+        let mut again = Vec::new();
+        encoder.encode(src, base, &mut again).unwrap();
+        again.clear();
+        encoder.encode(base, src, &mut again).unwrap();
+        assert_eq!(&frame[6..], again);
+        again
     }
 
     proptest! {

@@ -4,7 +4,10 @@ use super::codec::{CHECKSUM_LEN, Reader, Writer};
 use super::commit::{Commit, SignedCommit};
 use super::config::{Config, KeyringBytes};
 use super::dirtree::{DirEntry, DirNode};
-use super::index::{IndexRow, PageView, SegmentFooter, SegmentHeader, decode_page, encode_page};
+use super::index::{
+    IndexRow, PageView, SegmentFooter, SegmentHeader, decode_deltas, decode_features, decode_page,
+    encode_deltas, encode_features, encode_page,
+};
 use super::log::{EntryPrivate, LogEntry};
 use super::node::FileNode;
 use super::pack::{PackDirectory, PackHeader};
@@ -23,6 +26,8 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("dir_inner.hex", include_str!("golden/dir_inner.hex")),
     ("dir_leaf.hex", include_str!("golden/dir_leaf.hex")),
     ("file_node.hex", include_str!("golden/file_node.hex")),
+    ("index_deltas.hex", include_str!("golden/index_deltas.hex")),
+    ("index_features.hex", include_str!("golden/index_features.hex")),
     ("index_footer.hex", include_str!("golden/index_footer.hex")),
     ("index_header.hex", include_str!("golden/index_header.hex")),
     ("index_page.hex", include_str!("golden/index_page.hex")),
@@ -127,6 +132,18 @@ pub fn fuzz_index_page(data: &[u8]) {
 pub fn fuzz_index_footer(data: &[u8]) {
     if let Ok(footer) = SegmentFooter::decode(data) {
         same(writable(footer.encode()), data);
+    }
+}
+
+/// Tables beside the footers of index segments.
+pub fn fuzz_index_tables(data: &[u8]) {
+    if let Ok(deltas) = decode_deltas(data, 1000) {
+        same(writable(encode_deltas(&deltas)), data);
+        assert!(deltas.iter().all(|delta| delta.row < 1000 && !delta.bases.is_empty()));
+    }
+    if let Ok(features) = decode_features(data, 1000) {
+        same(writable(encode_features(&features)), data);
+        assert!(features.iter().all(|feature| feature.row < 1000));
     }
 }
 

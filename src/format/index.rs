@@ -1,15 +1,17 @@
 #![doc = include_str!("index.md")]
 mod footer;
 mod page;
+mod side;
 #[cfg(test)]
 mod tests;
 
 pub use page::{PageView, decode_page, encode_page};
+pub use side::{decode_deltas, decode_features, encode_deltas, encode_features};
 
 use super::DecodeError;
 use super::codec::{Reader, Writer, limit, verify_checksum};
-use super::pack::{Cipher, WrappedKey};
-use crate::id::{ChunkId, FamilyId, Locator, ObjectKind, PackId, SegmentId};
+use super::pack::{Bases, Cipher, WrappedKey};
+use crate::id::{FamilyId, Locator, ObjectKind, PackId, SegmentId};
 use crate::limits;
 
 const WHAT: &str = "index segment header";
@@ -35,6 +37,10 @@ pub struct SegmentHeader {
     pub pages: u32,
     /// Length of the sealed footer, which lies behind the pages.
     pub footer_len: u32,
+    /// Length of the sealed table of deltas behind it; 0: none.
+    pub deltas_len: u32,
+    /// Length of the sealed table of features behind that; 0: none.
+    pub features_len: u32,
 }
 
 /// Where one object lies. Rows are sorted by locator, then kind, pack, block, slot.
@@ -50,26 +56,26 @@ pub struct IndexRow {
     pub block: u16,
     /// Number of the object in the block.
     pub slot: u16,
-    /// Bit 0: stored as a delta, with a row in the footer's side table.
+    /// Bits 0 to 2: depth of the delta that is stored, with a row in the table of deltas; 0: stored in full.
     pub flags: u8,
 }
 
-/// Base of an object that is stored as a delta, as in a pack's directory.
+/// Bases of an object that is stored as a delta, as in a pack's directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexDelta {
     /// Number of the row in the segment.
     pub row: u32,
-    /// The base.
-    pub base: ChunkId,
+    /// The bases.
+    pub bases: Bases,
 }
 
-/// Similarity sketch of a chunk: reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IndexSketch {
-    /// Number of the row in the segment.
+/// A feature of a chunk's sketch, and where the chunk is. Chunks that are alike have features in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexFeature {
+    /// The feature.
+    pub feature: u32,
+    /// Number of the chunk's row in the segment.
     pub row: u32,
-    /// Smallest keyed hashes of its parts.
-    pub features: [u32; 4],
 }
 
 /// What a reader keeps in memory of a segment: the plaintext of its sealed footer.
@@ -81,22 +87,18 @@ pub struct SegmentFooter {
     pub fences: Vec<Locator>,
     /// A blocked Bloom filter over the locators (see `cas`); empty: none.
     pub filter: Vec<u8>,
-    /// Bases of deltas.
-    pub deltas: Vec<IndexDelta>,
-    /// Sketches.
-    pub sketches: Vec<IndexSketch>,
 }
 
 /// Rows that fit a page of [`INDEX_PAGE_LEN`](crate::limits::INDEX_PAGE_LEN) bytes at 24 bytes a row.
 pub const ROWS_PER_PAGE: usize = limits::INDEX_PAGE_LEN / IndexRow::LEN;
 
 impl IndexRow {
-    /// Flag of an object that is stored as a delta.
-    pub const DELTA: u8 = 1;
+    /// Bits of [`flags`](Self::flags) that tell the depth.
+    pub const DEPTH: u8 = 7;
 
-    /// Whether the object is stored as a delta.
-    pub fn is_delta(&self) -> bool {
-        self.flags & Self::DELTA != 0
+    /// How many deltas one above the other make the object; 0: it is stored in full.
+    pub fn depth(&self) -> u8 {
+        self.flags & Self::DEPTH
     }
 }
 
@@ -109,10 +111,15 @@ impl SegmentHeader {
         rows.div_ceil(ROWS_PER_PAGE as u32)
     }
 
-    /// Most bytes of the sealed footer of a segment with `rows` rows: 2 MiB for the packs, and 64 bytes a row for
-    /// fences, filter and side tables.
+    /// Most bytes of the sealed footer of a segment with `rows` rows: 2 MiB for the packs, and 8 bytes a row for
+    /// fences and filter.
     pub fn footer_len_max(rows: u32) -> u64 {
-        2 * limits::MIB as u64 + 64 * u64::from(rows)
+        2 * limits::MIB as u64 + 8 * u64::from(rows)
+    }
+
+    /// Most bytes of a sealed table beside the footer of a segment with `rows` rows.
+    pub fn side_len_max(rows: u32) -> u64 {
+        limits::KIB as u64 + 72 * u64::from(rows)
     }
 
     /// How many rows page `page` holds; 0 if there is no such page.
@@ -135,7 +142,9 @@ impl SegmentHeader {
         writer.u32(self.rows);
         writer.u32(self.pages);
         writer.u32(self.footer_len);
-        writer.reserved(16);
+        writer.u32(self.deltas_len);
+        writer.u32(self.features_len);
+        writer.reserved(8);
         writer.checksum();
         writer.into_bytes().try_into().expect("the fields add up to LEN")
     }
@@ -168,8 +177,10 @@ impl SegmentHeader {
             rows: reader.u32()?,
             pages: reader.u32()?,
             footer_len: reader.u32()?,
+            deltas_len: reader.u32()?,
+            features_len: reader.u32()?,
         };
-        reader.reserved(16)?;
+        reader.reserved(8)?;
         Ok(header)
     }
 
@@ -180,6 +191,8 @@ impl SegmentHeader {
     pub fn check(&self) -> Result<(), DecodeError> {
         limit("number of rows", self.rows.into(), limits::SEGMENT_ROWS_MAX as u64)?;
         limit("length of the footer", self.footer_len.into(), Self::footer_len_max(self.rows))?;
+        limit("length of the table of deltas", self.deltas_len.into(), Self::side_len_max(self.rows))?;
+        limit("length of the table of features", self.features_len.into(), Self::side_len_max(self.rows))?;
         let rule = Reader::new(WHAT, &[]);
         rule.ensure(self.pages == Self::pages_for(self.rows), "its pages do not fit its rows")?;
         rule.ensure(self.footer_len > 0, "its footer has no bytes")

@@ -5,7 +5,7 @@ mod tests;
 
 use super::DecodeError;
 use super::codec::{Reader, Writer, limit, verify_checksum};
-use crate::id::{ChunkId, FamilyId, Locator, ObjectKind, PackId, Root};
+use crate::id::{FamilyId, Locator, ObjectKind, PackId, Root};
 use crate::limits;
 
 const WHAT: &str = "pack header";
@@ -108,15 +108,25 @@ pub struct ObjectEntry {
     pub len: u32,
 }
 
-/// An object that is stored as a delta: a zstd frame with its base as prefix.
+/// An object that is stored as a delta: a zstd frame with its bases, one behind the other, as prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeltaEntry {
     /// Which object of the directory (its number over all blocks) is a delta.
     pub object: u32,
-    /// The object that it is a delta against.
-    pub base: ChunkId,
     /// Length of the object itself.
     pub len: u32,
+    /// How many deltas one above the other make it: 1 where its bases are stored in full.
+    pub depth: u8,
+    /// The objects that it is a delta against.
+    pub bases: Bases,
+}
+
+/// The bases of a delta, in the order in which they are its prefix: first halves of the ids of 1 to
+/// [`BASES_MAX`](limits::BASES_MAX) objects of its own kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Bases {
+    len: u8,
+    locators: [Locator; limits::BASES_MAX],
 }
 
 /// What lies where in a pack: the plaintext of its sealed directory.
@@ -128,6 +138,47 @@ pub struct PackDirectory {
     pub objects: Vec<ObjectEntry>,
     /// Which of them are deltas.
     pub deltas: Vec<DeltaEntry>,
+}
+
+impl Bases {
+    /// These bases; `None` if there is none, or too many.
+    pub fn new(locators: &[Locator]) -> Option<Self> {
+        let mut all = [Locator::new([0; Locator::LEN]); limits::BASES_MAX];
+        all.get_mut(..locators.len())?.copy_from_slice(locators);
+        let len = u8::try_from(locators.len()).ok().filter(|&len| len > 0)?;
+        Some(Self { len, locators: all })
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>, count: u8) -> Result<Self, DecodeError> {
+        let mut locators = Vec::with_capacity(limits::BASES_MAX);
+        for _ in 0..count {
+            locators.push(Locator::new(reader.array()?));
+        }
+        Self::new(&locators).ok_or_else(|| reader.invalid("a delta has no bases, or too many"))
+    }
+
+    pub(super) fn encode(&self, writer: &mut Writer) {
+        self.iter().for_each(|base| writer.bytes(base.as_bytes()));
+    }
+
+    /// Their number.
+    pub(super) fn count(&self) -> u8 {
+        self.len
+    }
+}
+
+impl std::ops::Deref for Bases {
+    type Target = [Locator];
+
+    fn deref(&self) -> &[Locator] {
+        &self.locators[..usize::from(self.len)]
+    }
+}
+
+impl std::fmt::Debug for Bases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl Cipher {

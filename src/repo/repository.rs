@@ -457,8 +457,8 @@ fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
             Ok(_) => Ok(()),
             Err(error) => wrong(error.to_string()),
         },
-        ("delta", None | Some("on" | "off")) => Ok(()),
-        ("delta", Some(value)) => wrong(format!("{value:?} is neither on nor off")),
+        ("delta", None | Some("on" | "off" | "1" | "2" | "3" | "4")) => Ok(()),
+        ("delta", Some(value)) => wrong(format!("{value:?} is neither on, off, nor a depth from 1 to 4")),
         _ => wrong("there is no such setting of a repository; there are: compression, delta".to_owned()),
     }
 }

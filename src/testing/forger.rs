@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::cas::{BlockBuilder, CasError, FinishedPack, Sealer};
+use crate::cas::{BlockBuilder, CasError, DeltaOf, FinishedPack, Sealer};
 use crate::compress::{Compressor, Level};
 use crate::format::commit::{Commit, CommitStats, SignedCommit, signing_bytes};
 use crate::format::dirtree::{DirEntry, DirNode, Timestamp};
@@ -23,8 +23,8 @@ struct Forged {
     kind: ObjectKind,
     id: ChunkId,
     bytes: Vec<u8>,
-    /// The bytes are a delta: its base, and the length of what it makes.
-    delta: Option<(ChunkId, usize)>,
+    /// The bytes are a delta, of this.
+    delta: Option<DeltaOf>,
 }
 
 impl<'r> Forger<'r> {
@@ -42,9 +42,9 @@ impl<'r> Forger<'r> {
         id
     }
 
-    /// Takes any bytes as the delta of an object of `len` bytes against `base`.
-    pub fn put_delta(&mut self, kind: ObjectKind, id: ChunkId, frame: Vec<u8>, base: ChunkId, len: usize) {
-        self.objects.push(Forged { kind, id, bytes: frame, delta: Some((base, len)) });
+    /// Takes any bytes as the frame of a delta.
+    pub fn put_delta(&mut self, kind: ObjectKind, id: ChunkId, frame: Vec<u8>, delta: DeltaOf) {
+        self.objects.push(Forged { kind, id, bytes: frame, delta: Some(delta) });
     }
 
     /// Takes a directory node, unchecked.
@@ -112,7 +112,7 @@ impl<'r> Forger<'r> {
         for Forged { kind, id, bytes, delta } in &self.objects {
             sealer.claim(*kind, id, bytes.len())?;
             match delta {
-                Some((base, len)) => builder.push_delta(*kind, id, bytes, base, *len),
+                Some(delta) => builder.push_delta(*kind, id, bytes, *delta),
                 None => builder.push(*kind, id, bytes),
             }
             if builder.is_full() {

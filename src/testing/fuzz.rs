@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     format("index_header", fuzzing::fuzz_index_header),
     format("index_page", fuzzing::fuzz_index_page),
     format("index_footer", fuzzing::fuzz_index_footer),
+    format("index_tables", fuzzing::fuzz_index_tables),
     format("file_node", fuzzing::fuzz_file_node),
     format("dir_node", fuzzing::fuzz_dir_node),
     format("dir_entry", fuzzing::fuzz_dir_entry),

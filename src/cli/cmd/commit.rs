@@ -91,6 +91,10 @@ pub(crate) struct Args {
     #[arg(long)]
     no_delta: bool,
 
+    /// Let so many differences lie one above the other, 1 to 4: more are smaller, and slower to read
+    #[arg(long, value_name = "N", conflicts_with = "no_delta", value_parser = clap::value_parser!(u8).range(1..=4))]
+    delta_depth: Option<u8>,
+
     /// Record standard input as one file
     #[arg(long, conflicts_with_all = ["paths", "stdin_from_command", "files_from", "files_from0"])]
     stdin: bool,
@@ -157,7 +161,7 @@ fn request(ctx: &Context, args: &Args, opened: &Opened) -> Result<CommitRequest,
         force: args.force,
         dry_run: args.dry_run,
         compression: None,
-        deltas: args.no_delta.then_some(false),
+        delta_depth: if args.no_delta { Some(0) } else { args.delta_depth },
         threads: ctx.threads(),
         head: opened.head()?,
         time: args.time.unwrap_or_else(time::now),

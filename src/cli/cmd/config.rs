@@ -14,8 +14,8 @@ use crate::cli::{config as file, escape};
 /// puts above the rest. Every key is also a variable: WARP_EXCLUDE_CACHES=true sets `exclude-caches`. What the command
 /// line says counts most, then the environment, the profile, the rest of the file.
 ///
-/// With --repository, settings that lie in the repository and hold for everybody: `compression`, and `delta` (on or off).
-/// Without deltas everything that changed is stored in full.
+/// With --repository, settings that lie in the repository and hold for everybody: `compression`, and `delta`: on, off, or how
+/// many differences may lie one above the other, 1 to 4 (on means 1). Without deltas everything that changed is stored in full.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "\
@@ -197,8 +197,10 @@ fn repository_value(key: &str, words: &[String]) -> Result<String, CliError> {
             Err(why) => Err(CliError::caused(Exit::Usage, "compression is wrong", why)),
         },
         ("compression", _) => Err(CliError::usage("compression takes one value")),
-        ("delta", [value]) if value == "on" || value == "off" => Ok(value.clone()),
-        ("delta", _) => Err(CliError::usage("delta is on or off")),
+        ("delta", [value]) if ["on", "off", "1", "2", "3", "4"].contains(&value.as_str()) => {
+            Ok(value.clone())
+        }
+        ("delta", _) => Err(CliError::usage("delta is on, off, or a depth from 1 to 4")),
         _ => Err(CliError::usage(format!("a repository has no setting {}", escape::name(key.as_bytes())))
             .hint("it has `compression` and `delta`")),
     }

@@ -3,10 +3,9 @@ use super::{IndexRow, ROWS_PER_PAGE};
 use crate::format::DecodeError;
 use crate::format::codec::Reader;
 use crate::id::{Locator, ObjectKind};
+use crate::limits;
 
 const WHAT: &str = "index page";
-/// All flags that version 1 knows.
-const FLAGS: u8 = 1;
 
 impl IndexRow {
     /// Length of a row in bytes.
@@ -27,7 +26,7 @@ impl IndexRow {
         let number = |place: usize| u16::from_le_bytes([bytes[place], bytes[place + 1]]);
         let rule = Reader::new(WHAT, &[]);
         let flags = bytes[23];
-        rule.ensure(flags & !FLAGS == 0, "a row has unknown flags")?;
+        rule.ensure(flags <= limits::DELTA_DEPTH_MAX, "a row has unknown flags")?;
         let kind = ObjectKind::from_u8(bytes[22]).ok_or_else(|| rule.invalid("a row's kind is unknown"))?;
         Ok(Self {
             locator: locator(bytes),

@@ -1,8 +1,8 @@
 //! The plaintext of a pack's directory.
-use super::{BlockCodec, BlockEntry, DeltaEntry, ObjectEntry, PackDirectory};
+use super::{Bases, BlockCodec, BlockEntry, DeltaEntry, ObjectEntry, PackDirectory};
 use crate::format::DecodeError;
 use crate::format::codec::{Reader, Writer, limit};
-use crate::id::{ChunkId, Locator, ObjectKind};
+use crate::id::{Locator, ObjectKind};
 use crate::limits;
 
 const WHAT: &str = "pack directory";
@@ -13,8 +13,8 @@ const STORED_LEN_MAX: usize = limits::BLOCK_LEN_MAX + limits::BLOCK_OVERHEAD_MAX
 const BLOCK_BYTES_MIN: usize = 3;
 /// A length and a locator.
 const OBJECT_BYTES_MIN: usize = 1 + Locator::LEN;
-/// A number, a base and a length.
-const DELTA_BYTES_MIN: usize = 2 + ChunkId::LEN;
+/// A number, a length, a depth, a count and a base.
+const DELTA_BYTES_MIN: usize = 4 + Locator::LEN;
 
 impl PackDirectory {
     /// The bytes to compress and seal.
@@ -56,7 +56,9 @@ impl PackDirectory {
             next = u64::from(delta.object) + 1;
         }
         self.deltas.iter().for_each(|delta| writer.varint(delta.len.into()));
-        self.deltas.iter().for_each(|delta| writer.bytes(delta.base.as_bytes()));
+        self.deltas.iter().for_each(|delta| writer.u8(delta.depth));
+        self.deltas.iter().for_each(|delta| writer.u8(delta.bases.count()));
+        self.deltas.iter().for_each(|delta| delta.bases.encode(writer));
     }
 
     /// Reads what [`Self::encode`] wrote.
@@ -110,6 +112,8 @@ impl PackDirectory {
         for delta in &self.deltas {
             rule.ensure((delta.object as usize) < self.objects.len(), "a delta is of no object")?;
             limit("length of an object", delta.len.into(), limits::OBJECT_LEN_MAX as u64)?;
+            limit("depth of a delta", delta.depth.into(), limits::DELTA_DEPTH_MAX.into())?;
+            rule.ensure(delta.depth > 0, "a delta has no depth")?;
         }
         Ok(())
     }
@@ -168,18 +172,23 @@ fn decode_objects(reader: &mut Reader<'_>, count: usize) -> Result<Vec<ObjectEnt
 
 fn decode_deltas(reader: &mut Reader<'_>, count: usize) -> Result<Vec<DeltaEntry>, DecodeError> {
     let mut deltas = Vec::with_capacity(count);
+    let none = Bases::new(&[Locator::new([0; Locator::LEN])]).expect("one base");
     let mut next = 0_u32;
     for _ in 0..count {
         let object = next.checked_add(reader.varint_u32()?).filter(|object| *object < u32::MAX);
         let object = object.ok_or_else(|| reader.invalid("a delta is of no object"))?;
-        deltas.push(DeltaEntry { object, base: ChunkId::new([0; ChunkId::LEN]), len: 0 });
+        deltas.push(DeltaEntry { object, len: 0, depth: 0, bases: none });
         next = object + 1;
     }
     for delta in &mut deltas {
         delta.len = reader.varint_u32()?;
     }
     for delta in &mut deltas {
-        delta.base = ChunkId::new(reader.array()?);
+        delta.depth = reader.u8()?;
+    }
+    let counts = reader.take(count)?;
+    for (delta, &count) in deltas.iter_mut().zip(counts) {
+        delta.bases = Bases::decode(reader, count)?;
     }
     Ok(deltas)
 }

@@ -29,6 +29,10 @@ fn object(number: u8, kind: ObjectKind, len: u32) -> ObjectEntry {
     ObjectEntry { locator: Locator::new([number; 16]), kind, len }
 }
 
+fn bases(bases: &[u8]) -> Bases {
+    Bases::new(&bases.iter().map(|&base| Locator::new([base; 16])).collect::<Vec<_>>()).unwrap()
+}
+
 fn directory() -> PackDirectory {
     PackDirectory {
         blocks: vec![
@@ -40,7 +44,7 @@ fn directory() -> PackDirectory {
             object(2, ObjectKind::Commit, 500),
             object(3, ObjectKind::Commit, 59_000),
         ],
-        deltas: vec![DeltaEntry { object: 2, base: ChunkId::new([9; 32]), len: 61_000 }],
+        deltas: vec![DeltaEntry { object: 2, len: 61_000, depth: 2, bases: bases(&[9, 8]) }],
     }
 }
 
@@ -67,6 +71,13 @@ fn a_directory_has_its_golden_bytes_and_one_encoding() {
     assert_canonical(&bytes, |bytes| PackDirectory::decode(bytes)?.encode());
     let empty = PackDirectory::default();
     assert_eq!(PackDirectory::decode(&empty.encode().unwrap()), Ok(empty));
+}
+
+#[test]
+fn a_delta_has_one_to_four_bases() {
+    assert_eq!(Bases::new(&[]), None);
+    assert_eq!(Bases::new(&[Locator::new([0; 16]); limits::BASES_MAX + 1]), None);
+    assert_eq!(bases(&[1, 2])[..], [Locator::new([1; 16]), Locator::new([2; 16])]);
 }
 
 #[test]
@@ -135,6 +146,8 @@ fn a_directory_that_does_not_add_up_is_neither_written_nor_read() {
     refuse(|d| d.deltas[0].object = 3);
     refuse(|d| d.deltas[0].len = u32::MAX);
     refuse(|d| d.deltas.push(d.deltas[0]));
+    refuse(|d| d.deltas[0].depth = 0);
+    refuse(|d| d.deltas[0].depth = limits::DELTA_DEPTH_MAX + 1);
 }
 
 #[test]
@@ -186,14 +199,15 @@ fn any_block() -> impl Strategy<Value = (BlockEntry, Vec<ObjectEntry>)> {
 
 proptest! {
     #[test]
-    fn directories_round_trip(blocks in vec(any_block(), 0..9), bases: Vec<(bool, u32)>) {
+    fn directories_round_trip(blocks in vec(any_block(), 0..9), choice: Vec<(bool, u32)>) {
         let (blocks, objects): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
         let objects = objects.concat();
-        let chosen = bases.iter().take(objects.len()).enumerate().filter(|(_, (chosen, _))| *chosen);
+        let chosen = choice.iter().take(objects.len()).enumerate().filter(|(_, (chosen, _))| *chosen);
         let deltas = chosen
             .map(|(object, (_, len))| DeltaEntry {
                 object: object as u32,
-                base: ChunkId::new([object as u8; 32]),
+                depth: 1 + (len % u32::from(limits::DELTA_DEPTH_MAX)) as u8,
+                bases: bases(&[object as u8, 1, 2, 3][..1 + object % limits::BASES_MAX]),
                 len: len % limits::OBJECT_LEN_MAX as u32,
             })
             .collect();

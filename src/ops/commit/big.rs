@@ -121,7 +121,7 @@ impl BigFile {
 
     fn advance(&self, tools: &Tools<'_>, assembly: &mut Assembly) -> Result<(), OpsError> {
         let storing = OpsError::cas("store a file's tree");
-        let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::FileNode };
+        let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::FileNode, former: &self.former };
         let builder = assembly.builder.as_mut().expect("taken only at the end");
         while let Some(children) = assembly.waiting.remove(&assembly.next) {
             assembly.next += 1;

@@ -10,6 +10,7 @@ use crate::format::dirtree::Timestamp;
 use crate::format::log::CommitRecord;
 use crate::format::node::ContentRoot;
 use crate::id::{CommitId, ObjectKind, PackId};
+use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::Observer;
 use crate::repo::{Draft, Head, RefMove, RepoError, Repository, VersionInfo, check_ref_name};
 
@@ -201,7 +202,6 @@ impl Finish {
     /// Stores the state for change detection.
     fn store_state(&self, tools: &Tools<'_>, state: &[u8]) -> Result<ContentRoot, OpsError> {
         let storing = OpsError::cas("store the state for change detection");
-        let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::State };
         let mut builder = tools.tree_builder();
         let chunks = tools.chunker.cut(state);
         let bytes = |chunk: &Chunk| {
@@ -210,6 +210,7 @@ impl Finish {
         };
         let contents: Vec<_> = chunks.iter().map(bytes).collect();
         let former = Former::new(ObjectKind::State, self.base.as_ref().map(|base| base.commit.state));
+        let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::State, former: &former };
         let ids = tools.sink.put_metadata_chunks(&contents, &former).map_err(&storing)?;
         for (chunk, id) in chunks.iter().zip(ids) {
             let child = TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat };
@@ -241,9 +242,17 @@ pub(super) fn level_setting(repo: &Repository) -> Result<Level, OpsError> {
     }
 }
 
-/// Whether the repository wants deltas: yes, unless it says `off`.
-pub(super) fn delta_setting(repo: &Repository) -> bool {
-    repo.setting("delta").as_deref() != Some("off")
+/// How many deltas one above the other the repository wants at most: one, unless it says otherwise.
+pub(super) fn delta_setting(repo: &Repository) -> Result<u8, OpsError> {
+    match repo.setting("delta").as_deref() {
+        None | Some("on") => Ok(1),
+        Some("off") => Ok(0),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|depth| (1..=DELTA_DEPTH_MAX).contains(depth))
+            .ok_or_else(|| OpsError::Usage { why: format!("the repository's setting delta is {text:?}") }),
+    }
 }
 
 fn source_paths(source: &Source) -> Result<Vec<Vec<u8>>, OpsError> {

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod big;
+mod deltas;
 mod finish;
 mod former;
 mod parts;
@@ -27,6 +28,7 @@ use crate::compress::Level;
 use crate::format::commit::CommitStats;
 use crate::format::dirtree::Timestamp;
 use crate::id::CommitId;
+use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::{Observer, Phase};
 use crate::repo::{Repository, VersionInfo};
 use crate::worktree::{FileType, OwnerNames, ScanOptions, Scanner, Stat};
@@ -123,8 +125,9 @@ pub struct CommitRequest {
     pub dry_run: bool,
     /// Compression; `None`: the repository's setting.
     pub compression: Option<Level>,
-    /// Store what changed as differences to what was there; `None`: the repository's setting.
-    pub deltas: Option<bool>,
+    /// Store what changed as differences to what was there, so many one above the other at most; 0: store everything in full;
+    /// `None`: the repository's setting.
+    pub delta_depth: Option<u8>,
     /// Worker threads; 0: one a core.
     pub threads: usize,
     /// When it began.
@@ -149,7 +152,7 @@ impl CommitRequest {
             force: false,
             dry_run: false,
             compression: None,
-            deltas: None,
+            delta_depth: None,
             threads: 0,
             time,
         }
@@ -260,8 +263,12 @@ fn record(
     begun: std::time::Instant,
 ) -> Result<Recorded, OpsError> {
     let keyring = repo.chunks().vault().keyring();
-    let deltas = level != Level::Off && request.deltas.unwrap_or(finish::delta_setting(repo));
-    let store = Store { sealer, chunks: repo.chunks(), level, deltas, dry: request.dry_run };
+    let depth = match (level, request.delta_depth) {
+        (Level::Off, _) => 0,
+        (_, Some(depth)) => depth.min(DELTA_DEPTH_MAX),
+        (_, None) => finish::delta_setting(repo)?,
+    };
+    let store = Store { sealer, chunks: repo.chunks(), level, depth, dry: request.dry_run };
     let sink = ObjectSink::new(store).map_err(OpsError::cas("set up compression"))?;
     let (results, outcomes) = crossbeam_channel::unbounded();
     let threads = if request.threads > 0 { request.threads } else { cores() };

@@ -5,21 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cas::{Block, BlockBuilder, CasError, ChunkStore, Claim, Sealer};
 use crate::chonkers::{ChonkerNode, NodeSink};
-use crate::compress::{CompressError, Compressor, DeltaEncoder, Level};
+use crate::chunk::sketch::Sketcher;
+use crate::compress::{CompressError, Compressor, Level};
 use crate::format::dirtree::DirNode;
 use crate::format::node::{FileNode, NodeChild};
-use crate::id::{ChunkId, ObjectKind};
+use crate::id::{ChunkId, Locator, ObjectKind};
 use crate::limits::TREE_DEPTH_MAX;
 
 use super::DeltaCounts;
+use super::deltas::{Deltas, Made, Place};
 use super::former::{Former, NewChunk};
 
 /// Takes objects of all threads.
 pub(super) struct ObjectSink<'a> {
     pub(super) sealer: &'a Sealer<'a>,
     chunks: &'a ChunkStore,
-    /// Encodes against bases; none: everything is stored in full.
-    deltas: Option<DeltaEncoder>,
+    /// Deltas one above the other at most; 0: everything is stored in full.
+    depth: u8,
+    sketcher: Sketcher,
     dry: bool,
     level: Level,
     metadata: Mutex<BlockWriter>,
@@ -36,8 +39,8 @@ pub(super) struct Store<'a> {
     pub(super) sealer: &'a Sealer<'a>,
     pub(super) chunks: &'a ChunkStore,
     pub(super) level: Level,
-    /// Store objects as deltas where that pays.
-    pub(super) deltas: bool,
+    /// Store objects as deltas where that pays, so many one above the other at most.
+    pub(super) depth: u8,
     /// Store nothing.
     pub(super) dry: bool,
 }
@@ -46,83 +49,24 @@ pub(super) struct Store<'a> {
 pub(super) struct BlockWriter {
     builder: BlockBuilder,
     /// Deltas have blocks of their own, so that a reader has them all before it opens the bases.
-    deltas: BlockBuilder,
+    frames: BlockBuilder,
     compressor: Compressor,
-    frame: Vec<u8>,
-    gains: Gains,
-}
-
-/// What compressing has come to so far, and what deltas have.
-#[derive(Debug)]
-struct Gains {
-    plain: u64,
-    compressed: u64,
-    /// Grows with every base that was of little use, shrinks with every good one.
-    doubt: u32,
-    /// Objects passed over since the last try.
-    passed: u32,
-}
-
-impl Gains {
-    /// What a delta takes besides its frame: its base, in both directories of the pack and in the index.
-    const DELTA_COST: usize = 100;
-    /// From this doubt on bases are seldom tried: reading them costs more than what few of them save.
-    const DOUBT: u32 = 6;
-    const DOUBT_MAX: u32 = 8;
-    /// What a bad base adds to the doubt, of which a good one takes 1 off: with one in two the tries go on.
-    const MISTRUST: u32 = 1;
-    /// One object in so many has its base tried in doubt.
-    const SELDOM: u32 = 32;
-
-    /// Begins with a guess that few blocks correct: files shrink to two fifths, listings, which are full of ids, to three.
-    fn new(is_metadata: bool) -> Self {
-        let compressed = if is_metadata { 600 << 10 } else { 400 << 10 };
-        Self { plain: 1 << 20, compressed, doubt: 0, passed: 0 }
-    }
-
-    fn block(&mut self, plain: u64, compressed: u64) {
-        // What was long ago says less.
-        if self.plain > 64 << 20 {
-            (self.plain, self.compressed) = (self.plain / 2, self.compressed / 2);
-        }
-        self.plain += plain;
-        self.compressed += compressed;
-    }
-
-    /// Whether a base is worth a try.
-    fn tries(&mut self) -> bool {
-        self.passed += 1;
-        let tries = self.doubt < Self::DOUBT || self.passed >= Self::SELDOM;
-        if tries {
-            self.passed = 0;
-        }
-        tries
-    }
-
-    /// Whether a frame clearly beats the object's share of a block.
-    fn pays(&mut self, frame: usize, object: usize) -> bool {
-        let share = object as u64 * self.compressed / self.plain;
-        let cost = (frame + Self::DELTA_COST) as u64;
-        let is_good = 2 * cost <= share;
-        let doubt = if is_good { self.doubt.saturating_sub(1) } else { self.doubt + Self::MISTRUST };
-        self.doubt = doubt.min(Self::DOUBT_MAX);
-        8 * cost <= 7 * share
-    }
+    /// None: everything is stored in full.
+    deltas: Option<Deltas>,
 }
 
 impl<'a> ObjectSink<'a> {
     pub(super) fn new(store: Store<'a>) -> Result<Self, CasError> {
-        let Store { sealer, chunks, level, deltas, dry } = store;
-        let metadata = Mutex::new(BlockWriter::new(level, true)?);
-        let failed = |source| CasError::Compress { source };
-        let deltas = deltas.then(|| DeltaEncoder::new(level)).transpose().map_err(failed)?;
+        let Store { sealer, chunks, level, depth, dry } = store;
+        let metadata = Mutex::new(BlockWriter::new(level, depth, true)?);
+        let sketcher = Sketcher::new(chunks.vault().keyring().chunking_key());
         let (stored, new_data, deltas_stored) = Default::default();
-        Ok(Self { sealer, chunks, deltas, dry, level, metadata, stored, new_data, deltas_stored })
+        Ok(Self { sealer, chunks, depth, sketcher, dry, level, metadata, stored, new_data, deltas_stored })
     }
 
     /// A block writer for one thread.
     pub(super) fn writer(&self) -> Result<BlockWriter, CasError> {
-        BlockWriter::new(self.level, false)
+        BlockWriter::new(self.level, self.depth, false)
     }
 
     /// Stores chunks of a content that follow each other, but for those that are known, and returns their ids. Each comes with
@@ -140,17 +84,15 @@ impl<'a> ObjectSink<'a> {
             let is_new = self.sealer.claim(kind, &id, bytes.len())? == Claim::New;
             told.push(NewChunk { id, offset, is_new });
         }
-        let bases = match self.deltas {
-            Some(_) => former.bases(self.chunks, &told),
-            None => vec![None; chunks.len()],
-        };
-        for ((chunk, (_, bytes)), base) in
-            told.iter().zip(chunks).zip(bases).filter(|((chunk, _), _)| chunk.is_new)
+        let places =
+            if self.depth > 0 { former.places(self.chunks, &told) } else { vec![None; chunks.len()] };
+        for ((chunk, (_, bytes)), place) in
+            told.iter().zip(chunks).zip(places).filter(|((chunk, _), _)| chunk.is_new)
         {
             if kind == ObjectKind::Chunk {
                 self.new_data.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             }
-            self.store(writer, kind, &chunk.id, bytes, base.as_ref())?;
+            self.store(writer, kind, &chunk.id, bytes, &Place::Chunk(former, place))?;
         }
         Ok(told.into_iter().map(|chunk| chunk.id).collect())
     }
@@ -174,20 +116,20 @@ impl<'a> ObjectSink<'a> {
         &self,
         kind: ObjectKind,
         bytes: &[u8],
-        former: impl FnOnce() -> Option<ChunkId>,
+        former: impl FnOnce() -> Option<Locator>,
     ) -> Result<ChunkId, CasError> {
         let id = self.sealer.id(kind, bytes);
         if self.sealer.claim(kind, &id, bytes.len())? == Claim::New {
-            let former = self.deltas.and_then(|_| former());
+            let former = if self.depth > 0 { former() } else { None };
             let mut writer = self.metadata.lock().expect("no panic while locked");
-            self.store(&mut writer, kind, &id, bytes, former.as_ref())?;
+            self.store(&mut writer, kind, &id, bytes, &Place::Object(former))?;
         }
         Ok(id)
     }
 
     /// The node below `root`, of a directory in the parent commit, that stood where `node` stands now: of the same level, and
     /// with the same names in it.
-    pub(super) fn former_node(&self, root: ChunkId, node: &DirNode) -> Option<ChunkId> {
+    pub(super) fn former_node(&self, root: ChunkId, node: &DirNode) -> Option<Locator> {
         let (level, first) = match node {
             DirNode::Leaf(entries) => (0, &entries.first()?.name),
             DirNode::Inner { level, children } => (*level, &children.first()?.first),
@@ -200,58 +142,42 @@ impl<'a> ObjectSink<'a> {
                     let at = children.partition_point(|child| child.first <= *first).saturating_sub(1);
                     id = children.get(at)?.id;
                 }
-                _ => return Some(id),
+                _ => return Some(id.locator()),
             }
         }
         None
     }
 
-    /// Stores a new object, as a delta against `base` or what that is a delta of, if that pays.
+    /// Stores a new object, as a delta against what it took the place of or what it is like, if that pays.
     fn store(
         &self,
         writer: &mut BlockWriter,
         kind: ObjectKind,
         id: &ChunkId,
         bytes: &[u8],
-        base: Option<&ChunkId>,
+        place: &Place<'_>,
     ) -> Result<(), CasError> {
-        if let (Some(encoder), Some(base)) = (&self.deltas, base)
-            && (kind.is_metadata() || writer.gains.tries())
-            && let Some(base) = self.encode(encoder, writer, kind, bytes, base)?
-        {
-            writer.deltas.push_delta(kind, id, &writer.frame, &base, bytes.len());
-            let counts = [1, bytes.len() as u64, writer.frame.len() as u64];
-            for (sum, count) in self.deltas_stored.iter().zip(counts) {
-                sum.fetch_add(count, Ordering::Relaxed);
+        let is_sketched = kind == ObjectKind::Chunk && self.depth > 0;
+        let sketch = if is_sketched { self.sketcher.sketch(bytes) } else { None };
+        let Some(deltas) = &mut writer.deltas else { return self.push(writer, kind, id, bytes) };
+        let made = deltas.make(self.chunks, kind, bytes, sketch.as_ref(), place)?;
+        let Some(Made { delta, packs }) = made else {
+            if let Some(sketch) = sketch {
+                writer.builder.sketch_next(sketch);
             }
-            return if writer.deltas.is_full() {
-                self.close_deltas(writer, kind.is_metadata())
-            } else {
-                Ok(())
-            };
+            return self.push(writer, kind, id, bytes);
+        };
+        packs.into_iter().for_each(|pack| self.sealer.use_base(pack));
+        let frame = deltas.frame();
+        let counts = [1, bytes.len() as u64, frame.len() as u64];
+        for (sum, count) in self.deltas_stored.iter().zip(counts) {
+            sum.fetch_add(count, Ordering::Relaxed);
         }
-        self.push(writer, kind, id, bytes)
-    }
-
-    /// Makes a frame of `bytes`, if that pays, and tells its base. A base that cannot be read is none: what is new must be
-    /// stored even where what is old is damaged.
-    fn encode(
-        &self,
-        encoder: &DeltaEncoder,
-        writer: &mut BlockWriter,
-        kind: ObjectKind,
-        bytes: &[u8],
-        base: &ChunkId,
-    ) -> Result<Option<ChunkId>, CasError> {
-        let Ok(Some((base, location))) = self.chunks.base_for(kind, base) else { return Ok(None) };
-        let Ok(content) = self.chunks.get(kind, &base) else { return Ok(None) };
-        writer.frame.clear();
-        encoder.encode(&content, bytes, &mut writer.frame).map_err(|source| CasError::Compress { source })?;
-        let pays = writer.gains.pays(writer.frame.len(), bytes.len());
-        if pays {
-            self.sealer.use_base(location.pack);
+        if let Some(sketch) = sketch.filter(|_| delta.depth < self.depth) {
+            writer.frames.sketch_next(sketch);
         }
-        Ok(pays.then_some(base))
+        writer.frames.push_delta(kind, id, frame, delta);
+        if writer.frames.is_full() { self.close_frames(writer, kind.is_metadata()) } else { Ok(()) }
     }
 
     fn push(
@@ -268,14 +194,14 @@ impl<'a> ObjectSink<'a> {
     /// Hands on what a thread has collected.
     pub(super) fn flush(&self, writer: &mut BlockWriter) -> Result<(), CasError> {
         self.close(writer, false)?;
-        self.close_deltas(writer, false)
+        self.close_frames(writer, false)
     }
 
     /// Hands on the metadata that was collected.
     pub(super) fn flush_metadata(&self) -> Result<(), CasError> {
         let mut writer = self.metadata.lock().expect("no panic while locked");
         self.close(&mut writer, true)?;
-        self.close_deltas(&mut writer, true)
+        self.close_frames(&mut writer, true)
     }
 
     fn close(&self, writer: &mut BlockWriter, metadata: bool) -> Result<(), CasError> {
@@ -284,15 +210,17 @@ impl<'a> ObjectSink<'a> {
         }
         let plain = writer.builder.len() as u64;
         let block = writer.builder.finish(&mut writer.compressor)?;
-        writer.gains.block(plain, block.stored_len());
+        if let Some(deltas) = &mut writer.deltas {
+            deltas.block(plain, block.stored_len());
+        }
         self.add(block, metadata)
     }
 
-    fn close_deltas(&self, writer: &mut BlockWriter, metadata: bool) -> Result<(), CasError> {
-        if writer.deltas.is_empty() {
+    fn close_frames(&self, writer: &mut BlockWriter, metadata: bool) -> Result<(), CasError> {
+        if writer.frames.is_empty() {
             return Ok(());
         }
-        let block = writer.deltas.finish(&mut writer.compressor)?;
+        let block = writer.frames.finish(&mut writer.compressor)?;
         self.add(block, metadata)
     }
 
@@ -318,11 +246,12 @@ impl<'a> ObjectSink<'a> {
 }
 
 impl BlockWriter {
-    fn new(level: Level, is_metadata: bool) -> Result<Self, CasError> {
+    fn new(level: Level, depth: u8, is_metadata: bool) -> Result<Self, CasError> {
         let failed = |source: CompressError| CasError::Compress { source };
         let compressor = Compressor::new(level).map_err(failed)?;
-        let (builder, deltas, frame) = Default::default();
-        Ok(Self { builder, deltas, compressor, frame, gains: Gains::new(is_metadata) })
+        let deltas = if depth > 0 { Some(Deltas::new(level, depth, is_metadata)?) } else { None };
+        let (builder, frames) = Default::default();
+        Ok(Self { builder, frames, compressor, deltas })
     }
 }
 
@@ -330,6 +259,8 @@ impl BlockWriter {
 pub(super) struct NodeWriter<'s, 'a> {
     pub(super) sink: &'s ObjectSink<'a>,
     pub(super) kind: ObjectKind,
+    /// What the content was before.
+    pub(super) former: &'s Former,
 }
 
 impl NodeSink for NodeWriter<'_, '_> {
@@ -337,11 +268,12 @@ impl NodeSink for NodeWriter<'_, '_> {
 
     fn put_node(&mut self, node: &ChonkerNode) -> Result<ChunkId, CasError> {
         let children = node.children.iter();
-        let node = FileNode {
+        let encoded = FileNode {
             level: node.level,
             children: children.map(|c| NodeChild { id: c.id, len: c.len, repeat: c.repeat }).collect(),
         };
-        let bytes = node.encode().map_err(|source| CasError::Encode { what: "file node", source })?;
-        self.sink.put_metadata(self.kind, &bytes)
+        let bytes = encoded.encode().map_err(|source| CasError::Encode { what: "file node", source })?;
+        let former = || self.former.node(self.sink.chunks, node);
+        self.sink.put_metadata_near(self.kind, &bytes, former)
     }
 }

@@ -195,7 +195,7 @@ impl Worker<'_, '_> {
             return Ok(ContentRoot::Tree { level: 0, id: ids[0], len: self.buffer.len() as u64, repeat: 1 });
         }
         let mut builder = self.tools.tree_builder();
-        let mut nodes = NodeWriter { sink, kind: ObjectKind::FileNode };
+        let mut nodes = NodeWriter { sink, kind: ObjectKind::FileNode, former };
         let chunks = self.tools.chunker.cut(&self.buffer);
         let bytes = |chunk: &Chunk| {
             let start = usize::try_from(chunk.offset).expect("within the buffer");

@@ -48,7 +48,7 @@ impl<'a> PackWriter<'a> {
         pack.write(self.vault.store())?;
         self.packs.push(pack.record);
         if pack.content != PackContent::Mixed {
-            self.rows.add(pack.record.uid, pack.rows.iter().copied(), &pack.bases);
+            self.rows.add(pack);
             self.unindexed.push(pack.record.uid);
         }
         if self.rows.len() >= SEGMENT_ROWS || self.rows.is_full() { self.segment() } else { Ok(()) }

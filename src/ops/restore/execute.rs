@@ -1,13 +1,14 @@
 //! Carrying out a window: blocks in order, each opened once, by all threads. Deltas are read first, and then count as needs of
 //! their bases' blocks.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::cas::{CasError, ChunkStore, Delta, Location, OpenBlock};
+use crate::cas::{Base, CasError, ChunkStore, Delta, OpenBlock};
 use crate::compress::Decompressor;
-use crate::id::{ChunkId, ObjectKind};
+use crate::id::{Locator, ObjectKind};
 use crate::observe::FileNews;
 use crate::worktree::{Target, WorktreeError};
 
@@ -23,15 +24,15 @@ const FRAMES_MAX: usize = 32 << 20;
 
 /// A chunk that a file needs, and what it is made of.
 struct Task {
-    /// Its location is where the bytes lie that it is made of: those of the base, if it is a delta.
+    /// Its location is where the bytes lie that it is made of: those of the first base, if it is a delta.
     need: Need,
     delta: Option<Arc<Delta>>,
 }
 
 impl Task {
     /// What lies at the location.
-    fn object(&self) -> ChunkId {
-        self.delta.as_ref().map_or(self.need.id, |delta| delta.base)
+    fn object(&self) -> Locator {
+        self.delta.as_ref().map_or(self.need.id.locator(), |delta| delta.bases[0])
     }
 }
 
@@ -64,9 +65,9 @@ pub(super) fn run(
     needs.sort_unstable_by_key(|need| (need.location, need.file, need.offset));
     let (stopped, failure, done) = Default::default();
     let window = Window { chunks, target, report, files, stopped, failure, done };
-    let full = needs.iter().filter(|need| !need.location.is_delta);
+    let full = needs.iter().filter(|need| need.location.depth == 0);
     let mut tasks: Vec<Task> = full.map(|need| Task { need: *need, delta: None }).collect();
-    let deltas: Vec<Need> = needs.iter().filter(|need| need.location.is_delta).copied().collect();
+    let deltas: Vec<Need> = needs.iter().filter(|need| need.location.depth > 0).copied().collect();
     let mut deltas = deltas.as_slice();
     loop {
         deltas = window.read_deltas(deltas, &mut tasks);
@@ -102,10 +103,10 @@ impl Window<'_> {
             };
             for same in block.chunk_by(|a, b| (a.location, a.id) == (b.location, b.id)) {
                 match self.delta(&open, &same[0]) {
-                    Ok((delta, location)) => {
+                    Ok((delta, base)) => {
                         held += delta.frame.len();
                         let task = |need: &Need| Task {
-                            need: Need { location, ..*need },
+                            need: Need { location: base.location, ..*need },
                             delta: Some(Arc::clone(&delta)),
                         };
                         tasks.extend(same.iter().map(task));
@@ -117,11 +118,13 @@ impl Window<'_> {
         &needs[done..]
     }
 
-    /// A delta and where its base lies.
-    fn delta(&self, block: &OpenBlock, need: &Need) -> Result<(Arc<Delta>, Location), CasError> {
-        let delta = block.delta(need.location.slot, ObjectKind::Chunk, &need.id)?;
-        let base = self.chunks.locate_base(ObjectKind::Chunk, &need.id, &delta.base)?;
-        Ok((Arc::new(delta), base))
+    /// A delta and its first base.
+    fn delta(&self, block: &OpenBlock, need: &Need) -> Result<(Arc<Delta>, Base), CasError> {
+        let (Need { location, .. }, id) = (need, need.id.locator());
+        let wrong = CasError::WrongObject { kind: ObjectKind::Chunk, id, pack: location.pack };
+        let delta = block.delta(location.slot, ObjectKind::Chunk, id)?.ok_or(wrong)?;
+        let bases = self.chunks.locate_bases(ObjectKind::Chunk, id, &delta)?;
+        Ok((Arc::new(delta), bases[0]))
     }
 
     fn carry_out(&self, tasks: &mut [Task], threads: usize) {
@@ -165,25 +168,36 @@ impl Window<'_> {
 
     /// Writes one object wherever it is needed.
     fn place(&self, block: &OpenBlock, tasks: &[Task]) {
-        let Need { location, id, .. } = tasks[0].need;
-        let stored = block.object(self.chunks.vault(), location.slot, ObjectKind::Chunk, &tasks[0].object());
-        let object = match (stored, &tasks[0].delta) {
-            (Ok(base), Some(delta)) => {
-                self.chunks.decode(ObjectKind::Chunk, &id, delta, base).map(std::borrow::Cow::Owned)
-            }
-            (stored, _) => stored.map(std::borrow::Cow::Borrowed),
-        };
+        let object = self.object(block, &tasks[0]);
         for Task { need, .. } in tasks {
             match &object {
                 Ok(bytes) if bytes.len() == need.len as usize => self.write(need, bytes),
                 Ok(_) => {
-                    let error =
-                        CasError::WrongObject { kind: ObjectKind::Chunk, id: need.id, pack: location.pack };
+                    let (id, pack) = (need.id.locator(), need.location.pack);
+                    let error = CasError::WrongObject { kind: ObjectKind::Chunk, id, pack };
                     self.unreadable(need, &error);
                 }
                 Err(error) => self.unreadable(need, error),
             }
         }
+    }
+
+    /// The bytes that a task is for. What more it needs than the block is read through the store's cache.
+    fn object<'b>(&self, block: &'b OpenBlock, task: &Task) -> Result<Cow<'b, [u8]>, CasError> {
+        let (Need { location, id, .. }, kind) = (task.need, ObjectKind::Chunk);
+        let vault = self.chunks.vault();
+        let Some(delta) = &task.delta else {
+            return block.object(vault, location.slot, kind, &id).map(Cow::Borrowed);
+        };
+        let decode = |prefix: &[u8]| self.chunks.decode(kind, id.locator(), Some(&id), delta, prefix);
+        if location.depth == 0 && delta.bases.len() == 1 {
+            let base = delta.bases[0];
+            let prefix = block.base(vault, location.slot, kind, base).map_err(|source| {
+                CasError::UnreadableBase { kind, id: id.locator(), base, source: Box::new(source) }
+            })?;
+            return decode(prefix).map(Cow::Owned);
+        }
+        decode(&*self.chunks.prefix(kind, id.locator(), delta)?).map(Cow::Owned)
     }
 
     fn write(&self, need: &Need, bytes: &[u8]) {

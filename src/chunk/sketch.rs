@@ -1,0 +1,285 @@
+//! Sketches: a few numbers that tell whether two chunks are alike, without either of them.
+//!
+//! Of all windows of [`WINDOW`] bytes, those whose first four bytes have a small keyed hash are *samples*, about one in
+//! [`RATE`]. Each of a few keyed permutations of the samples' hashes has its least value; a *feature* joins two of them.
+//! Chunks that share the share r of their samples have any one feature in common with a probability of about r squared.
+//!
+//! The same bytes and key give the same sketch on every processor. The scalar kernel is the definition; the others are
+//! tested against it.
+//!
+//! Sources: Broder, "On the resemblance and containment of documents", 1997; Zou et al., "Odess: Speeding up Resemblance Detection for
+//! Redundancy Elimination by Fast Content-Defined Sampling", ICDE 2021 (samples by a gear hash there).
+
+use crate::isa::{Isa, IsaError};
+
+/// Bytes of a sample.
+const WINDOW: usize = 32;
+/// One position in so many, of random bytes, is a sample.
+const RATE: u32 = 128;
+/// Positions that a kernel looks at together.
+const BLOCK: usize = 64;
+/// Of the samples of a block, no more than so many count: runs of one byte have one at every position, or none.
+const DENSE: u32 = 8;
+/// Features of a sketch.
+const FEATURES: usize = 3;
+/// Permutations of a feature.
+const JOINED: usize = 2;
+/// The permutations, with two more to fill a vector.
+const LANES: usize = 8;
+
+/// What tells whether chunks are alike: any number in common at the same place.
+pub type Sketch = [u32; FEATURES];
+
+/// Makes sketches of one repository's chunks: nobody without its key can tell what they mean.
+#[derive(Clone)]
+pub struct Sketcher {
+    select: u32,
+    window: [u64; 4],
+    multipliers: [u32; LANES],
+    offsets: [u32; LANES],
+    isa: Isa,
+}
+
+impl std::fmt::Debug for Sketcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sketcher").field("isa", &self.isa).finish_non_exhaustive()
+    }
+}
+
+impl Sketcher {
+    /// Content of fewer bytes has no sketch that would say much.
+    pub const LEN_MIN: usize = 4 << 10;
+
+    /// Sketches under `key`, which is secret and belongs to the repository.
+    pub fn new(key: &[u8; 32]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("warp 1 sketch");
+        let mut stream = hasher.update(key).finalize_xof();
+        let mut word = || {
+            let mut bytes = [0; 8];
+            stream.fill(&mut bytes);
+            u64::from_le_bytes(bytes)
+        };
+        let mut half = || (word() >> 32) as u32;
+        let select = half() | 1;
+        let multipliers = std::array::from_fn(|_| half() | 1);
+        let offsets = std::array::from_fn(|_| half());
+        let window = std::array::from_fn(|_| word());
+        Self { select, window, multipliers, offsets, isa: Isa::current() }
+    }
+
+    /// The same sketches, made with the kernel for `isa`.
+    ///
+    /// # Errors
+    /// [`IsaError::Missing`] if this processor does not have it.
+    pub fn with_isa(self, isa: Isa) -> Result<Self, IsaError> {
+        if isa.is_available() { Ok(Self { isa, ..self }) } else { Err(IsaError::Missing { isa }) }
+    }
+
+    /// The sketch of `bytes`; `None` where they are too few, or have no samples.
+    pub fn sketch(&self, bytes: &[u8]) -> Option<Sketch> {
+        if bytes.len() < Self::LEN_MIN {
+            return None;
+        }
+        let mut least = [u32::MAX; LANES];
+        let mut found = false;
+        let mut take = |at: usize| {
+            found = true;
+            self.lower(&mut least, self.hash(&bytes[at..at + WINDOW]));
+        };
+        let done = match self.isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::Avx512 => avx2::samples(self.select, bytes, &mut take),
+            _ => scalar_samples(self.select, bytes, &mut take),
+        };
+        for at in done..=bytes.len() - WINDOW {
+            if is_sample(self.select, &bytes[at..]) {
+                take(at);
+            }
+        }
+        found.then(|| std::array::from_fn(|feature| join(feature, &least)))
+    }
+
+    fn lower(&self, least: &mut [u32; LANES], hash: u32) {
+        for ((least, multiplier), offset) in least.iter_mut().zip(&self.multipliers).zip(&self.offsets) {
+            *least = (*least).min(hash.wrapping_mul(*multiplier).wrapping_add(*offset));
+        }
+    }
+
+    fn hash(&self, window: &[u8]) -> u32 {
+        let (words, _) = window.as_chunks::<8>();
+        let word = |at: usize| u64::from_le_bytes(words[at]) ^ self.window[at];
+        let hash = fold(word(0), word(1)) ^ fold(word(2), word(3)).rotate_left(32);
+        (hash ^ (hash >> 32)) as u32
+    }
+}
+
+/// The halves of a product, joined.
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+fn join(feature: usize, least: &[u32; LANES]) -> u32 {
+    let mut joined = feature as u64 + 1;
+    for value in &least[JOINED * feature..JOINED * (feature + 1)] {
+        joined = (joined ^ u64::from(*value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        joined ^= joined >> 29;
+    }
+    (joined >> 32) as u32
+}
+
+fn is_sample(select: u32, bytes: &[u8]) -> bool {
+    let first = bytes.first_chunk::<4>().map_or(0, |first| u32::from_le_bytes(*first));
+    first.wrapping_mul(select) < u32::MAX / RATE + 1
+}
+
+/// How many positions, in whole blocks, have all their windows within `len` bytes.
+fn whole_blocks(len: usize) -> usize {
+    (len + 1).saturating_sub(WINDOW) / BLOCK * BLOCK
+}
+
+/// Finds the samples of all whole blocks; returns where these end. The positions of a block are looked at in the order in
+/// which vectors of four bytes hold them.
+fn scalar_samples(select: u32, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+    let end = whole_blocks(bytes.len());
+    for block in (0..end).step_by(BLOCK) {
+        let mut taken = 0;
+        for group in 0..8 {
+            let first = block + group / 4 * 32 + group % 4;
+            for at in (first..first + 32).step_by(4) {
+                if taken < DENSE && is_sample(select, &bytes[at..]) {
+                    taken += 1;
+                    take(at);
+                }
+            }
+        }
+    }
+    end
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::*;
+
+    use super::{BLOCK, DENSE, RATE, whole_blocks};
+
+    #[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
+    pub(super) fn samples(select: u32, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+        // SAFETY: `Sketcher` holds an instruction set only after it was found available, and AVX-512 includes AVX2.
+        unsafe { samples_here(select, bytes, take) }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[expect(unsafe_code, reason = "unaligned loads")]
+    fn samples_here(select: u32, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+        let end = whole_blocks(bytes.len());
+        let select = _mm256_set1_epi32(select.cast_signed());
+        for block in (0..end).step_by(BLOCK) {
+            // A window reaches 32 bytes from the last position of a block, a load 35 from the first of its half.
+            let bytes = &bytes[block..block + BLOCK + 31];
+            let mut hits = [_mm256_setzero_si256(); 8];
+            let mut any = _mm256_setzero_si256();
+            for (group, hit) in hits.iter_mut().enumerate() {
+                let at = group / 4 * 32 + group % 4;
+                // SAFETY: at + 32 is at most 67, and there are 95 bytes.
+                let words = unsafe { _mm256_loadu_si256(bytes.as_ptr().add(at).cast()) };
+                let high = _mm256_srli_epi32(_mm256_mullo_epi32(words, select), 32 - RATE.ilog2() as i32);
+                *hit = _mm256_cmpeq_epi32(high, _mm256_setzero_si256());
+                any = _mm256_or_si256(any, *hit);
+            }
+            if _mm256_testz_si256(any, any) == 1 {
+                continue;
+            }
+            let mut taken = 0;
+            for (group, hit) in hits.iter().enumerate() {
+                let mut lanes = _mm256_movemask_ps(_mm256_castsi256_ps(*hit)).cast_unsigned();
+                while lanes != 0 && taken < DENSE {
+                    let lane = lanes.trailing_zeros() as usize;
+                    lanes &= lanes - 1;
+                    taken += 1;
+                    take(block + group / 4 * 32 + group % 4 + 4 * lane);
+                }
+            }
+        }
+        end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn noise(len: usize, seed: u64) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+        bytes
+    }
+
+    fn common(a: Option<Sketch>, b: Option<Sketch>) -> usize {
+        a.zip(b).map_or(0, |(a, b)| a.iter().zip(&b).filter(|(a, b)| a == b).count())
+    }
+
+    #[test]
+    fn every_instruction_set_makes_the_same_sketches() {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            let key = [3; 32];
+            let (plain, fast) = (Sketcher::new(&key), Sketcher::new(&key).with_isa(isa).unwrap());
+            let plain = plain.with_isa(Isa::Scalar).unwrap();
+            for (seed, len) in (0..).zip((4000..4400).chain([65_536, 100_003])) {
+                let mut bytes = noise(len, seed);
+                assert_eq!(fast.sketch(&bytes), plain.sketch(&bytes), "{isa}, {len} bytes");
+                bytes.iter_mut().for_each(|byte| *byte &= 3);
+                bytes[1000..2000].fill(0);
+                assert_eq!(fast.sketch(&bytes), plain.sketch(&bytes), "{isa}, {len} bytes of few symbols");
+                bytes.fill(seed as u8);
+                assert_eq!(fast.sketch(&bytes), plain.sketch(&bytes), "{isa}, {len} equal bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sketch_is_frozen() {
+        let bytes = noise(50_000, 1);
+        assert_eq!(Sketcher::new(&[1; 32]).sketch(&bytes), Some(GOLDEN));
+        assert_ne!(Sketcher::new(&[2; 32]).sketch(&bytes), Some(GOLDEN));
+    }
+
+    const GOLDEN: Sketch = [2386689942, 278239606, 665243585];
+
+    #[test]
+    fn chunks_with_a_few_edits_are_alike_and_others_are_not() {
+        let sketcher = Sketcher::new(&[7; 32]);
+        let (mut alike, mut unlike) = (0, 0);
+        for seed in 0..300 {
+            let old = noise(45_000, seed);
+            let mut new = old.clone();
+            new.splice(
+                seed as usize * 100..seed as usize * 100 + 40,
+                *b"something that was not there before",
+            );
+            alike += usize::from(common(sketcher.sketch(&old), sketcher.sketch(&new)) > 0);
+            unlike += common(sketcher.sketch(&old), sketcher.sketch(&noise(45_000, seed + 1000)));
+        }
+        assert!(alike >= 298 && unlike == 0, "{alike} of 300 alike, {unlike} features in common");
+    }
+
+    #[test]
+    fn short_content_has_no_sketch() {
+        let sketcher = Sketcher::new(&[7; 32]);
+        assert_eq!(sketcher.sketch(&[]), None);
+        assert_eq!(sketcher.sketch(&noise(Sketcher::LEN_MIN - 1, 0)), None);
+        assert!(sketcher.sketch(&noise(Sketcher::LEN_MIN, 0)).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn moved_content_keeps_its_features(seed: u64, shift in 1..200_usize) {
+            let bytes = noise(60_000, seed);
+            let sketcher = Sketcher::new(&[7; 32]);
+            let moved = [noise(shift, !seed), bytes.clone()].concat();
+            prop_assert!(common(sketcher.sketch(&bytes), sketcher.sketch(&moved)) > 0);
+        }
+    }
+}

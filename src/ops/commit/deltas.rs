@@ -1,0 +1,254 @@
+//! The choice of bases: which objects a new one is encoded against, and whether that pays.
+
+use crate::cas::{Alike, Base, CasError, ChunkStore, DeltaOf};
+use crate::chunk::sketch::Sketch;
+use crate::compress::{CompressError, DeltaEncoder, Level};
+use crate::format::pack::Bases;
+use crate::id::{Locator, ObjectKind, PackId};
+
+use super::former::Former;
+
+/// What a delta takes besides its frame: its base in both directories of the pack and in the index, its length, its depth.
+const DELTA_COST: usize = 56;
+/// Bytes at both ends of a chunk that are looked for in a base, to tell whether it spans more than that.
+const PROBE_LEN: usize = 24;
+
+/// Where a new object stands.
+pub(super) enum Place<'f> {
+    /// It is a chunk of a content, and took the place of this former one.
+    Chunk(&'f Former, Option<usize>),
+    /// It took the place of this object.
+    Object(Option<Locator>),
+}
+
+/// A delta; its frame is with who made it.
+pub(super) struct Made {
+    pub(super) delta: DeltaOf,
+    /// Packs that the bases lie in.
+    pub(super) packs: Vec<PackId>,
+}
+
+/// Makes deltas, for one thread.
+pub(super) struct Deltas {
+    encoder: DeltaEncoder,
+    /// Deltas one above the other at most.
+    depth: u8,
+    frame: Vec<u8>,
+    /// Another try at the same object.
+    other: Vec<u8>,
+    prefix: Vec<u8>,
+    gains: Gains,
+    /// Of bases that stood at the object's place.
+    placed: Trust,
+    /// Of bases that are like the object as far as sketches tell.
+    alike: Trust,
+}
+
+/// What compressing has come to so far.
+#[derive(Debug)]
+struct Gains {
+    plain: u64,
+    compressed: u64,
+}
+
+/// Whether tries are worth their while. Reading a base costs more than encoding against it.
+#[derive(Debug, Default)]
+struct Trust {
+    /// Grows with every base that was of little use, shrinks with every good one.
+    doubt: u32,
+    /// Objects passed over since the last try.
+    passed: u32,
+}
+
+impl Gains {
+    /// Begins with a guess that few blocks correct: files shrink to two fifths, listings, which are full of ids, to three.
+    fn new(is_metadata: bool) -> Self {
+        let compressed = if is_metadata { 600 << 10 } else { 400 << 10 };
+        Self { plain: 1 << 20, compressed }
+    }
+
+    fn block(&mut self, plain: u64, compressed: u64) {
+        // What was long ago says less.
+        if self.plain > 64 << 20 {
+            (self.plain, self.compressed) = (self.plain / 2, self.compressed / 2);
+        }
+        self.plain += plain;
+        self.compressed += compressed;
+    }
+
+    /// An object's share of a block.
+    fn share(&self, len: usize) -> u64 {
+        len as u64 * self.compressed / self.plain
+    }
+}
+
+impl Trust {
+    /// From this doubt on bases are seldom tried.
+    const DOUBT: u32 = 6;
+    const DOUBT_MAX: u32 = 8;
+    /// One object in so many has its base tried in doubt.
+    const SELDOM: u32 = 32;
+
+    fn tries(&mut self) -> bool {
+        self.passed += 1;
+        let tries = self.doubt < Self::DOUBT || self.passed >= Self::SELDOM;
+        if tries {
+            self.passed = 0;
+        }
+        tries
+    }
+
+    fn learn(&mut self, is_good: bool) {
+        let doubt = if is_good { self.doubt.saturating_sub(1) } else { self.doubt + 1 };
+        self.doubt = doubt.min(Self::DOUBT_MAX);
+    }
+}
+
+/// A choice of base.
+struct Choice {
+    locator: Locator,
+    is_alike: bool,
+}
+
+impl Deltas {
+    pub(super) fn new(level: Level, depth: u8, is_metadata: bool) -> Result<Self, CasError> {
+        let failed = |source: CompressError| CasError::Compress { source };
+        let encoder = DeltaEncoder::new(level).map_err(failed)?;
+        let (frame, other, prefix, placed, alike) = Default::default();
+        let gains = Gains::new(is_metadata);
+        Ok(Self { encoder, depth, frame, other, prefix, gains, placed, alike })
+    }
+
+    /// Counts a block of objects that were stored in full.
+    pub(super) fn block(&mut self, plain: u64, compressed: u64) {
+        self.gains.block(plain, compressed);
+    }
+
+    /// The frame of the delta that was made last.
+    pub(super) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// Makes a delta of a new object, if that pays. A base that cannot be read is none: what is new must be stored even where
+    /// what is old is damaged.
+    pub(super) fn make(
+        &mut self,
+        store: &ChunkStore,
+        kind: ObjectKind,
+        bytes: &[u8],
+        sketch: Option<&Sketch>,
+        place: &Place<'_>,
+    ) -> Result<Option<Made>, CasError> {
+        let stood = match *place {
+            Place::Chunk(former, place) => place.and_then(|place| former.chunk(store, place)),
+            Place::Object(object) => object,
+        };
+        let alike = sketch.map_or_else(Vec::new, |sketch| store.index().alike(sketch).unwrap_or_default());
+        let Some(choice) = self.choose(kind, stood, &alike) else { return Ok(None) };
+        let Some(mut bases) = self.readable(store, kind, choice.locator) else { return Ok(None) };
+        let Some(mut cost) = self.encode(store, kind, bytes, &bases)? else { return Ok(None) };
+        let share = self.gains.share(bytes.len());
+        std::mem::swap(&mut self.frame, &mut self.other);
+        if cost > share / 8
+            && let Some(more) = self.more(store, kind, bytes, &choice, place, &bases, &alike)
+            && let Some(less) = self.encode(store, kind, bytes, &more)?
+            && 8 * less < 7 * cost
+        {
+            (bases, cost) = (more, less);
+        } else {
+            std::mem::swap(&mut self.frame, &mut self.other);
+        }
+        let trust = if choice.is_alike { &mut self.alike } else { &mut self.placed };
+        trust.learn(2 * cost <= share);
+        Ok(if 8 * cost <= 7 * share { made(&bases, bytes.len()) } else { None })
+    }
+
+    /// What stood at the object's place if that is as much like it as anything, else what is most like it.
+    fn choose(&mut self, kind: ObjectKind, stood: Option<Locator>, alike: &[Alike]) -> Option<Choice> {
+        let best = alike.first().map(|best| {
+            let same = alike.iter().take_while(|other| other.common == best.common);
+            let locators = same.map(|alike| alike.base.locator);
+            locators.clone().find(|locator| Some(*locator) == stood).unwrap_or(best.base.locator)
+        });
+        if let Some(locator) = best.filter(|_| self.alike.tries()) {
+            return Some(Choice { locator, is_alike: true });
+        }
+        let locator = stood.filter(|_| kind.is_metadata() || self.placed.tries())?;
+        Some(Choice { locator, is_alike: false })
+    }
+
+    /// Copies to encode against where this object is the choice.
+    fn readable(&self, store: &ChunkStore, kind: ObjectKind, locator: Locator) -> Option<Vec<Base>> {
+        store.bases_for(kind, locator, self.depth).ok().filter(|bases| !bases.is_empty())
+    }
+
+    /// More bases for an object of which these do not hold all: the chunks beside the one that it took the place of, at the
+    /// ends where it reaches beyond; or another that is like it.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of an object")]
+    fn more(
+        &self,
+        store: &ChunkStore,
+        kind: ObjectKind,
+        bytes: &[u8],
+        choice: &Choice,
+        place: &Place<'_>,
+        bases: &[Base],
+        alike: &[Alike],
+    ) -> Option<Vec<Base>> {
+        let mut more = Vec::new();
+        if let Place::Chunk(former, _) = place
+            && let Some(at) = former.place(store, choice.locator)
+        {
+            let missing = |probe: Option<&[u8]>| {
+                probe.is_some_and(|probe| memchr::memmem::find(&self.prefix, probe).is_none())
+            };
+            let beside = |place: Option<usize>| place.and_then(|place| former.chunk(store, place));
+            let before = beside(at.checked_sub(1)).filter(|_| missing(bytes.get(..PROBE_LEN)));
+            let end = bytes.len().checked_sub(PROBE_LEN).map(|start| &bytes[start..]);
+            let behind = beside(Some(at + 1)).filter(|_| missing(end));
+            more.extend(before);
+            more.push(choice.locator);
+            more.extend(behind);
+        }
+        if more.len() < 2 {
+            let other =
+                alike.iter().find(|other| bases.iter().all(|base| base.locator != other.base.locator))?;
+            more = vec![other.base.locator, choice.locator];
+        }
+        let mut all = Vec::new();
+        for locator in more {
+            for base in self.readable(store, kind, locator)? {
+                if all.iter().all(|other: &Base| other.locator != base.locator) {
+                    all.push(base);
+                }
+            }
+        }
+        (all.len() <= crate::limits::BASES_MAX && all != bases).then_some(all)
+    }
+
+    /// Makes a frame against these bases; what it costs, or `None` where one of them cannot be read.
+    fn encode(
+        &mut self,
+        store: &ChunkStore,
+        kind: ObjectKind,
+        bytes: &[u8],
+        bases: &[Base],
+    ) -> Result<Option<u64>, CasError> {
+        self.prefix.clear();
+        for base in bases {
+            let Ok(content) = store.get_base(kind, *base) else { return Ok(None) };
+            self.prefix.extend_from_slice(&content);
+        }
+        self.frame.clear();
+        let made = self.encoder.encode(&self.prefix, bytes, &mut self.frame);
+        made.map_err(|source| CasError::Compress { source })?;
+        Ok(Some((self.frame.len() + DELTA_COST * bases.len()) as u64))
+    }
+}
+
+fn made(bases: &[Base], len: usize) -> Option<Made> {
+    let locators: Vec<Locator> = bases.iter().map(|base| base.locator).collect();
+    let depth = 1 + bases.iter().map(|base| base.location.depth).max()?;
+    let packs = bases.iter().map(|base| base.location.pack).collect();
+    Some(Made { delta: DeltaOf { bases: Bases::new(&locators)?, depth, len }, packs })
+}

@@ -8,7 +8,7 @@ use super::decompressor::check_geometry;
 use super::{CompressError, Level};
 
 /// Level of deltas unless a higher one is asked for: only what changed is encoded.
-const LEVEL_MIN: i32 = 6;
+const LEVEL_MIN: i32 = 5;
 
 /// Encodes contents against bases, one after the other with the same tables. One for each thread.
 pub struct DeltaEncoder {

@@ -115,7 +115,7 @@ fn without_deltas_everything_that_changed_is_stored_in_full() {
     assert!(bench.repo.set_setting("delta", Some("maybe")).is_err());
     bench.repo.set_setting("delta", None).unwrap();
     edit_texts(&source, 3);
-    assert!(bench.commit(&source).deltas.objects > 50);
+    assert!(bench.commit(&source).deltas.objects > FILES as u64 / 2);
 }
 
 #[test]
@@ -133,6 +133,93 @@ fn what_has_nothing_in_common_with_what_was_there_is_stored_in_full() {
     assert_eq!(chunks, 0, "{outcome:?}");
     let copy = bench.restore(outcome.commit.unwrap(), "copy");
     assert_same_tree(&source, &copy);
+}
+
+/// Deltas of chunks.
+fn chunk_deltas(repo: &Repository) -> Vec<DeltaEntry> {
+    let chunks = deltas(repo).into_iter().filter(|(kind, _)| *kind == ObjectKind::Chunk);
+    chunks.map(|(_, delta)| delta).collect()
+}
+
+#[test]
+fn a_file_that_was_renamed_and_edited_is_a_difference_to_what_it_was() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    make_texts(&source);
+    bench.commit(&source);
+    std::fs::rename(&source, bench.path("elsewhere")).unwrap();
+    std::fs::create_dir_all(source.join("deep/down")).unwrap();
+    for number in 0..FILES {
+        let to = source.join(format!("deep/down/{}", 7 * number % FILES));
+        std::fs::rename(bench.path(&format!("elsewhere/text-{number}")), to).unwrap();
+    }
+    edit_texts(&source.join("deep/down"), 1);
+    let outcome = bench.commit(&source);
+    // Of the texts that are too short for a sketch nothing is found.
+    assert!(outcome.deltas.objects > FILES as u64 / 2, "{outcome:?}");
+    assert!(outcome.stats.stored_bytes * 3 < outcome.stats.new_bytes / 3, "{outcome:?}");
+    assert_same_tree(&source, &bench.restore(outcome.commit.unwrap(), "copy"));
+}
+
+#[test]
+fn what_is_alike_within_one_commit_is_stored_as_differences() {
+    for threads in [1, 2] {
+        let bench = Bench::new();
+        let source = bench.path("source");
+        for version in 0..6 {
+            make_texts(&source.join(format!("v{version}")));
+            edit_texts(&source.join(format!("v{version}")), version);
+        }
+        let outcome =
+            ops::commit(&bench.repo, CommitRequest { threads, ..request(&source) }, &Silent).unwrap();
+        // What is equal counts as new once.
+        assert!(outcome.deltas.bytes * 2 > outcome.stats.new_bytes, "{outcome:?}");
+        assert_same_tree(&source, &bench.restore(outcome.commit.unwrap(), "copy"));
+        assert!(!chunk_deltas(&bench.repo).is_empty());
+    }
+}
+
+#[test]
+fn a_chunk_that_spans_two_old_ones_is_a_difference_to_both() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    std::fs::create_dir(&source).unwrap();
+    let mut rng = Rng::new(3);
+    let parts: Vec<Vec<u8>> = (0..60).map(|_| rng.bytes(25_000)).collect();
+    for (number, part) in parts.iter().enumerate() {
+        std::fs::write(source.join(format!("part-{number}")), part).unwrap();
+    }
+    bench.commit(&source);
+    for number in (0..60).step_by(2) {
+        std::fs::write(source.join(format!("pair-{number}")), parts[number..number + 2].concat()).unwrap();
+    }
+    let outcome = bench.commit(&source);
+    let of_two = chunk_deltas(&bench.repo).iter().filter(|delta| delta.bases.len() == 2).count();
+    assert!(of_two >= 25, "{of_two} of 30: {outcome:?}");
+    assert!(outcome.stats.stored_bytes * 4 < outcome.stats.new_bytes, "{outcome:?}");
+    assert_same_tree(&source, &bench.restore(outcome.commit.unwrap(), "copy"));
+}
+
+#[test]
+fn differences_lie_one_above_the_other_only_as_deep_as_they_may() {
+    for depth in 1..=4 {
+        let mut bench = Bench::new();
+        let source = bench.path("source");
+        make_texts(&source);
+        let mut versions = Vec::new();
+        for version in 0..7 {
+            let request = CommitRequest { delta_depth: Some(depth), ..request(&source) };
+            let commit = ops::commit(&bench.repo, request, &Silent).unwrap().commit.unwrap();
+            versions.push((commit, bench.restore(commit, &format!("copy-{version}"))));
+            edit_texts(&source, version);
+        }
+        bench.reopen();
+        let deepest = chunk_deltas(&bench.repo).iter().map(|delta| delta.depth).max();
+        assert_eq!(deepest, Some(depth));
+        for (index, (commit, copy)) in versions.iter().enumerate() {
+            assert_same_tree(copy, &bench.restore(*commit, &format!("again-{index}")));
+        }
+    }
 }
 
 /// A commit of one file, which is one chunk.
@@ -206,6 +293,15 @@ fn crafted_deltas_are_errors_that_name_what_is_wrong() {
         (other, frame_of(&base, &content), len)
     });
     assert!(matches!(ring, CasError::MissingBase { .. }), "{ring}");
+
+    // A base that is as deep as the delta itself.
+    let deep = read_forged(|forger, _| {
+        let other = forger.id(ObjectKind::Chunk, &base);
+        let full = forger.put(ObjectKind::Chunk, b"full".to_vec());
+        forger.put_delta(ObjectKind::Chunk, other, frame_of(b"full", &base), of(full, base.len()));
+        (other, frame_of(&base, &content), len)
+    });
+    assert!(matches!(deep, CasError::MissingBase { .. }), "{deep}");
 
     // Another base than the one that it was made with, a frame cut short, and frames that make something else.
     let wrong = |base: &[u8], frame: Vec<u8>, len: usize| {

@@ -4,11 +4,11 @@ use crate::chunk::sketch::Sketch;
 use crate::compress::{Codec, Compressor};
 use crate::crypto::OVERHEAD;
 use crate::format::pack::{Bases, BlockCodec, DeltaEntry, ObjectEntry};
-use crate::id::{ChunkId, ObjectKind};
+use crate::id::{ChunkId, ObjectKind, PackId};
 use crate::limits::{BLOCK_LEN_TARGET, BLOCK_OBJECTS_MAX};
 
-use super::CasError;
 use super::vault::NONCE_LEN;
+use super::{Base, CasError, Location};
 
 /// Collects objects until a block is full. Each worker has its own, so that files that lie together stay together.
 #[derive(Debug, Default)]
@@ -108,6 +108,18 @@ impl BlockBuilder {
 }
 
 impl Block {
+    /// The objects that have a sketch, as they will be found in block `number` of `pack`.
+    pub(super) fn sketched(&self, pack: PackId, number: usize) -> impl Iterator<Item = (Base, Sketch)> + '_ {
+        let block = u16::try_from(number).expect("at most PACK_BLOCKS_MAX blocks");
+        self.sketches.iter().map(move |&(object, sketch)| {
+            let delta = self.deltas.binary_search_by_key(&object, |delta| delta.object);
+            let depth = delta.map_or(0, |delta| self.deltas[delta].depth);
+            let slot = u16::try_from(object).expect("at most BLOCK_OBJECTS_MAX objects");
+            let locator = self.objects[object as usize].locator;
+            (Base { locator, location: Location { pack, block, slot, depth } }, sketch)
+        })
+    }
+
     /// Bytes that it takes before sealing.
     pub fn stored_len(&self) -> u64 {
         (self.bytes.len() - NONCE_LEN) as u64

@@ -123,6 +123,10 @@ impl std::ops::Deref for ObjectBytes {
 }
 
 impl OpenBlock {
+    pub(super) fn new(map: Arc<PackMap>, number: u16, plain: Vec<u8>) -> Self {
+        Self { map, number, plain }
+    }
+
     /// The bytes of the object in `slot`, verified against its id.
     ///
     /// # Errors
@@ -375,8 +379,14 @@ impl ChunkStore {
         if let Some(block) = self.blocks.lock().expect("no panic while locked").get(&key) {
             return Ok(Arc::clone(block));
         }
-        let mut decompressor = Decompressor::new().map_err(|source| CasError::Compress { source })?;
-        let block = Arc::new(self.open_block(pack, number, &mut decompressor)?);
+        let block = match self.index.fresh().open_block(&pack, number)? {
+            Some(block) => block,
+            None => {
+                let mut decompressor = Decompressor::new().map_err(|source| CasError::Compress { source })?;
+                self.open_block(pack, number, &mut decompressor)?
+            }
+        };
+        let block = Arc::new(block);
         self.blocks.lock().expect("no panic while locked").put(key, Arc::clone(&block));
         Ok(block)
     }

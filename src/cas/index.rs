@@ -11,6 +11,7 @@ use crate::format::index::IndexFeature;
 use crate::format::log::SegmentRecord;
 use crate::id::{ChunkId, Locator, ObjectKind, PackId, SegmentId};
 
+use super::fresh::Fresh;
 use super::segment::{OpenSegment, Segment};
 use super::vault::Vault;
 use super::{Base, CasError, Location, PackMap};
@@ -18,8 +19,8 @@ use super::{Base, CasError, Location, PackMap};
 /// Pages kept in memory: 32 MiB.
 const PAGES_CACHED: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
 
-/// Features of sketches kept in memory: 64 MiB, for some three million chunks, or 120 GB of them.
-const FEATURES_MAX: usize = 8 << 20;
+/// Features of sketches kept in memory: 128 MiB, for 2.8 million chunks, or 120 GB of them.
+const FEATURES_MAX: usize = 16 << 20;
 /// Chunks of one segment with one feature that are looked at: what very many have in common tells little.
 const ROWS_PER_FEATURE: usize = 8;
 /// Chunks that [`Index::alike`] finds.
@@ -48,6 +49,7 @@ pub struct IndexView {
 pub struct Index {
     vault: Arc<Vault>,
     state: RwLock<State>,
+    fresh: Fresh,
     pages: Mutex<LruCache<PageKey, Page>>,
 }
 
@@ -77,7 +79,8 @@ pub struct Alike {
 impl Index {
     /// An index over nothing.
     pub fn new(vault: Arc<Vault>) -> Self {
-        Self { vault, state: RwLock::default(), pages: Mutex::new(LruCache::new(PAGES_CACHED)) }
+        let (state, fresh) = Default::default();
+        Self { vault, state, fresh, pages: Mutex::new(LruCache::new(PAGES_CACHED)) }
     }
 
     /// Moves to another state of the log. Nothing is read yet.
@@ -195,14 +198,24 @@ impl Index {
         Ok(rows)
     }
 
-    /// Chunks of the repository that have features in common with a new one, those with the most first, the newest of equal
-    /// ones; at most [`ALIKE_MAX`].
+    /// Whether the chunks of a pack were sketched: those of packs that are their own index were not.
+    pub fn is_sketched(&self, pack: &PackId) -> bool {
+        !self.state.read().expect("no panic while locked").self_indexed.contains(pack)
+    }
+
+    /// What the writer that uses this index has stored and not yet published.
+    pub(super) fn fresh(&self) -> &Fresh {
+        &self.fresh
+    }
+
+    /// Chunks of the repository, and of what its writer has stored, that have features in common with a new one: those with the
+    /// most first, the newest of equal ones; at most [`ALIKE_MAX`].
     ///
     /// # Errors
     /// When a segment cannot be read.
     pub fn alike(&self, sketch: &Sketch) -> Result<Vec<Alike>, CasError> {
         let state = self.state.read().expect("no panic while locked").clone();
-        let mut alike = Vec::new();
+        let mut alike = self.fresh.alike(sketch);
         for (segment, features) in self.features(&state)?.iter().rev() {
             let mut rows = Vec::new();
             for &feature in sketch {

@@ -7,6 +7,7 @@ mod block;
 mod chunk_store;
 mod error;
 mod filter;
+mod fresh;
 mod index;
 mod pack_reader;
 mod pack_writer;

@@ -82,6 +82,25 @@ impl PackMap {
         Ok(Self::new(*uid, key, directory, header.blocks_offset()))
     }
 
+    /// The map of a single block of a pack that is not complete.
+    pub(super) fn of_block(uid: PackId, key: FileKey, directory: &PackDirectory, number: u16) -> Self {
+        let at = usize::from(number);
+        let first: u32 = directory.blocks[..at].iter().map(|block| block.objects).sum();
+        let block = directory.blocks[at];
+        let range = first..first + block.objects;
+        let deltas = directory.deltas.iter().filter(|delta| range.contains(&delta.object));
+        let of_block = PackDirectory {
+            blocks: vec![block],
+            objects: directory.objects[range.start as usize..range.end as usize].to_vec(),
+            deltas: deltas.map(|delta| DeltaEntry { object: delta.object - first, ..*delta }).collect(),
+        };
+        let mut map = Self::new(uid, key, of_block, 0);
+        let place = map.blocks[0];
+        map.blocks = vec![BlockPlace { objects: 0, plain_len: 0, ..place }; at];
+        map.blocks.push(place);
+        map
+    }
+
     fn new(uid: PackId, key: FileKey, directory: PackDirectory, mut offset: u64) -> Self {
         let (mut first, mut blocks) = (0, Vec::with_capacity(directory.blocks.len()));
         let mut starts = Vec::with_capacity(directory.objects.len());
@@ -147,20 +166,36 @@ impl PackMap {
         number: u16,
         decompressor: &mut Decompressor,
     ) -> Result<Vec<u8>, CasError> {
+        let place = self.block_place(number)?;
         let name = pack_name(&self.uid);
-        let file = || name.as_str().to_owned();
-        let place = self.blocks.get(usize::from(number)).ok_or_else(|| CasError::Format {
-            file: file(),
+        let mut sealed = vault.store().read_at(&name, place.offset, place.stored_len as usize)?;
+        self.unseal(vault, number, &mut sealed, decompressor)
+    }
+
+    fn block_place(&self, number: u16) -> Result<&BlockPlace, CasError> {
+        self.blocks.get(usize::from(number)).ok_or_else(|| CasError::Format {
+            file: pack_name(&self.uid).as_str().to_owned(),
             part: "directory",
             source: DecodeError::Limit {
                 what: "number of a block",
                 found: number.into(),
                 max: self.blocks.len() as u64,
             },
-        })?;
-        let mut sealed = vault.store().read_at(&name, place.offset, place.stored_len as usize)?;
+        })
+    }
+
+    /// Opens and decompresses the bytes of one block.
+    pub(super) fn unseal(
+        &self,
+        vault: &Vault,
+        number: u16,
+        sealed: &mut [u8],
+        decompressor: &mut Decompressor,
+    ) -> Result<Vec<u8>, CasError> {
+        let place = self.block_place(number)?;
+        let file = || pack_name(&self.uid).as_str().to_owned();
         let plain = vault
-            .open(&self.key, Part::Block, number.into(), &mut sealed)
+            .open(&self.key, Part::Block, number.into(), sealed)
             .map_err(|source| CasError::Sealed { file: file(), part: "block", source })?;
         let plain_len = place.plain_len as usize;
         match place.codec {

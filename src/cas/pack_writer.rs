@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use crate::chunk::sketch::Sketch;
-use crate::compress::{Compressor, Level};
+use crate::compress::{Compressor, Decompressor, Level};
 use crate::crypto;
 use crate::format::index::IndexRow;
 use crate::format::log::PackRecord;
@@ -17,10 +17,10 @@ use crate::limits::{PACK_BLOCKS_MAX, PACK_LEN_FULL, PACK_OBJECTS_MAX};
 use crate::merkle::ShardHasher;
 use crate::store::{Put, StorageBackend};
 
-use super::CasError;
 use super::block::{Block, block_codec};
 use super::padding::padded_len;
 use super::vault::{FileKey, NONCE_LEN, Part, Vault, pack_name};
+use super::{CasError, OpenBlock, PackMap};
 
 /// What a directory takes, sealed and twice, per object, delta and block: an upper bound of its columns.
 const DIRECTORY_PER_OBJECT: usize = 2 * 22;
@@ -94,6 +94,22 @@ impl OpenPack {
         let uid = PackId::new(crypto::random().map_err(|source| CasError::Random { source })?);
         let (key, wrapped) = vault.new_key(Part::PackKey, *uid.as_bytes())?;
         Ok(Self { vault, uid, content, key, wrapped, inner: Mutex::default() })
+    }
+
+    pub(super) fn uid(&self) -> PackId {
+        self.uid
+    }
+
+    /// Opens a block that was delivered; `None`: it was not, or the pack is complete.
+    pub(super) fn open_block(&self, number: u16) -> Result<Option<OpenBlock>, CasError> {
+        let (mut sealed, map) = {
+            let inner = self.inner.lock().expect("no panic while locked");
+            let Some(Some(sealed)) = inner.blocks.get(usize::from(number)) else { return Ok(None) };
+            (sealed.clone(), PackMap::of_block(self.uid, self.key.clone(), &inner.directory, number))
+        };
+        let mut decompressor = Decompressor::new().map_err(|source| CasError::Compress { source })?;
+        let plain = map.unseal(&self.vault, number, &mut sealed, &mut decompressor)?;
+        Ok(Some(OpenBlock::new(Arc::new(map), number, plain)))
     }
 
     /// Takes a place for the block; `None`: the pack is too full for it.

@@ -164,9 +164,10 @@ impl<'a> Sealer<'a> {
         open.into_iter().flatten().try_for_each(|pack| self.close(&pack, Closed::Last))
     }
 
-    /// The packs that hold objects which were known, and bases of deltas.
+    /// The packs of before that hold objects which were known, and bases of deltas.
     pub fn uses(&self) -> Vec<PackId> {
-        let mut uses: Vec<_> = self.uses.lock().expect("no panic while locked").iter().copied().collect();
+        let uses = self.uses.lock().expect("no panic while locked");
+        let mut uses: Vec<_> = uses.iter().copied().filter(|pack| !self.index.fresh().is_own(pack)).collect();
         uses.sort_unstable();
         uses
     }
@@ -190,7 +191,10 @@ impl<'a> Sealer<'a> {
 
     fn place(&self, block: Block, content: PackContent) -> Result<(), CasError> {
         let (pack, number) = self.reserve(&block, content)?;
-        match pack.deliver(number, block)? {
+        let sketched: Vec<_> = block.sketched(pack.uid(), number).collect();
+        let finished = pack.deliver(number, block)?;
+        sketched.iter().for_each(|(base, sketch)| self.index.fresh().add(*base, sketch));
+        match finished {
             Some(finished) => self.hand_on(finished),
             None => Ok(()),
         }
@@ -202,7 +206,11 @@ impl<'a> Sealer<'a> {
         loop {
             let pack = match current {
                 Some(pack) => pack,
-                None => current.insert(Arc::new(OpenPack::new(Arc::clone(&self.vault), content)?)),
+                None => {
+                    let pack = Arc::new(OpenPack::new(Arc::clone(&self.vault), content)?);
+                    self.index.fresh().begin(&pack);
+                    current.insert(pack)
+                }
             };
             if let Some(number) = pack.reserve(block) {
                 return Ok((Arc::clone(pack), number));
@@ -221,6 +229,13 @@ impl<'a> Sealer<'a> {
 
     fn hand_on(&self, pack: FinishedPack) -> Result<(), CasError> {
         self.pack_bytes.fetch_add(pack.record.len, Ordering::Relaxed);
+        self.index.fresh().complete(pack.record.uid);
         (self.emit)(pack)
+    }
+}
+
+impl Drop for Sealer<'_> {
+    fn drop(&mut self) {
+        self.index.fresh().clear();
     }
 }

@@ -33,9 +33,14 @@ impl<'r> Forger<'r> {
         Self { repo, objects: Vec::new() }
     }
 
+    /// The id of an object.
+    pub fn id(&self, kind: ObjectKind, bytes: &[u8]) -> ChunkId {
+        self.repo.chunks().vault().keyring().object_id(kind, bytes)
+    }
+
     /// Takes an object as it is; returns its id.
     pub fn put(&mut self, kind: ObjectKind, bytes: Vec<u8>) -> ChunkId {
-        let id = self.repo.chunks().vault().keyring().object_id(kind, &bytes);
+        let id = self.id(kind, &bytes);
         if !self.objects.iter().any(|object| object.id == id) {
             self.objects.push(Forged { kind, id, bytes, delta: None });
         }

@@ -5,6 +5,7 @@ use crate::chunk::sketch::Sketch;
 use crate::compress::{CompressError, DeltaEncoder, Level};
 use crate::format::pack::Bases;
 use crate::id::{Locator, ObjectKind, PackId};
+use crate::limits::BASES_MAX;
 
 use super::former::Former;
 
@@ -40,7 +41,7 @@ pub(super) struct Deltas {
     gains: Gains,
     /// Of bases that stood at the object's place.
     placed: Trust,
-    /// Of bases that are like the object as far as sketches tell.
+    /// Of bases that have one feature in common with the object.
     alike: Trust,
 }
 
@@ -104,10 +105,24 @@ impl Trust {
     }
 }
 
-/// A choice of base.
+/// A choice of bases.
 struct Choice {
-    locator: Locator,
-    is_alike: bool,
+    /// Of these the delta is made, or with more.
+    bases: Vec<Base>,
+    why: Why,
+    /// What was chosen first is a delta itself, whose bases these are.
+    has_aged: bool,
+}
+
+/// What speaks for a base.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It stood at the object's place.
+    Stood,
+    /// It has one feature in common with the object, which may be chance.
+    Alike,
+    /// It has several.
+    VeryAlike,
 }
 
 impl Deltas {
@@ -144,86 +159,118 @@ impl Deltas {
             Place::Object(object) => object,
         };
         let alike = sketch.map_or_else(Vec::new, |sketch| store.index().alike(sketch).unwrap_or_default());
-        let Some(choice) = self.choose(kind, stood, &alike) else { return Ok(None) };
-        let Some(mut bases) = self.readable(store, kind, choice.locator) else { return Ok(None) };
-        let Some(mut cost) = self.encode(store, kind, bytes, &bases)? else { return Ok(None) };
+        let Some(mut choice) = self.choose(store, kind, stood, &alike) else { return Ok(None) };
+        let Some(mut cost) = self.encode(store, kind, bytes, &choice.bases)? else { return Ok(None) };
         let share = self.gains.share(bytes.len());
         std::mem::swap(&mut self.frame, &mut self.other);
         if cost > share / 8
-            && let Some(more) = self.more(store, kind, bytes, &choice, place, &bases, &alike)
+            && let Some(more) = self.more(store, kind, bytes, place, &choice.bases, &alike)
             && let Some(less) = self.encode(store, kind, bytes, &more)?
             && 8 * less < 7 * cost
         {
-            (bases, cost) = (more, less);
+            (choice.bases, cost) = (more, less);
         } else {
             std::mem::swap(&mut self.frame, &mut self.other);
         }
-        let trust = if choice.is_alike { &mut self.alike } else { &mut self.placed };
-        trust.learn(2 * cost <= share);
-        Ok(if 8 * cost <= 7 * share { made(&bases, bytes.len()) } else { None })
-    }
-
-    /// What stood at the object's place if that is as much like it as anything, else what is most like it.
-    fn choose(&mut self, kind: ObjectKind, stood: Option<Locator>, alike: &[Alike]) -> Option<Choice> {
-        let best = alike.first().map(|best| {
-            let same = alike.iter().take_while(|other| other.common == best.common);
-            let locators = same.map(|alike| alike.base.locator);
-            locators.clone().find(|locator| Some(*locator) == stood).unwrap_or(best.base.locator)
-        });
-        if let Some(locator) = best.filter(|_| self.alike.tries()) {
-            return Some(Choice { locator, is_alike: true });
+        match choice.why {
+            Why::Stood => self.placed.learn(2 * cost <= share),
+            Why::Alike => self.alike.learn(2 * cost <= share),
+            Why::VeryAlike => {}
         }
-        let locator = stood.filter(|_| kind.is_metadata() || self.placed.tries())?;
-        Some(Choice { locator, is_alike: false })
+        // A base that has aged is soon worth a new one in its place.
+        let pays = if choice.has_aged { 2 * cost <= share } else { 8 * cost <= 7 * share };
+        Ok(if pays { made(&choice.bases, bytes.len()) } else { None })
     }
 
-    /// Copies to encode against where this object is the choice.
-    fn readable(&self, store: &ChunkStore, kind: ObjectKind, locator: Locator) -> Option<Vec<Base>> {
-        store.bases_for(kind, locator, self.depth).ok().filter(|bases| !bases.is_empty())
+    /// What stood at the object's place, unless sketches tell that something else is more like it.
+    fn choose(
+        &mut self,
+        store: &ChunkStore,
+        kind: ObjectKind,
+        stood: Option<Locator>,
+        alike: &[Alike],
+    ) -> Option<Choice> {
+        let best = alike.first();
+        let why = if best.is_some_and(|best| best.common > 1) { Why::VeryAlike } else { Why::Alike };
+        let is_best = |base: &Base| {
+            let same = alike.iter().take_while(|other| Some(other.common) == best.map(|best| best.common));
+            same.into_iter().any(|other| other.base.locator == base.locator)
+        };
+        if let Some(stood) = stood
+            && let Ok(bases) = store.bases_for(kind, stood, self.depth)
+            && let Some(first) = bases.first()
+        {
+            let has_aged = kind == ObjectKind::Chunk && first.locator != stood;
+            if is_best(first) {
+                return Some(Choice { bases, why, has_aged });
+            }
+            // Of what has no sketch nobody can tell how like it is.
+            let may_be = alike.is_empty() || !store.index().is_sketched(&first.location.pack);
+            if may_be && (kind.is_metadata() || self.placed.tries()) {
+                return Some(Choice { bases, why: Why::Stood, has_aged });
+            }
+        }
+        let best = best.filter(|_| why == Why::VeryAlike || self.alike.tries())?;
+        Some(Choice { bases: self.readable(store, kind, best.base)?, why, has_aged: false })
     }
 
-    /// More bases for an object of which these do not hold all: the chunks beside the one that it took the place of, at the
-    /// ends where it reaches beyond; or another that is like it.
-    #[expect(clippy::too_many_arguments, reason = "all that is known of an object")]
+    /// Copies to encode against where this one is the choice.
+    fn readable(&self, store: &ChunkStore, kind: ObjectKind, base: Base) -> Option<Vec<Base>> {
+        if base.location.depth < self.depth {
+            return Some(vec![base]);
+        }
+        store.bases_for(kind, base.locator, self.depth).ok().filter(|bases| !bases.is_empty())
+    }
+
+    /// More bases for an object of which these do not hold all: the chunks beside the first, at the ends where the object reaches
+    /// beyond; or another that is like it.
     fn more(
         &self,
         store: &ChunkStore,
         kind: ObjectKind,
         bytes: &[u8],
-        choice: &Choice,
         place: &Place<'_>,
         bases: &[Base],
         alike: &[Alike],
     ) -> Option<Vec<Base>> {
-        let mut more = Vec::new();
-        if let Place::Chunk(former, _) = place
-            && let Some(at) = former.place(store, choice.locator)
-        {
-            let missing = |probe: Option<&[u8]>| {
-                probe.is_some_and(|probe| memchr::memmem::find(&self.prefix, probe).is_none())
-            };
-            let beside = |place: Option<usize>| place.and_then(|place| former.chunk(store, place));
-            let before = beside(at.checked_sub(1)).filter(|_| missing(bytes.get(..PROBE_LEN)));
-            let end = bytes.len().checked_sub(PROBE_LEN).map(|start| &bytes[start..]);
-            let behind = beside(Some(at + 1)).filter(|_| missing(end));
-            more.extend(before);
-            more.push(choice.locator);
-            more.extend(behind);
+        let (before, behind) = match place {
+            Place::Chunk(former, _) => self.beside(store, bytes, former, bases.first()?.locator),
+            Place::Object(_) => (None, None),
+        };
+        let resolve = |locator| store.bases_for(kind, locator, self.depth).unwrap_or_default();
+        let mut all: Vec<Base> = before.map_or_else(Vec::new, resolve);
+        all.extend(bases);
+        all.extend(behind.map_or_else(Vec::new, resolve));
+        if all.len() == bases.len() {
+            let is_other = |other: &&Alike| bases.iter().all(|base| base.locator != other.base.locator);
+            let other = alike.iter().find(is_other)?;
+            all.splice(0..0, self.readable(store, kind, other.base)?);
         }
-        if more.len() < 2 {
-            let other =
-                alike.iter().find(|other| bases.iter().all(|base| base.locator != other.base.locator))?;
-            more = vec![other.base.locator, choice.locator];
-        }
-        let mut all = Vec::new();
-        for locator in more {
-            for base in self.readable(store, kind, locator)? {
-                if all.iter().all(|other: &Base| other.locator != base.locator) {
-                    all.push(base);
-                }
-            }
-        }
-        (all.len() <= crate::limits::BASES_MAX && all != bases).then_some(all)
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|base| seen.insert(base.locator));
+        (all.len() > bases.len() && all.len() <= BASES_MAX).then_some(all)
+    }
+
+    /// The chunks that stood beside `chunk`, where an end of the object does not occur in what it was last encoded against.
+    fn beside(
+        &self,
+        store: &ChunkStore,
+        bytes: &[u8],
+        former: &Former,
+        chunk: Locator,
+    ) -> (Option<Locator>, Option<Locator>) {
+        let Some(at) = former.place(store, chunk) else { return (None, None) };
+        let misses = |probe: Option<&[u8]>| {
+            probe.is_some_and(|probe| memchr::memmem::find(&self.prefix, probe).is_none())
+        };
+        let start = bytes.get(..PROBE_LEN);
+        let end = bytes.len().checked_sub(PROBE_LEN).map(|start| &bytes[start..]);
+        let before = at.checked_sub(1).filter(|_| misses(start));
+        let behind = Some(at + 1).filter(|_| misses(end));
+        (
+            before.and_then(|place| former.chunk(store, place)),
+            behind.and_then(|place| former.chunk(store, place)),
+        )
     }
 
     /// Makes a frame against these bases; what it costs, or `None` where one of them cannot be read.

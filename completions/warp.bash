@@ -61,6 +61,9 @@ _warp() {
             warp,ls)
                 cmd="warp__subcmd__ls"
                 ;;
+            warp,repack)
+                cmd="warp__subcmd__repack"
+                ;;
             warp,restore)
                 cmd="warp__subcmd__restore"
                 ;;
@@ -159,6 +162,9 @@ _warp() {
                 ;;
             warp__subcmd__help,ls)
                 cmd="warp__subcmd__help__subcmd__ls"
+                ;;
+            warp__subcmd__help,repack)
+                cmd="warp__subcmd__help__subcmd__repack"
                 ;;
             warp__subcmd__help,restore)
                 cmd="warp__subcmd__help__subcmd__restore"
@@ -290,7 +296,7 @@ _warp() {
 
     case "${cmd}" in
         warp)
-            opts="-r -q -v -h -V --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help --version init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config bench completions util help"
+            opts="-r -q -v -h -V --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help --version init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack key config bench completions util help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1324,7 +1330,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help)
-            opts="init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo key config bench completions util help"
+            opts="init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack key config bench completions util help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1674,6 +1680,20 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help__subcmd__ls)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__help__subcmd__repack)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2456,6 +2476,52 @@ _warp() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__repack)
+            opts="-n -r -q -v -h --aggressive --dry-run --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

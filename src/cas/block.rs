@@ -4,7 +4,7 @@ use crate::chunk::sketch::Sketch;
 use crate::compress::{Codec, Compressor};
 use crate::crypto::OVERHEAD;
 use crate::format::pack::{Bases, BlockCodec, DeltaEntry, ObjectEntry};
-use crate::id::{ChunkId, ObjectKind, PackId};
+use crate::id::{ChunkId, Locator, ObjectKind, PackId};
 use crate::limits::{BLOCK_LEN_TARGET, BLOCK_OBJECTS_MAX};
 
 use super::vault::NONCE_LEN;
@@ -48,20 +48,30 @@ pub struct DeltaOf {
 impl BlockBuilder {
     /// Appends an object.
     pub fn push(&mut self, kind: ObjectKind, id: &ChunkId, bytes: &[u8]) {
+        self.copy(kind, id.locator(), bytes);
+    }
+
+    /// Appends an object that lies elsewhere; it is known by the first half of its id.
+    pub fn copy(&mut self, kind: ObjectKind, locator: Locator, bytes: &[u8]) {
         if self.plain.capacity() == 0 {
             self.plain.reserve_exact(BLOCK_LEN_TARGET + BLOCK_LEN_TARGET / 4);
         }
         let len = u32::try_from(bytes.len()).expect("objects are at most OBJECT_LEN_MAX bytes");
-        self.objects.push(ObjectEntry { locator: id.locator(), kind, len });
+        self.objects.push(ObjectEntry { locator, kind, len });
         self.plain.extend_from_slice(bytes);
     }
 
     /// Appends the frame of a delta.
     pub fn push_delta(&mut self, kind: ObjectKind, id: &ChunkId, frame: &[u8], delta: DeltaOf) {
+        self.copy_delta(kind, id.locator(), frame, delta);
+    }
+
+    /// Appends the frame of a delta that lies elsewhere; it is known by the first half of its id.
+    pub fn copy_delta(&mut self, kind: ObjectKind, locator: Locator, frame: &[u8], delta: DeltaOf) {
         let DeltaOf { bases, depth, len } = delta;
         let len = u32::try_from(len).expect("objects are at most OBJECT_LEN_MAX bytes");
         self.deltas.push(DeltaEntry { object: self.next(), len, depth, bases });
-        self.push(kind, id, frame);
+        self.copy(kind, locator, frame);
     }
 
     /// Says how the object that will be pushed next can be found by others that are like it.

@@ -223,8 +223,10 @@ impl ChunkStore {
     /// # Errors
     /// [`CasError::Missing`] when no live pack holds it; others when it cannot be read or is damaged.
     pub fn get(&self, kind: ObjectKind, id: &ChunkId) -> Result<ObjectBytes, CasError> {
-        let base = Base { locator: id.locator(), location: self.locate(kind, id)? };
-        self.read(kind, base, Some(id), u8::MAX)
+        self.index.with_present_files(|| {
+            let base = Base { locator: id.locator(), location: self.locate(kind, id)? };
+            self.read(kind, base, Some(id), u8::MAX)
+        })
     }
 
     /// Reads an object of whose id the first half is known.
@@ -254,7 +256,7 @@ impl ChunkStore {
             return Err(CasError::WrongObject { kind, id: locator, pack: location.pack });
         }
         drop(block);
-        let prefix = self.prefix(kind, locator, &delta)?;
+        let prefix = self.read_prefix(kind, locator, &delta)?;
         Ok(ObjectBytes(Held::Alone(Arc::new(self.decode(kind, locator, id, &delta, &prefix)?))))
     }
 
@@ -263,6 +265,10 @@ impl ChunkStore {
     /// # Errors
     /// [`CasError::MissingBase`] and [`CasError::UnreadableBase`].
     pub fn prefix(&self, kind: ObjectKind, id: Locator, delta: &Delta) -> Result<ObjectBytes, CasError> {
+        self.index.with_present_files(|| self.read_prefix(kind, id, delta))
+    }
+
+    fn read_prefix(&self, kind: ObjectKind, id: Locator, delta: &Delta) -> Result<ObjectBytes, CasError> {
         let located = self.locate_bases(kind, id, delta)?;
         let read = |base: &Base| {
             let unreadable = |source| {
@@ -322,15 +328,15 @@ impl ChunkStore {
     /// # Errors
     /// When the index or a pack's directory cannot be read.
     pub fn bases_for(&self, kind: ObjectKind, locator: Locator, depth: u8) -> Result<Vec<Base>, CasError> {
-        if let Some(location) = self.index.find_below(kind, locator, depth)? {
+        if let Some(location) = self.index.find_usable(kind, locator, depth)? {
             return Ok(vec![Base { locator, location }]);
         }
-        let Some(location) = self.index.find_below(kind, locator, u8::MAX)? else { return Ok(Vec::new()) };
+        let Some(location) = self.index.find_usable(kind, locator, u8::MAX)? else { return Ok(Vec::new()) };
         let map = self.map(location.pack)?;
         let Some(delta) = map.delta(location.block, location.slot) else { return Ok(Vec::new()) };
         let mut bases = Vec::with_capacity(delta.bases.len());
         for &locator in delta.bases.iter() {
-            match self.index.find_below(kind, locator, depth)? {
+            match self.index.find_usable(kind, locator, depth)? {
                 Some(location) => bases.push(Base { locator, location }),
                 None => return Ok(Vec::new()),
             }

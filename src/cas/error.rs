@@ -165,6 +165,16 @@ pub enum CasError {
 }
 
 impl CasError {
+    /// Whether it can be that what was looked for lies elsewhere by now: a file is gone, or a base.
+    pub fn may_have_moved(&self) -> bool {
+        match self {
+            Self::Store { source } => source.is_not_found(),
+            Self::UnreadableBase { source, .. } => source.may_have_moved(),
+            Self::MissingBase { .. } | Self::Missing { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether bytes in the store are wrong (as opposed to a store that failed or an object that is not there).
     pub fn is_damage(&self) -> bool {
         if let Self::UnreadableBase { source, .. } = self {

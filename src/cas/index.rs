@@ -36,18 +36,29 @@ type SmallRows = HashMap<(ObjectKind, Locator), Location>;
 /// Which packs and segments exist at one state of the log.
 #[derive(Debug, Clone, Default)]
 pub struct IndexView {
+    /// Number of the log's last entry in that state.
+    pub entry: u64,
     /// All index segments, in the order in which they were added.
     pub segments: Vec<SegmentRecord>,
     /// All packs that may be read.
     pub live: HashSet<PackId>,
+    /// Those of them that may not be used for anything new, because they will be removed.
+    pub condemned: HashSet<PackId>,
     /// Those of them whose directory is their index.
     pub self_indexed: Vec<PackId>,
+}
+
+/// Tells an index what the log says now: packs that it speaks of may have been removed since.
+pub trait Refresh: std::fmt::Debug + Send + Sync {
+    /// The present view, if it is newer than that of this entry.
+    fn newer_than(&self, entry: u64) -> Option<IndexView>;
 }
 
 /// Finds objects. A hit counts only if its pack is live.
 #[derive(Debug)]
 pub struct Index {
     vault: Arc<Vault>,
+    refresh: Option<Arc<dyn Refresh>>,
     state: RwLock<State>,
     fresh: Fresh,
     pages: Mutex<LruCache<PageKey, Page>>,
@@ -55,13 +66,30 @@ pub struct Index {
 
 #[derive(Debug, Default, Clone)]
 struct State {
+    entry: u64,
     segments: Vec<Arc<Segment>>,
     live: Arc<HashSet<PackId>>,
+    condemned: Arc<HashSet<PackId>>,
     self_indexed: Vec<PackId>,
-    /// Rows of the self-indexed packs, read when they are first needed.
-    small: Option<Arc<SmallRows>>,
+    /// Rows of the self-indexed packs, read when they are first needed: of those that may be used, and of condemned ones.
+    small: Option<Arc<[SmallRows; 2]>>,
     /// Features of sketches, read when they are first needed.
     features: Option<Arc<Features>>,
+}
+
+/// Which copies count.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// Those that may be used for something new.
+    Usable,
+    /// Those that will be removed.
+    Condemned,
+}
+
+impl State {
+    fn holds(&self, pack: &PackId, which: Which) -> bool {
+        self.live.contains(pack) && self.condemned.contains(pack) == matches!(which, Which::Condemned)
+    }
 }
 
 /// Features of all segments, as far as they fit.
@@ -80,12 +108,21 @@ impl Index {
     /// An index over nothing.
     pub fn new(vault: Arc<Vault>) -> Self {
         let (state, fresh) = Default::default();
-        Self { vault, state, fresh, pages: Mutex::new(LruCache::new(PAGES_CACHED)) }
+        let pages = Mutex::new(LruCache::new(PAGES_CACHED));
+        Self { vault, refresh: None, state, fresh, pages }
     }
 
-    /// Moves to another state of the log. Nothing is read yet.
+    /// The same index; where a file is gone that it speaks of, it asks `refresh` and looks again.
+    pub fn refreshed_by(self, refresh: Arc<dyn Refresh>) -> Self {
+        Self { refresh: Some(refresh), ..self }
+    }
+
+    /// Moves to another state of the log, unless it knows a later one. Nothing is read yet.
     pub fn update(&self, view: IndexView) {
         let mut state = self.state.write().expect("no panic while locked");
+        if view.entry < state.entry {
+            return;
+        }
         let mut known: HashMap<SegmentId, Arc<Segment>> =
             state.segments.drain(..).map(|segment| (segment.record.uid, segment)).collect();
         let segments = view
@@ -93,8 +130,10 @@ impl Index {
             .into_iter()
             .map(|record| known.remove(&record.uid).unwrap_or_else(|| Arc::new(Segment::new(record))));
         *state = State {
+            entry: view.entry,
             segments: segments.collect(),
             live: Arc::new(view.live),
+            condemned: Arc::new(view.condemned),
             self_indexed: view.self_indexed,
             small: None,
             features: None,
@@ -108,6 +147,32 @@ impl Index {
         state.segments.push(segment);
         state.features = None;
         Arc::make_mut(&mut state.live).extend(packs);
+    }
+
+    /// Moves to the present state of the log, if it is a later one.
+    pub fn refresh(&self) {
+        let known = self.state().entry;
+        if let Some(view) = self.refresh.as_ref().and_then(|refresh| refresh.newer_than(known)) {
+            self.update(view);
+        }
+    }
+
+    /// Does it again, once, where a file was gone: with what the log says now.
+    pub(super) fn with_present_files<T>(
+        &self,
+        mut read: impl FnMut() -> Result<T, CasError>,
+    ) -> Result<T, CasError> {
+        match read() {
+            Err(error) if error.may_have_moved() => {
+                self.refresh();
+                read()
+            }
+            done => done,
+        }
+    }
+
+    fn state(&self) -> State {
+        self.state.read().expect("no panic while locked").clone()
     }
 
     /// Where the object lies; `None`: in no live pack.
@@ -129,20 +194,65 @@ impl Index {
         locator: Locator,
         depth: u8,
     ) -> Result<Option<Location>, CasError> {
-        let fits = |location: &Location| location.depth < depth;
-        let state = self.state.read().expect("no panic while locked").clone();
-        let small = self.small_rows(&state)?.get(&(kind, locator)).copied();
-        if small.is_some_and(|location| fits(&location)) {
+        self.with_present_files(|| {
+            let state = self.state();
+            let usable = self.find_where(&state, kind, locator, depth, Which::Usable)?;
+            if usable.is_some() || state.condemned.is_empty() {
+                return Ok(usable);
+            }
+            self.find_where(&state, kind, locator, depth, Which::Condemned)
+        })
+    }
+
+    /// The same for what something new shall rely on: copies in packs that will be removed do not count.
+    ///
+    /// # Errors
+    /// When a segment that may hold it cannot be read.
+    pub fn find_usable(
+        &self,
+        kind: ObjectKind,
+        locator: Locator,
+        depth: u8,
+    ) -> Result<Option<Location>, CasError> {
+        self.with_present_files(|| self.find_where(&self.state(), kind, locator, depth, Which::Usable))
+    }
+
+    fn find_where(
+        &self,
+        state: &State,
+        kind: ObjectKind,
+        locator: Locator,
+        depth: u8,
+        which: Which,
+    ) -> Result<Option<Location>, CasError> {
+        let small = self.small_rows(state)?[which as usize].get(&(kind, locator)).copied();
+        if small.is_some_and(|location| location.depth < depth) {
             return Ok(small);
         }
+        let fits = |found: &Location| found.depth < depth && state.holds(&found.pack, which);
         for segment in state.segments.iter().rev() {
-            let found = self
-                .find_in(segment, kind, &locator, |found| state.live.contains(&found.pack) && fits(found))?;
-            if let Some(location) = found {
-                return Ok(Some(location));
+            let found = self.find_in(segment, kind, &locator, fits)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
+    }
+
+    /// The segments that speak of none of the packs which `stays` names.
+    ///
+    /// # Errors
+    /// When a segment cannot be read.
+    pub fn segments_without(&self, stays: impl Fn(&PackId) -> bool) -> Result<Vec<SegmentId>, CasError> {
+        self.with_present_files(|| {
+            let mut without = Vec::new();
+            for segment in &self.state().segments {
+                if !segment.open(&self.vault)?.packs().iter().any(&stays) {
+                    without.push(segment.record.uid);
+                }
+            }
+            Ok(without)
+        })
     }
 
     fn find_in(
@@ -173,13 +283,14 @@ impl Index {
         Ok(bytes)
     }
 
-    fn small_rows(&self, state: &State) -> Result<Arc<SmallRows>, CasError> {
+    fn small_rows(&self, state: &State) -> Result<Arc<[SmallRows; 2]>, CasError> {
         if let Some(small) = &state.small {
             return Ok(Arc::clone(small));
         }
-        let mut rows = HashMap::new();
+        let mut both: [SmallRows; 2] = Default::default();
         for uid in state.self_indexed.iter().filter(|uid| state.live.contains(*uid)) {
             let map = PackMap::load(&self.vault, uid)?;
+            let rows = &mut both[usize::from(state.condemned.contains(uid))];
             for (entry, block, slot) in map.rows() {
                 let depth = map.delta(block, slot).map_or(0, |delta| delta.depth);
                 let location = Location { pack: *uid, block, slot, depth };
@@ -190,9 +301,9 @@ impl Index {
                 }
             }
         }
-        let rows = Arc::new(rows);
+        let rows = Arc::new(both);
         let mut current = self.state.write().expect("no panic while locked");
-        if current.self_indexed == state.self_indexed {
+        if current.self_indexed == state.self_indexed && current.condemned == state.condemned {
             current.small = Some(Arc::clone(&rows));
         }
         Ok(rows)
@@ -214,9 +325,12 @@ impl Index {
     /// # Errors
     /// When a segment cannot be read.
     pub fn alike(&self, sketch: &Sketch) -> Result<Vec<Alike>, CasError> {
-        let state = self.state.read().expect("no panic while locked").clone();
+        self.with_present_files(|| self.alike_in(&self.state(), sketch))
+    }
+
+    fn alike_in(&self, state: &State, sketch: &Sketch) -> Result<Vec<Alike>, CasError> {
         let mut alike = self.fresh.alike(sketch);
-        for (segment, features) in self.features(&state)?.iter().rev() {
+        for (segment, features) in self.features(state)?.iter().rev() {
             let mut rows = Vec::new();
             for &feature in sketch {
                 let start = features.partition_point(|row| row.feature < feature);
@@ -229,7 +343,7 @@ impl Index {
                 let (page, number) = open.page_of(same[0]);
                 let bytes = self.page(segment, &open, page)?;
                 let base = segment.row_in(&open, &bytes, number);
-                if let Some(base) = base.filter(|base| state.live.contains(&base.location.pack)) {
+                if let Some(base) = base.filter(|base| state.holds(&base.location.pack, Which::Usable)) {
                     alike.push(Alike { common: same.len(), base });
                 }
             }

@@ -19,7 +19,7 @@ mod vault;
 pub use block::{Block, BlockBuilder, DeltaOf};
 pub use chunk_store::{Base, ChunkStore, Delta, Location, OpenBlock};
 pub use error::CasError;
-pub use index::{Alike, Index, IndexView};
+pub use index::{Alike, Index, IndexView, Refresh};
 pub use pack_reader::PackMap;
 pub use pack_writer::FinishedPack;
 pub use sealer::{Claim, Sealer, SealerCounts};

@@ -142,6 +142,11 @@ impl PackMap {
         self.blocks.get(usize::from(block)).map_or(0, |place| u64::from(place.stored_len))
     }
 
+    /// All deltas of the pack, by the numbers of their objects in it.
+    pub fn deltas(&self) -> &[DeltaEntry] {
+        &self.deltas
+    }
+
     /// What the object in `slot` of `block` is a delta of; `None` if it is none.
     pub fn delta(&self, block: u16, slot: u16) -> Option<&DeltaEntry> {
         let place = self.blocks.get(usize::from(block)).filter(|place| u32::from(slot) < place.objects)?;

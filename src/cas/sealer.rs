@@ -92,6 +92,12 @@ impl<'a> Sealer<'a> {
         }
     }
 
+    /// The same sealer, which puts data and metadata into packs of their own however little there is.
+    pub fn keeping_apart(self) -> Self {
+        self.packs.lock().expect("no panic while locked").large = true;
+        self
+    }
+
     /// The id of an object.
     pub fn id(&self, kind: ObjectKind, bytes: &[u8]) -> ChunkId {
         self.vault.keyring().object_id(kind, bytes)
@@ -111,7 +117,7 @@ impl<'a> Sealer<'a> {
         if shard.lock().expect("no panic while locked").contains(&key) {
             return Ok(Claim::Known);
         }
-        if let Some(location) = self.index.find(kind, id)? {
+        if let Some(location) = self.index.find_usable(kind, id.locator(), u8::MAX)? {
             self.uses.lock().expect("no panic while locked").insert(location.pack);
             return Ok(Claim::Known);
         }

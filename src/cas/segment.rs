@@ -329,6 +329,11 @@ impl OpenSegment {
         (end.saturating_sub(self.header.features_len.into()), self.header.features_len)
     }
 
+    /// The packs that the segment speaks of.
+    pub(super) fn packs(&self) -> &[PackId] {
+        &self.footer.packs
+    }
+
     fn location(&self, row: &IndexRow) -> Option<Location> {
         let pack = *self.footer.packs.get(usize::from(row.pack))?;
         Some(Location { pack, block: row.block, slot: row.slot, depth: row.depth() })

@@ -11,6 +11,7 @@ mod find;
 mod log;
 mod ls;
 mod previous;
+mod repack;
 pub mod restore;
 mod selection;
 mod shared;
@@ -32,6 +33,7 @@ pub use error::OpsError;
 pub use find::{FindRequest, Found, find};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
+pub use repack::{RepackOutcome, RepackRequest, repack};
 pub use restore::{
     ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
 };

@@ -209,6 +209,17 @@ pub enum RepoError {
     /// Another writer took away what this one relies on.
     #[error("another process is removing a pack that this commit relies on; run it again")]
     Condemned,
+    /// An entry of the log would add, condemn or remove a file that it must not.
+    #[error("the log cannot take an entry about {file}: {why}")]
+    Storage {
+        /// Name in the store.
+        file: String,
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// Another writer changed what this one was working on.
+    #[error("another process removes or uses what was being repacked; nothing was changed, run it again")]
+    Overtaken,
     /// A key slot does not exist.
     #[error("there is no key {id}")]
     NoSlot {
@@ -276,6 +287,8 @@ impl RepoError {
             | Self::Unmerged { .. }
             | Self::RefMoved { .. }
             | Self::Condemned
+            | Self::Overtaken
+            | Self::Storage { .. }
             | Self::NotEncrypted { .. }
             | Self::Slots { .. }
             | Self::Sheet { .. }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::cas::{Part, Vault};
+use crate::cas::{Part, Vault, pack_name, segment_name};
 use crate::crypto::{self, Signer, sign};
 use crate::format::log::{
     CommitRecord, DeviceRecord, EntryPrivate, EntryPublic, LogEntry, PackRecord, RefChange, RefName,
     SegmentRecord, entry_hash, signing_bytes,
 };
-use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId};
+use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId, SegmentId};
 use crate::limits::LOG_ENTRY_LEN_MAX;
 use crate::store::{BlobName, Put, StorageBackend};
 
@@ -18,6 +18,8 @@ use super::{Client, RepoError};
 
 /// Role bit: may add packs, commits and refs.
 pub(super) const ROLE_WRITE: u8 = 1;
+/// Role bit: may condemn and remove packs, and remove segments.
+pub(super) const ROLE_GC: u8 = 4;
 /// All roles.
 pub(super) const ROLES_ALL: u8 = 15;
 
@@ -26,8 +28,14 @@ pub(super) const ROLES_ALL: u8 = 15;
 pub struct Draft {
     /// Packs that now exist.
     pub packs_added: Vec<PackRecord>,
+    /// Packs that must not be used any more. They can be read until an entry removes them.
+    pub packs_condemned: Vec<PackId>,
+    /// Packs that no longer exist: condemned ones.
+    pub packs_removed: Vec<PackId>,
     /// Segments that now exist.
     pub segments_added: Vec<SegmentRecord>,
+    /// Segments that no longer exist.
+    pub segments_removed: Vec<SegmentId>,
     /// Packs that are relied on.
     pub uses: Vec<PackId>,
     /// Commits that become live.
@@ -128,6 +136,12 @@ impl Log {
         }
     }
 
+    /// Whether there is an entry `number`.
+    pub(super) fn has(&self, number: u64) -> Result<bool, RepoError> {
+        let len = self.vault.store().len(&entry_name(number)).map_err(self.store())?;
+        Ok(len.is_some())
+    }
+
     /// Reads entry `number`; `None`: the log ends before it.
     fn read(&self, number: u64) -> Result<Option<Vec<u8>>, RepoError> {
         match self.vault.store().get(&entry_name(number), LOG_ENTRY_LEN_MAX as u64) {
@@ -202,6 +216,12 @@ impl Log {
         if roles & ROLE_WRITE == 0 {
             return Err(RepoError::Log { number, why: "its device is not enrolled" });
         }
+        let takes_away = !public.packs_condemned.is_empty()
+            || !public.packs_removed.is_empty()
+            || !public.segments_removed.is_empty();
+        if takes_away && roles & ROLE_GC == 0 {
+            return Err(RepoError::Log { number, why: "its device may not take anything away" });
+        }
         sign::verify(&public.device, &signing_bytes(signed), &entry.signature)
             .map_err(RepoError::crypto(format!("log entry {number}: its signature does not verify")))
     }
@@ -230,10 +250,10 @@ impl Log {
             previous: state.hash.unwrap_or(EntryHash::new([0; 32])),
             attempt: AttemptId::new(crypto::random().map_err(RepoError::crypto("cannot name the entry"))?),
             packs_added: draft.packs_added,
-            packs_condemned: Vec::new(),
-            packs_removed: Vec::new(),
+            packs_condemned: draft.packs_condemned,
+            packs_removed: draft.packs_removed,
             segments_added: draft.segments_added,
-            segments_removed: Vec::new(),
+            segments_removed: draft.segments_removed,
             uses: draft.uses,
             commits: draft.commits,
             forgotten: draft.forgotten,
@@ -297,9 +317,12 @@ impl Log {
 
 /// What a writer must check again after every lost race.
 fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
-    if draft.uses.iter().any(|pack| !state.packs.contains_key(pack) || state.condemned.contains(pack)) {
+    let own = |pack: &PackId| draft.packs_added.iter().any(|added| added.uid == *pack);
+    let usable = |pack: &PackId| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
+    if draft.uses.iter().any(|pack| !usable(pack) && !own(pack)) {
         return Err(RepoError::Condemned);
     }
+    check_storage(state, draft)?;
     if draft.based_on.iter().any(|id| !state.is_live(id)) {
         return Err(RepoError::Condemned);
     }
@@ -307,6 +330,39 @@ fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
         Some(change) => Err(RepoError::RefMoved { name: change.name.clone() }),
         None => Ok(()),
     }
+}
+
+/// What is added has a name that was never there, what is condemned is there and was not yet, what is removed was condemned
+/// by an entry before and not used since.
+fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
+    let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
+    for pack in draft.packs_added.iter().map(|pack| pack.uid) {
+        if state.packs.contains_key(&pack) || state.removed_packs.contains(&pack) {
+            return refuse(pack_name(&pack), "an earlier entry of the log names it");
+        }
+    }
+    for pack in &draft.packs_condemned {
+        if !state.packs.contains_key(pack) {
+            return refuse(pack_name(pack), "it cannot be condemned, since it is not there");
+        }
+        if state.condemned.contains_key(pack) {
+            return refuse(pack_name(pack), "it is condemned already");
+        }
+    }
+    for pack in &draft.packs_removed {
+        if !state.packs.contains_key(pack) {
+            return refuse(pack_name(pack), "it cannot be removed, since it is not there");
+        }
+        if !state.is_removable(pack) {
+            return refuse(pack_name(pack), "it cannot be removed, since it may be in use");
+        }
+    }
+    for segment in &draft.segments_removed {
+        if !state.segments.iter().any(|there| there.uid == *segment) {
+            return refuse(segment_name(segment), "it cannot be removed, since it is not there");
+        }
+    }
+    Ok(())
 }
 
 /// The group that a ref belongs to: `tags`, `heads`, or `heads/HOST` for branches of one host.

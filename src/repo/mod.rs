@@ -4,6 +4,7 @@ mod chunker;
 mod client;
 mod config;
 mod error;
+mod journal;
 mod keys;
 mod live_state;
 mod log;

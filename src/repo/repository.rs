@@ -1,6 +1,6 @@
 //! A repository that is open.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 
 use zeroize::Zeroizing;
 
@@ -12,6 +12,7 @@ use crate::format::pack::Cipher;
 use crate::id::{CommitId, DeviceId, FamilyId, InstanceId, ObjectKind};
 use crate::store::StorageBackend;
 
+use super::journal::Journal;
 use super::keys::{self, Credentials, SlotInfo};
 use super::log::{self, Draft, Log};
 use super::recover::RecoverySheet;
@@ -78,9 +79,7 @@ pub struct Repository {
     config: RwLock<Config>,
     master: Option<Secret32>,
     slot: Option<u32>,
-    log: Log,
-    state: RwLock<Arc<LogState>>,
-    appending: Mutex<()>,
+    journal: Arc<Journal>,
     client: Client,
     notices: Vec<String>,
 }
@@ -177,17 +176,18 @@ impl Repository {
     ) -> Result<Self, RepoError> {
         let nonces = NonceSource::new().map_err(RepoError::crypto("cannot draw random numbers"))?;
         let vault = Arc::new(Vault::new(store, keyring, config.cipher, config.family, nonces));
-        let index = Arc::new(Index::new(Arc::clone(&vault)));
+        let log = Log::new(Arc::clone(&vault), config.instance, DeviceId::new(config.root_key));
+        let journal = Arc::new(Journal::new(log));
+        let index = Index::new(Arc::clone(&vault)).refreshed_by(journal.clone());
+        let index = Arc::new(index);
         Ok(Self {
             chunks: Arc::new(ChunkStore::new(Arc::clone(&vault), Arc::clone(&index))),
-            log: Log::new(Arc::clone(&vault), config.instance, DeviceId::new(config.root_key)),
+            journal,
             vault,
             index,
             config: RwLock::new(config),
             master,
             slot,
-            state: RwLock::default(),
-            appending: Mutex::new(()),
             client,
             notices: Vec::new(),
         })
@@ -197,14 +197,14 @@ impl Repository {
         let instance = self.instance();
         let mut seen = self.client.seen(instance)?;
         if let Some(head) = seen {
-            match self.log.check_seen(head) {
+            match self.journal.log.check_seen(head) {
                 Ok(()) => {}
                 Err(RepoError::Rollback { .. }) if self.client.accept_rollback => seen = None,
                 Err(error) => return Err(error),
             }
         }
         let mut state = LogState::default();
-        self.log.read_all(&mut state, seen)?;
+        self.journal.log.read_all(&mut state, seen)?;
         self.index.update(state.index_view());
         let head = log::seen_head(&state);
         if let Some(head) = head.filter(|head| seen != Some(*head))
@@ -212,7 +212,7 @@ impl Repository {
         {
             self.notices.push(format!("cannot remember this repository's state against rollback: {error}"));
         }
-        *self.state.get_mut().expect("no panic while locked") = Arc::new(state);
+        self.journal.advance_to(state);
         Ok(())
     }
 
@@ -225,16 +225,22 @@ impl Repository {
         &self,
         build: &mut dyn FnMut(&LogState) -> Result<Draft, RepoError>,
     ) -> Result<Arc<LogState>, RepoError> {
-        let _guard = self.appending.lock().expect("no panic while locked");
         let device = self.client.device()?;
-        let mut state = (*self.state()).clone();
-        self.log.append(&mut state, &device, &self.client, build)?;
+        let (state, _guard) = self.journal.append(&device, &self.client, build)?;
         self.index.update(state.index_view());
         if let Some(head) = log::seen_head(&state) {
             self.client.remember(self.instance(), head)?;
         }
-        let state = Arc::new(state);
-        *self.state.write().expect("no panic while locked") = Arc::clone(&state);
+        Ok(state)
+    }
+
+    /// Reads what others have appended to the log since. Objects that were stored and not published are forgotten.
+    ///
+    /// # Errors
+    /// When the log cannot be read or breaks a rule.
+    pub fn refresh(&self) -> Result<Arc<LogState>, RepoError> {
+        let state = self.journal.refresh()?;
+        self.index.update(state.index_view());
         Ok(state)
     }
 
@@ -250,7 +256,7 @@ impl Repository {
 
     /// What exists, as far as this handle has read.
     pub fn state(&self) -> Arc<LogState> {
-        Arc::clone(&self.state.read().expect("no panic while locked"))
+        self.journal.state()
     }
 
     /// Refs and history, as far as this handle has read.

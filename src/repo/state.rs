@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::cas::IndexView;
 use crate::format::dirtree::Timestamp;
 use crate::format::log::{EntryPrivate, EntryPublic, PackRecord, SegmentRecord};
-use crate::id::{CommitId, DeviceId, EntryHash, PackId, RefId};
+use crate::id::{CommitId, DeviceId, EntryHash, PackId, RefId, SegmentId};
 
 use super::RepoError;
 
@@ -48,8 +48,16 @@ pub struct LogState {
     pub hash: Option<EntryHash>,
     /// Packs that exist.
     pub packs: BTreeMap<PackId, PackRecord>,
-    /// Packs that must not be used any more, though they exist.
-    pub condemned: HashSet<PackId>,
+    /// The packs that exist, in the order in which they came.
+    pub pack_order: Vec<PackId>,
+    /// Packs that must not be used any more, though they exist, with the number of the entry that says so.
+    pub condemned: HashMap<PackId, u64>,
+    /// Packs that exist and that entries other than their own relied on, with the number of the last such entry.
+    pub used: HashMap<PackId, u64>,
+    /// Packs that existed once: a file that still has such a name is left over.
+    pub removed_packs: HashSet<PackId>,
+    /// The same for index segments.
+    pub removed_segments: HashSet<SegmentId>,
     /// Index segments, in the order in which they came.
     pub segments: Vec<SegmentRecord>,
     /// Live commits, oldest entry first.
@@ -74,11 +82,19 @@ impl LogState {
         self.live.contains(id)
     }
 
+    /// Whether the pack is condemned, and no entry has used it since: then no commit can come to need it any more.
+    pub fn is_removable(&self, pack: &PackId) -> bool {
+        let used = self.used.get(pack).copied().unwrap_or(0);
+        self.condemned.get(pack).is_some_and(|condemned| used < *condemned)
+    }
+
     /// What the index shall speak of.
     pub fn index_view(&self) -> IndexView {
         IndexView {
+            entry: self.number,
             segments: self.segments.clone(),
             live: self.packs.keys().copied().collect(),
+            condemned: self.condemned.keys().copied().collect(),
             self_indexed: self.packs.values().filter(|pack| pack.self_indexed).map(|pack| pack.uid).collect(),
         }
     }
@@ -107,14 +123,21 @@ impl LogState {
 
     fn apply_storage(&mut self, public: &EntryPublic) {
         self.packs.extend(public.packs_added.iter().map(|pack| (pack.uid, *pack)));
-        self.condemned.extend(&public.packs_condemned);
+        self.pack_order.extend(public.packs_added.iter().map(|pack| pack.uid));
+        self.used.extend(public.uses.iter().map(|pack| (*pack, public.number)));
+        self.condemned.extend(public.packs_condemned.iter().map(|pack| (*pack, public.number)));
         for uid in &public.packs_removed {
             self.packs.remove(uid);
             self.condemned.remove(uid);
+            self.used.remove(uid);
+        }
+        if !public.packs_removed.is_empty() {
+            self.removed_packs.extend(&public.packs_removed);
+            self.pack_order.retain(|uid| self.packs.contains_key(uid));
         }
         if !public.segments_removed.is_empty() {
-            let removed: HashSet<_> = public.segments_removed.iter().collect();
-            self.segments.retain(|segment| !removed.contains(&segment.uid));
+            self.removed_segments.extend(&public.segments_removed);
+            self.segments.retain(|segment| !self.removed_segments.contains(&segment.uid));
         }
         self.segments.extend(&public.segments_added);
     }

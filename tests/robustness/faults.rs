@@ -13,10 +13,10 @@ use warp::testing::{Fault, FaultVfs, RecordingObserver, SimDisk, assert_same_tre
 
 use crate::common::{client_on, create, password, request};
 
-const FAULTS: [Fault; 6] =
+pub(crate) const FAULTS: [Fault; 6] =
     [Fault::Kill, Fault::Torn, Fault::Eio, Fault::Short, Fault::Full, Fault::SyncFails];
 
-fn open(vfs: Arc<dyn Vfs>) -> Repository {
+pub(crate) fn open(vfs: Arc<dyn Vfs>) -> Repository {
     let store = LocalStore::open("/repo", vfs.clone()).unwrap();
     Repository::open(Arc::new(store), &password(), client_on(vfs, Path::new("/state"))).unwrap()
 }

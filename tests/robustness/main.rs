@@ -13,3 +13,4 @@ mod full_disk;
 mod hostile;
 mod killed;
 mod program;
+mod repack;

@@ -14,6 +14,7 @@ mod init;
 mod key;
 mod log;
 mod ls;
+mod repack;
 mod restore;
 mod show;
 mod stats;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Branch(branch::Args),
     Tag(tag::Args),
     Undo(undo::Args),
+    Repack(repack::Args),
     Key(key::Args),
     Config(config::Args),
     Bench(bench::Args),
@@ -87,6 +89,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Branch(args) => branch::run(ui, ctx, args),
         Command::Tag(args) => tag::run(ui, ctx, args),
         Command::Undo(args) => undo::run(ui, ctx, args),
+        Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),
         Command::Bench(args) => bench::run(ui, ctx, args),

@@ -233,7 +233,7 @@ fn short(full: &str) -> &str {
 }
 
 /// The repository's setting of compression.
-pub(super) fn level_setting(repo: &Repository) -> Result<Level, OpsError> {
+pub(in crate::ops) fn level_setting(repo: &Repository) -> Result<Level, OpsError> {
     match repo.setting("compression") {
         None => Ok(Level::Auto),
         Some(text) => text
@@ -243,7 +243,7 @@ pub(super) fn level_setting(repo: &Repository) -> Result<Level, OpsError> {
 }
 
 /// How many deltas one above the other the repository wants at most: one, unless it says otherwise.
-pub(super) fn delta_setting(repo: &Repository) -> Result<u8, OpsError> {
+pub(in crate::ops) fn delta_setting(repo: &Repository) -> Result<u8, OpsError> {
     match repo.setting("delta").as_deref() {
         None | Some("on") => Ok(1),
         Some("off") => Ok(0),

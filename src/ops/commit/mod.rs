@@ -30,7 +30,7 @@ use crate::format::dirtree::Timestamp;
 use crate::id::CommitId;
 use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::{Observer, Phase};
-use crate::repo::{Repository, VersionInfo};
+use crate::repo::{RepoError, Repository, VersionInfo};
 use crate::worktree::{FileType, OwnerNames, ScanOptions, Scanner, Stat};
 
 use super::previous::Previous;
@@ -41,9 +41,10 @@ use finish::Finish;
 use sink::{ObjectSink, Store};
 use source::Planner;
 use worker::{Tools, Work};
-use writer::PackWriter;
 
+pub(super) use finish::{delta_setting, level_setting};
 pub(super) use worker::{BIG_FILE_LEN, known_state};
+pub(super) use writer::PackWriter;
 
 /// Steps between the scan and the assembler.
 const STEPS_QUEUED: usize = 8192;
@@ -157,6 +158,26 @@ impl CommitRequest {
             time,
         }
     }
+
+    /// The same request once more; `None` if its source can be read only once.
+    fn again(&self) -> Option<Self> {
+        let source = match &self.source {
+            Source::WorkDir(root) => Source::WorkDir(root.clone()),
+            Source::Paths(paths) => Source::Paths(paths.clone()),
+            Source::Stream { .. } => return None,
+        };
+        Some(Self {
+            source,
+            scan: self.scan.clone(),
+            message: self.message.clone(),
+            author: self.author.clone(),
+            host: self.host.clone(),
+            tags: self.tags.clone(),
+            branch: self.branch.clone(),
+            head: self.head.clone(),
+            ..*self
+        })
+    }
 }
 
 /// Objects that were stored as differences to others.
@@ -202,7 +223,25 @@ pub struct CommitOutcome {
 /// # Errors
 /// When the repository or the source as a whole fails, or the observer cancels. The repository is then as it was.
 /// Single paths that cannot be read are no errors: they go to the observer, and are counted.
+///
+/// Where packs that it relied on were condemned meanwhile, it begins anew, once, unless the source is a stream.
 pub fn commit(
+    repo: &Repository,
+    request: CommitRequest,
+    observer: &dyn Observer,
+) -> Result<CommitOutcome, OpsError> {
+    let again = request.again();
+    match (commit_once(repo, request, observer), again) {
+        (Err(OpsError::Repo { source: RepoError::Condemned }), Some(again)) => {
+            repo.refresh()?;
+            observer.notice("packs that this commit relied on were rewritten meanwhile; it begins anew");
+            commit_once(repo, again, observer)
+        }
+        (done, _) => done,
+    }
+}
+
+fn commit_once(
     repo: &Repository,
     request: CommitRequest,
     observer: &dyn Observer,
@@ -222,7 +261,7 @@ pub fn commit(
         packs.send(pack).map_err(|_| crate::cas::CasError::WriterGone)
     });
     let done = thread::scope(|scope| {
-        let mut writer = PackWriter::new(&vault, &index);
+        let mut writer = PackWriter::new(&vault, Some(&index));
         let shared = &shared;
         // The queue ends with the writer: after a failure nobody waits for it to take another pack.
         let writing = scope.spawn(move || writer.run(&finished, shared).map(|()| writer));

@@ -1,4 +1,4 @@
-//! The pack writer: writes finished packs, and segments of the index when enough rows have come together.
+//! The pack writer, of `commit` and `repack`: writes finished packs, and segments of the index when enough rows have come together.
 
 use crossbeam_channel::Receiver;
 
@@ -13,17 +13,18 @@ use super::super::shared::Shared;
 const SEGMENT_ROWS: usize = 1 << 19;
 
 /// Writes packs, then the segments that speak of them.
-pub(super) struct PackWriter<'a> {
+pub(in crate::ops) struct PackWriter<'a> {
     vault: &'a Vault,
-    index: &'a Index,
+    /// Told of every segment.
+    index: Option<&'a Index>,
     rows: SegmentWriter,
-    pub(super) packs: Vec<PackRecord>,
-    pub(super) segments: Vec<SegmentRecord>,
+    pub(in crate::ops) packs: Vec<PackRecord>,
+    pub(in crate::ops) segments: Vec<SegmentRecord>,
     unindexed: Vec<crate::id::PackId>,
 }
 
 impl<'a> PackWriter<'a> {
-    pub(super) fn new(vault: &'a Vault, index: &'a Index) -> Self {
+    pub(in crate::ops) fn new(vault: &'a Vault, index: Option<&'a Index>) -> Self {
         let (rows, packs) = (SegmentWriter::default(), Vec::new());
         Self { vault, index, rows, packs, segments: Vec::new(), unindexed: Vec::new() }
     }
@@ -44,7 +45,8 @@ impl<'a> PackWriter<'a> {
         self.segment().map_err(OpsError::cas("write the index"))
     }
 
-    fn pack(&mut self, pack: &FinishedPack) -> Result<(), CasError> {
+    /// Writes one pack.
+    pub(in crate::ops) fn pack(&mut self, pack: &FinishedPack) -> Result<(), CasError> {
         pack.write(self.vault.store())?;
         self.packs.push(pack.record);
         if pack.content != PackContent::Mixed {
@@ -54,14 +56,18 @@ impl<'a> PackWriter<'a> {
         if self.rows.len() >= SEGMENT_ROWS || self.rows.is_full() { self.segment() } else { Ok(()) }
     }
 
-    fn segment(&mut self) -> Result<(), CasError> {
+    /// Writes a segment that speaks of all packs since the last one.
+    pub(in crate::ops) fn segment(&mut self) -> Result<(), CasError> {
         if self.rows.is_empty() {
             return Ok(());
         }
         let segment = std::mem::take(&mut self.rows).finish(self.vault)?;
         segment.write(self.vault.store())?;
         self.segments.push(segment.record);
-        self.index.add(segment.record, self.unindexed.drain(..));
+        let packs = self.unindexed.drain(..);
+        if let Some(index) = self.index {
+            index.add(segment.record, packs);
+        }
         Ok(())
     }
 }

@@ -96,6 +96,10 @@ impl Window<'_> {
             let location = block[0].location;
             let open = match self.chunks.open_block(location.pack, location.block, &mut decompressor) {
                 Ok(open) => open,
+                Err(error) if error.may_have_moved() => {
+                    self.follow(block);
+                    continue;
+                }
                 Err(error) => {
                     block.iter().for_each(|need| self.unreadable(need, &error));
                     continue;
@@ -111,6 +115,7 @@ impl Window<'_> {
                         };
                         tasks.extend(same.iter().map(task));
                     }
+                    Err(error) if error.may_have_moved() => self.follow(same),
                     Err(error) => same.iter().for_each(|need| self.unreadable(need, &error)),
                 }
             }
@@ -161,7 +166,28 @@ impl Window<'_> {
                     };
                     tasks.chunk_by(same).for_each(|same| self.place(&block, same));
                 }
+                Err(error) if error.may_have_moved() => {
+                    let needs: Vec<Need> = tasks.iter().map(|task| task.need).collect();
+                    self.follow(&needs);
+                }
                 Err(error) => tasks.iter().for_each(|task| self.unreadable(&task.need, &error)),
+            }
+        }
+    }
+
+    /// Writes chunks whose pack has gone since they were located, from where they lie now.
+    fn follow(&self, needs: &[Need]) {
+        for same in needs.chunk_by(|a, b| a.id == b.id) {
+            match self.chunks.get(ObjectKind::Chunk, &same[0].id) {
+                Ok(bytes) if bytes.len() == same[0].len as usize => {
+                    same.iter().for_each(|need| self.write(need, &bytes));
+                }
+                Ok(_) => {
+                    let (id, pack) = (same[0].id.locator(), same[0].location.pack);
+                    let error = CasError::WrongObject { kind: ObjectKind::Chunk, id, pack };
+                    same.iter().for_each(|need| self.unreadable(need, &error));
+                }
+                Err(error) => same.iter().for_each(|need| self.unreadable(need, &error)),
             }
         }
     }
@@ -197,7 +223,7 @@ impl Window<'_> {
             })?;
             return decode(prefix).map(Cow::Owned);
         }
-        decode(&*self.chunks.prefix(kind, id.locator(), delta)?).map(Cow::Owned)
+        decode(&self.chunks.prefix(kind, id.locator(), delta)?).map(Cow::Owned)
     }
 
     fn write(&self, need: &Need, bytes: &[u8]) {

@@ -1,0 +1,109 @@
+use serde::Serialize;
+use warp::ops::{self, RepackOutcome, RepackRequest};
+
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::size::{count, human};
+use crate::cli::ui::Ui;
+
+/// Store what is stored already in fewer and smaller packs
+///
+/// Many small commits leave many small packs: this merges them. Chunks that are stored in full become differences to chunks
+/// that are like them, wherever in history these are, if that saves room and the repository's setting `delta` allows it.
+///
+/// All commits stay as they are. Others may go on working: a commit that meets a repack begins anew, but for one that reads
+/// a stream, which fails and has to be run again; a restore under way finds what it needs in the new packs. The new packs
+/// need room beside the old ones until these are deleted, which happens at the end. If it is stopped, the next repack takes
+/// away what it left.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  warp repack                   merge small packs
+  warp repack --aggressive      store everything anew, as small as possible
+  warp repack -n --aggressive   what would that save?")]
+pub(crate) struct Args {
+    /// Store everything anew, not only what lies in packs of less than 16 MiB; this takes long
+    #[arg(long)]
+    aggressive: bool,
+
+    /// Show what would be gained, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct Repacked {
+    message_type: &'static str,
+    dry_run: bool,
+    /// The new packs took the place of the old ones or, in a dry run, would.
+    replaced: bool,
+    packs_before: u64,
+    bytes_before: u64,
+    packs_after: u64,
+    bytes_after: u64,
+    /// Chunks that became differences, their bytes, and the bytes of these.
+    deltas: u64,
+    delta_bytes: u64,
+    delta_stored_bytes: u64,
+    dropped_copies: u64,
+    packs_kept: u64,
+    left_over_files: u64,
+}
+
+pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
+    let opened = ctx.open(ui)?;
+    let progress = ui.progress();
+    let request = RepackRequest { aggressive: args.aggressive, dry_run: args.dry_run };
+    let done = ops::repack(&opened.repo, request, &progress)?;
+    drop(progress);
+    if ui.is_json() {
+        ui.json(&as_json(&done))?;
+    } else if !ui.is_quiet() {
+        writeln!(ui.out(), "{}", told(&done))?;
+        details(ui, &done);
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(done: &RepackOutcome) -> Repacked {
+    Repacked {
+        message_type: "repacked",
+        dry_run: done.dry_run,
+        replaced: done.replaced,
+        packs_before: done.packs_before,
+        bytes_before: done.bytes_before,
+        packs_after: done.packs_after,
+        bytes_after: done.bytes_after,
+        deltas: done.deltas.objects,
+        delta_bytes: done.deltas.bytes,
+        delta_stored_bytes: done.deltas.stored_bytes,
+        dropped_copies: done.dropped_copies,
+        packs_kept: done.packs_kept,
+        left_over_files: done.left_over_files,
+    }
+}
+
+fn told(done: &RepackOutcome) -> String {
+    if !done.replaced {
+        return "nothing to gain; all packs stay".to_owned();
+    }
+    let before = format!("{} of {}", count(done.packs_before, "pack", "packs"), human(done.bytes_before));
+    let verb = if done.dry_run { "would become" } else { "became" };
+    let after = format!("{} of {}", done.packs_after, human(done.bytes_after));
+    match done.deltas.objects {
+        0 => format!("{before} {verb} {after}"),
+        1 => format!("{before} {verb} {after}; 1 chunk is a difference now"),
+        chunks => format!("{before} {verb} {after}; {chunks} chunks are differences now"),
+    }
+}
+
+fn details(ui: &mut Ui, done: &RepackOutcome) {
+    if done.packs_kept > 0 {
+        let packs = count(done.packs_kept, "pack stays", "packs stay");
+        ui.status(format_args!(" {packs} beside the new ones: a commit began to use them meanwhile"));
+    }
+    if done.left_over_files > 0 {
+        let files = count(done.left_over_files, "file", "files");
+        ui.status(format_args!(" {files} of an earlier repack deleted"));
+    }
+}

@@ -1,0 +1,190 @@
+//! `repack`: store anew what is stored already, in fewer packs and with better bases.
+//!
+//! What packs hold is written into new packs; one entry of the log adds these and condemns the old ones, a second one removes
+//! the old ones, and then their files are deleted. The first entry is the point at which the new packs count. A commit that used
+//! an old pack is in one of two places: before that entry, then the pack is not condemned; or behind it, then the commit is
+//! refused and begins anew. Whatever is left when a repack dies, the next one takes away.
+
+mod encode;
+mod plan;
+mod rewrite;
+mod tidy;
+
+use std::collections::HashSet;
+
+use crate::cas::{pack_name, segment_name};
+use crate::id::PackId;
+use crate::observe::{Observer, Phase};
+use crate::repo::{Draft, LogState, RepoError, Repository};
+
+use super::OpsError;
+use super::commit::DeltaCounts;
+use plan::Plan;
+use rewrite::Rewritten;
+
+/// What to store anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RepackRequest {
+    /// Everything, not only what small packs hold.
+    pub aggressive: bool,
+    /// Tell what would be gained, and write nothing.
+    pub dry_run: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RepackOutcome {
+    /// Packs that were read.
+    pub packs_before: u64,
+    /// Their bytes.
+    pub bytes_before: u64,
+    /// Packs that were written instead.
+    pub packs_after: u64,
+    /// Their bytes.
+    pub bytes_after: u64,
+    /// Objects that are stored as differences from now on, or as smaller ones than before.
+    pub deltas: DeltaCounts,
+    /// Second copies that were left out.
+    pub dropped_copies: u64,
+    /// Packs that stay beside the new ones, because a commit began to use them meanwhile.
+    pub packs_kept: u64,
+    /// Files deleted that an earlier repack had left behind.
+    pub left_over_files: u64,
+    /// The new packs are worth it, and take the place of the old ones. Otherwise all is as it was.
+    pub replaced: bool,
+    /// Nothing was written.
+    pub dry_run: bool,
+}
+
+/// Merges small packs or, if asked, stores everything anew, with each chunk as a difference to one that is like it where that pays.
+///
+/// Needs room for the new packs beside the old ones. Memory: some hundred MiB, and a few bytes for each base of a difference.
+///
+/// # Errors
+/// When anything that it reads is damaged or the store fails; [`RepoError::Overtaken`]; [`OpsError::Cancelled`]. All commits are
+/// then as they were.
+pub fn repack(
+    repo: &Repository,
+    request: RepackRequest,
+    observer: &dyn Observer,
+) -> Result<RepackOutcome, OpsError> {
+    let mut outcome = RepackOutcome { dry_run: request.dry_run, ..RepackOutcome::default() };
+    if !request.dry_run {
+        outcome.left_over_files = tidy::remove_condemned(repo)?;
+    }
+    let state = repo.refresh()?;
+    let plan = Plan::new(repo, &state, request.aggressive)?;
+    if plan.packs.is_empty() {
+        return Ok(outcome);
+    }
+    (outcome.packs_before, outcome.bytes_before) = (plan.packs.len() as u64, plan.bytes);
+    let packs = plan.packs.clone();
+    let done = rewrite::run(repo, plan, request, observer);
+    let rewritten = done.map_err(|error| if is_overtaken(repo, &state) { overtaken() } else { error })?;
+    (outcome.packs_after, outcome.bytes_after) = (rewritten.counts.packs, rewritten.counts.bytes);
+    (outcome.deltas, outcome.dropped_copies) = (rewritten.counts.deltas, rewritten.counts.dropped);
+    outcome.replaced = pays(&outcome);
+    if request.dry_run {
+        return Ok(outcome);
+    }
+    observer.phase(Phase::Finish, None, None);
+    if !outcome.replaced || observer.cancelled() {
+        rewritten.discard(repo);
+        return if outcome.replaced { Err(OpsError::Cancelled) } else { Ok(outcome) };
+    }
+    outcome.packs_kept = publish(repo, &state, &packs, rewritten)?;
+    tidy::remove_condemned(repo)?;
+    Ok(outcome)
+}
+
+/// Whether new packs are worth replacing the old ones: there are fewer, or they save at least one byte in 32.
+fn pays(outcome: &RepackOutcome) -> bool {
+    outcome.packs_after < outcome.packs_before
+        || outcome.bytes_after + outcome.bytes_before / 32 < outcome.bytes_before
+}
+
+/// Adds the new packs and condemns the old ones, in one entry; returns how many packs are not condemned, because an entry since
+/// `read` uses them: what they hold in full the new packs may hold as a difference.
+fn publish(
+    repo: &Repository,
+    read: &LogState,
+    packs: &[PackId],
+    rewritten: Rewritten,
+) -> Result<u64, OpsError> {
+    let mut kept = 0;
+    let appended = repo.append(&mut |now| {
+        if is_changed(read, now) {
+            return Err(RepoError::Overtaken);
+        }
+        let is_free = |pack: &&PackId| now.used.get(*pack).is_none_or(|used| *used <= read.number);
+        let condemned: Vec<PackId> = packs.iter().filter(is_free).copied().collect();
+        kept = (packs.len() - condemned.len()) as u64;
+        if condemned.is_empty() {
+            return Err(RepoError::Overtaken);
+        }
+        Ok(Draft {
+            packs_added: rewritten.packs.clone(),
+            segments_added: rewritten.segments.clone(),
+            packs_condemned: condemned,
+            uses: rewritten.uses.clone(),
+            message: "repack".to_owned(),
+            ..Draft::default()
+        })
+    });
+    match appended {
+        Ok(_) => Ok(kept),
+        Err(error) => {
+            // After any other error the entry may stand in the log, and need these files.
+            if matches!(error, RepoError::Overtaken | RepoError::Condemned) {
+                rewritten.discard(repo);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Whether a pack that was there and could be used is so no more: then what was read says too little.
+fn is_changed(read: &LogState, now: &LogState) -> bool {
+    let usable =
+        |state: &LogState, pack| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
+    read.packs.keys().any(|pack| usable(read, pack) && !usable(now, pack))
+}
+
+fn is_overtaken(repo: &Repository, read: &LogState) -> bool {
+    repo.refresh().is_ok_and(|now| is_changed(read, &now))
+}
+
+fn overtaken() -> OpsError {
+    RepoError::Overtaken.into()
+}
+
+impl Rewritten {
+    /// Deletes what was written: no entry of the log names it. A file that stays does no harm.
+    fn discard(&self, repo: &Repository) {
+        let store = repo.chunks().vault().store();
+        let segments = self.segments.iter().map(|segment| segment_name(&segment.uid));
+        for name in self.packs.iter().map(|pack| pack_name(&pack.uid)).chain(segments) {
+            let _ = store.delete(&name);
+        }
+    }
+}
+
+/// Objects by half a locator. One in very many is taken for another: whoever asks must be right then, too.
+#[derive(Debug, Default)]
+struct RoughSet(HashSet<u64>);
+
+impl RoughSet {
+    fn insert(&mut self, locator: crate::id::Locator) {
+        self.0.insert(half(locator));
+    }
+
+    fn contains(&self, locator: crate::id::Locator) -> bool {
+        self.0.contains(&half(locator))
+    }
+}
+
+fn half(locator: crate::id::Locator) -> u64 {
+    let (first, _) = locator.as_bytes().split_first_chunk::<8>().expect("a locator has 16 bytes");
+    u64::from_le_bytes(*first)
+}

@@ -51,6 +51,8 @@ pub struct Sealer<'a> {
     seen: [Mutex<HashSet<(ObjectKind, Locator)>>; SHARDS],
     uses: Mutex<HashSet<PackId>>,
     packs: Mutex<Packs>,
+    /// Chunks of packs under construction may be bases of others.
+    offers: bool,
     new_objects: AtomicU64,
     new_bytes: AtomicU64,
     pack_bytes: AtomicU64,
@@ -86,15 +88,18 @@ impl<'a> Sealer<'a> {
             seen: Default::default(),
             uses: Mutex::default(),
             packs: Mutex::default(),
+            offers: true,
             new_objects: AtomicU64::new(0),
             new_bytes: AtomicU64::new(0),
             pack_bytes: AtomicU64::new(0),
         }
     }
 
-    /// The same sealer, which puts data and metadata into packs of their own however little there is.
-    pub fn keeping_apart(self) -> Self {
+    /// The same sealer for who writes anew what is stored: it puts data and metadata into packs of their own however little
+    /// there is, and nothing in them serves as a base before it is published.
+    pub fn for_rewriting(mut self) -> Self {
         self.packs.lock().expect("no panic while locked").large = true;
+        self.offers = false;
         self
     }
 
@@ -197,7 +202,8 @@ impl<'a> Sealer<'a> {
 
     fn place(&self, block: Block, content: PackContent) -> Result<(), CasError> {
         let (pack, number) = self.reserve(&block, content)?;
-        let sketched: Vec<_> = block.sketched(pack.uid(), number).collect();
+        let offered = block.sketched(pack.uid(), number).filter(|_| self.offers);
+        let sketched: Vec<_> = offered.collect();
         let finished = pack.deliver(number, block)?;
         sketched.iter().for_each(|(base, sketch)| self.index.fresh().add(*base, sketch));
         match finished {

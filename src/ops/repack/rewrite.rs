@@ -96,7 +96,7 @@ fn copy_all(
     // Nothing is looked up in it: what an object's only copy is, the copier decides.
     let nothing = Index::new(Arc::clone(vault));
     let emit = |pack| output.lock().expect("no panic while locked").pack(&pack);
-    let sealer = Sealer::new(Arc::clone(vault), &nothing, emit).keeping_apart();
+    let sealer = Sealer::new(Arc::clone(vault), &nothing, emit).for_rewriting();
     let with_deltas = depth > 0 && level != Level::Off;
     let key = vault.keyring().chunking_key();
     let encoder = Encoder::new(key, level, with_deltas, pinned).map_err(&failed)?;

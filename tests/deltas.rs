@@ -135,6 +135,38 @@ fn what_has_nothing_in_common_with_what_was_there_is_stored_in_full() {
     assert_same_tree(&source, &copy);
 }
 
+#[test]
+fn statistics_count_what_is_stored_as_differences() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    make_texts(&source);
+    bench.commit(&source);
+    let before = ops::stats(&bench.repo, &[], &Silent).unwrap();
+    assert_eq!((before.deltas, before.deltas_by_depth), (ops::DeltaCounts::default(), [0; 4]));
+    assert_eq!((before.deltas_in_full, before.deltas_save()), (0, 0));
+    let mut counted = ops::DeltaCounts::default();
+    for version in 1..4 {
+        edit_texts(&source, version);
+        let request = CommitRequest { delta_depth: Some(2), ..request(&source) };
+        let deltas = ops::commit(&bench.repo, request, &Silent).unwrap().deltas;
+        counted.objects += deltas.objects;
+        counted.bytes += deltas.bytes;
+        counted.stored_bytes += deltas.stored_bytes;
+    }
+    let stats = ops::stats(&bench.repo, &[], &Silent).unwrap();
+    assert_eq!(stats.deltas, counted);
+    let found = deltas(&bench.repo);
+    let of_depth = |depth| found.iter().filter(|(_, delta)| delta.depth == depth).count() as u64;
+    assert_eq!(stats.deltas_by_depth, [1, 2, 3, 4].map(of_depth));
+    assert!(stats.deltas_by_depth[1] > 0 && stats.deltas_by_depth[2] == 0, "{stats:?}");
+    let several = found.iter().filter(|(_, delta)| delta.bases.len() > 1).count() as u64;
+    assert_eq!(stats.deltas_of_several_bases, several);
+    // Random text shrinks, but not to nothing.
+    let in_full = stats.deltas_in_full;
+    assert!(in_full < counted.bytes && in_full > counted.bytes / 4, "{stats:?}");
+    assert_eq!(stats.deltas_save(), in_full - counted.stored_bytes);
+}
+
 /// A commit of one file, which is one chunk.
 fn forged_file(forger: &mut Forger<'_>, id: ChunkId, len: usize) -> DirEntry {
     let content = ContentRoot::Tree { level: 0, id, len: len as u64, repeat: 1 };

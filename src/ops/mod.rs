@@ -16,6 +16,7 @@ mod selection;
 mod shared;
 mod source_walk;
 mod stats;
+mod stored;
 #[cfg(test)]
 mod testkit;
 mod text_diff;

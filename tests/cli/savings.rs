@@ -1,4 +1,4 @@
-//! What differences save, as `stats` says it, and the shapes of `--json`.
+//! What differences save, as `stats` and `diff --stat` say it, and the shapes of `--json`.
 
 use serde_json::Value;
 
@@ -30,6 +30,53 @@ fn output(env: &TestEnvironment, args: &[&str]) -> String {
     let news = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "warp {args:?}: {news}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+fn last_line(text: &str) -> Value {
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn a_comparison_of_two_commits_says_what_the_second_costs() {
+    let env = two_versions();
+    insta::assert_snapshot!(env.transcript(&["diff", "--stat", "HEAD~1", "HEAD"]), @r"
+    $ warp diff --stat HEAD~1 HEAD
+     other | 6 B new
+     text | 40.0 KiB new, 39.9 KiB removed
+     1 changed, 1 added, 0 removed; 40.0 KiB new, 39.9 KiB removed
+     40.0 KiB of new chunks take 103 B: 1 of 2 stored as differences (40.0 KiB as 57 B)
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["diff", "--stat", "HEAD~1", "HEAD", "--", "other"]), @r"
+    $ warp diff --stat HEAD~1 HEAD -- other
+     other | 6 B new
+     0 changed, 1 added, 0 removed; 6 B new
+     6 B of new chunks take 46 B: none of 1 stored as a difference
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["diff", "--stat", "HEAD", "HEAD~1"]), @r"
+    $ warp diff --stat HEAD HEAD~1
+     other | 6 B removed
+     text | 39.9 KiB new, 40.0 KiB removed
+     1 changed, 0 added, 1 removed; 39.9 KiB new, 40.0 KiB removed
+     39.9 KiB of new chunks take 19.2 KiB: none of 1 stored as a difference
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["diff", "--stat", "HEAD", "HEAD"]), @r"
+    $ warp diff --stat HEAD HEAD
+    [exit 0]
+    ");
+    let live = output(&env, &["diff", "--stat", "HEAD~1"]);
+    assert!(live.contains(" | ") && !live.contains("chunks"), "{live}");
+    assert!(!output(&env, &["diff", "--name-only", "HEAD~1", "HEAD"]).contains("chunks"));
+    let costs = &last_line(&output(&env, &["diff", "--json", "HEAD~1", "HEAD"]))["new_chunks"];
+    assert_eq!((&costs["count"], &costs["delta_objects"]), (&2.into(), &1.into()), "{costs}");
+    assert_eq!((&costs["missing"], &costs["one_in"]), (&0.into(), &1.into()), "{costs}");
+    let number = |name: &str| costs[name].as_u64().unwrap();
+    assert!(number("delta_bytes_packed") < 100 && number("delta_bytes") > 40_000, "{costs}");
+    assert_eq!(number("bytes"), number("delta_bytes") + 6, "{costs}");
+    assert!(number("bytes_packed") < 200, "{costs}");
+    assert_eq!(last_line(&output(&env, &["diff", "--json", "HEAD~1"])).get("new_chunks"), None);
 }
 
 #[test]

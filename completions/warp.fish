@@ -36,7 +36,7 @@ complete -c warp -n "__fish_warp_needs_command" -l threads -d 'Work with this ma
 complete -c warp -n "__fish_warp_needs_command" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_needs_command" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_needs_command" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_needs_command" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_needs_command" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_needs_command" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_needs_command" -s V -l version -d 'Print version'
@@ -86,7 +86,7 @@ complete -c warp -n "__fish_warp_using_subcommand init" -l no-encryption -d 'Do 
 complete -c warp -n "__fish_warp_using_subcommand init" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand init" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand init" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand init" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand init" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand init" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s m -l message -d 'Describe the commit' -r
@@ -130,7 +130,7 @@ complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin-from-command 
 complete -c warp -n "__fish_warp_using_subcommand commit" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand commit" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand status" -s e -l exclude -d 'Leave out what matches a pattern, as in a .gitignore; may be repeated' -r
@@ -160,7 +160,7 @@ complete -c warp -n "__fish_warp_using_subcommand status" -s z -l null -d 'End n
 complete -c warp -n "__fish_warp_using_subcommand status" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand status" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand status" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand status" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand status" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand status" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand log" -s n -l max-count -d 'At most N commits' -r
@@ -183,7 +183,7 @@ complete -c warp -n "__fish_warp_using_subcommand log" -l reflog -d 'Show how a 
 complete -c warp -n "__fish_warp_using_subcommand log" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand log" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand log" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand log" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand log" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand log" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand show" -l host -d 'Only commits of this host' -r
@@ -206,7 +206,7 @@ complete -c warp -n "__fish_warp_using_subcommand show" -s z -l null -d 'End nam
 complete -c warp -n "__fish_warp_using_subcommand show" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand show" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand show" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand show" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand show" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand show" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand diff" -s e -l exclude -d 'Leave out what matches a pattern, as in a .gitignore; may be repeated' -r
@@ -240,7 +240,7 @@ complete -c warp -n "__fish_warp_using_subcommand diff" -s z -l null -d 'End nam
 complete -c warp -n "__fish_warp_using_subcommand diff" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand diff" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand diff" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand diff" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand diff" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand diff" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand ls" -l host -d 'Only commits of this host' -r
@@ -261,7 +261,7 @@ complete -c warp -n "__fish_warp_using_subcommand ls" -s z -l null -d 'End names
 complete -c warp -n "__fish_warp_using_subcommand ls" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand ls" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand ls" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand ls" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand ls" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand ls" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand cat" -l host -d 'Only commits of this host' -r
@@ -279,7 +279,7 @@ complete -c warp -n "__fish_warp_using_subcommand cat" -l threads -d 'Work with 
 complete -c warp -n "__fish_warp_using_subcommand cat" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand cat" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand cat" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand cat" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand cat" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand cat" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand cat" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand find" -l in -d 'Look only in this revision; may be repeated' -r
@@ -301,7 +301,7 @@ complete -c warp -n "__fish_warp_using_subcommand find" -s z -l null -d 'End nam
 complete -c warp -n "__fish_warp_using_subcommand find" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand find" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand find" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand find" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand find" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand find" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand stats" -l host -d 'Only commits of this host' -r
@@ -319,7 +319,7 @@ complete -c warp -n "__fish_warp_using_subcommand stats" -l threads -d 'Work wit
 complete -c warp -n "__fish_warp_using_subcommand stats" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand stats" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand stats" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand stats" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand stats" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand stats" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand checkout" -s b -d 'Make a new branch there, and go to it' -r
@@ -348,7 +348,7 @@ complete -c warp -n "__fish_warp_using_subcommand checkout" -l verify -d 'Read e
 complete -c warp -n "__fish_warp_using_subcommand checkout" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand checkout" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand checkout" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand checkout" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand checkout" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand checkout" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand checkout" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand switch" -s c -l create -d 'Make a new branch, and go to it' -r
@@ -376,7 +376,7 @@ complete -c warp -n "__fish_warp_using_subcommand switch" -s n -l dry-run -d 'Sh
 complete -c warp -n "__fish_warp_using_subcommand switch" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand switch" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand switch" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand switch" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand switch" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand switch" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand switch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand restore" -s s -l source -d 'The commit; without it the last one' -r
@@ -411,7 +411,7 @@ complete -c warp -n "__fish_warp_using_subcommand restore" -l sparse -d 'Make ho
 complete -c warp -n "__fish_warp_using_subcommand restore" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand restore" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand restore" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand restore" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand restore" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand restore" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand archive" -l prefix -d 'Put this in front of every name' -r
@@ -432,7 +432,7 @@ complete -c warp -n "__fish_warp_using_subcommand archive" -l threads -d 'Work w
 complete -c warp -n "__fish_warp_using_subcommand archive" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand archive" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand archive" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand archive" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand archive" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand archive" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s d -l delete -d 'Delete a branch whose commits another branch has' -r
@@ -451,7 +451,7 @@ complete -c warp -n "__fish_warp_using_subcommand branch" -s f -l force -d 'Move
 complete -c warp -n "__fish_warp_using_subcommand branch" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand branch" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand branch" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand branch" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand branch" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand tag" -s d -l delete -d 'Delete a tag' -r
@@ -468,7 +468,7 @@ complete -c warp -n "__fish_warp_using_subcommand tag" -s f -l force -d 'Move a 
 complete -c warp -n "__fish_warp_using_subcommand tag" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand tag" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand tag" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand tag" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand tag" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand tag" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand undo" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -483,7 +483,7 @@ complete -c warp -n "__fish_warp_using_subcommand undo" -l threads -d 'Work with
 complete -c warp -n "__fish_warp_using_subcommand undo" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand undo" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand undo" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand undo" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand undo" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand undo" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand repack" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -515,7 +515,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subco
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -f -a "add" -d 'Add a password or a key file'
@@ -542,7 +542,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -557,7 +557,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -572,7 +572,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-password-file -d 'Read the new password from a file' -r -F
@@ -590,7 +590,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -605,7 +605,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l sheet -d 'The sheet, as text; - reads it from standard input' -r -F
@@ -625,7 +625,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l sheet -d 'The sheet, as text; - reads it from standard input' -r -F
@@ -645,7 +645,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a password or a key file'
@@ -667,7 +667,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_su
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "get" -d 'Print the value of a key; exit code 1 if it has none'
@@ -688,7 +688,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -704,7 +704,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -720,7 +720,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -737,7 +737,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "get" -d 'Print the value of a key; exit code 1 if it has none'
@@ -767,7 +767,7 @@ complete -c warp -n "__fish_warp_using_subcommand bench" -l threads -d 'Work wit
 complete -c warp -n "__fish_warp_using_subcommand bench" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand bench" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand bench" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand bench" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand bench" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand bench" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -782,7 +782,7 @@ complete -c warp -n "__fish_warp_using_subcommand completions" -l threads -d 'Wo
 complete -c warp -n "__fish_warp_using_subcommand completions" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand completions" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand completions" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand completions" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand completions" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand completions" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -797,7 +797,7 @@ complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subc
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -f -a "man" -d 'Write all man pages'
@@ -815,7 +815,7 @@ complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcomma
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
@@ -830,7 +830,7 @@ complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcomma
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "man" -d 'Write all man pages'

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use common::{Bench, chunkers, request};
@@ -15,7 +16,7 @@ use warp::format::node::ContentRoot;
 use warp::format::pack::{Bases, DeltaEntry};
 use warp::id::{ChunkId, ObjectKind};
 use warp::observe::Silent;
-use warp::ops::{self, CommitOutcome, CommitRequest, RestoreRequest};
+use warp::ops::{self, CommitOutcome, CommitRequest, DiffOptions, RestoreRequest, Side};
 use warp::repo::Repository;
 use warp::testing::{Forger, RecordingObserver, Rng, assert_same_tree};
 
@@ -220,6 +221,75 @@ fn differences_lie_one_above_the_other_only_as_deep_as_they_may() {
             assert_same_tree(copy, &bench.restore(*commit, &format!("again-{index}")));
         }
     }
+}
+
+#[test]
+fn statistics_count_what_is_stored_as_differences() {
+    let bench = Bench::new();
+    let source = bench.path("source");
+    make_texts(&source);
+    bench.commit(&source);
+    let before = ops::stats(&bench.repo, &[], &Silent).unwrap();
+    assert_eq!((before.deltas, before.deltas_by_depth), (ops::DeltaCounts::default(), [0; 4]));
+    assert_eq!((before.deltas_in_full, before.deltas_save()), (0, 0));
+    let mut counted = ops::DeltaCounts::default();
+    for version in 1..4 {
+        edit_texts(&source, version);
+        let request = CommitRequest { delta_depth: Some(2), ..request(&source) };
+        let deltas = ops::commit(&bench.repo, request, &Silent).unwrap().deltas;
+        counted.objects += deltas.objects;
+        counted.bytes += deltas.bytes;
+        counted.stored_bytes += deltas.stored_bytes;
+    }
+    let stats = ops::stats(&bench.repo, &[], &Silent).unwrap();
+    assert_eq!(stats.deltas, counted);
+    let found = deltas(&bench.repo);
+    let of_depth = |depth| found.iter().filter(|(_, delta)| delta.depth == depth).count() as u64;
+    assert_eq!(stats.deltas_by_depth, [1, 2, 3, 4].map(of_depth));
+    assert!(stats.deltas_by_depth[1] > 0 && stats.deltas_by_depth[2] == 0, "{stats:?}");
+    let several = found.iter().filter(|(_, delta)| delta.bases.len() > 1).count() as u64;
+    assert_eq!(stats.deltas_of_several_bases, several);
+    // Random text shrinks, but not to nothing.
+    let in_full = stats.deltas_in_full;
+    assert!(in_full < counted.bytes && in_full > counted.bytes / 4, "{stats:?}");
+    assert_eq!(stats.deltas_save(), in_full - counted.stored_bytes);
+}
+
+#[test]
+fn what_a_commit_costs_is_told_without_a_block_of_data() {
+    let mut bench = Bench::new();
+    let source = bench.path("source");
+    make_texts(&source);
+    let first = bench.commit(&source).commit.unwrap();
+    edit_texts(&source, 1);
+    std::fs::write(source.join("new"), Rng::new(3).bytes(100_000)).unwrap();
+    let outcome = bench.commit(&source);
+    let costs = |repo: &Repository| {
+        let options = DiffOptions { costs: true, ..DiffOptions::default() };
+        let (old, new) = (Side::Commit(first), Side::Commit(outcome.commit.unwrap()));
+        let mut sink = |_| ControlFlow::Continue(());
+        ops::diff(repo, &old, &new, &options, &mut sink, &Silent).unwrap().costs.unwrap()
+    };
+    let found = costs(&bench.repo);
+    // Beside chunks, a commit stores nodes.
+    let told = outcome.deltas;
+    assert!(found.deltas.objects > 50 && found.deltas.objects <= told.objects, "{found:?}, {told:?}");
+    assert!(
+        found.deltas.bytes <= told.bytes && found.bytes <= outcome.stats.new_bytes,
+        "{found:?}, {told:?}"
+    );
+    assert!(found.stored_bytes > 100_000 && found.stored_bytes * 2 < found.bytes, "{found:?}");
+    assert_eq!((found.missing, found.one_in), (0, 1));
+    // Spoils blocks of the pack of the first commit's files.
+    let packs = std::fs::read_dir(bench.path("repo/packs")).unwrap().map(|entry| entry.unwrap().path());
+    let largest = packs.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&largest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle - 1_000_000..middle + 1_000_000].fill(0);
+    std::fs::remove_file(&largest).unwrap();
+    std::fs::write(&largest, bytes).unwrap();
+    bench.reopen();
+    assert_eq!(costs(&bench.repo), found);
 }
 
 /// A commit of one file, which is one chunk.

@@ -147,6 +147,19 @@ impl PackMap {
         &self.deltas
     }
 
+    /// Bytes that the object in `slot` of `block` takes in the pack: of a delta its frame, of another the share of the
+    /// sealed block that its length is of the plaintext. 0 where no object lies.
+    pub fn taken(&self, block: u16, slot: u16) -> u64 {
+        let Some(object) = self.objects(block).get(usize::from(slot)) else { return 0 };
+        let len = u64::from(object.len);
+        if self.delta(block, slot).is_some() {
+            return len;
+        }
+        let BlockPlace { stored_len, plain_len, .. } = self.blocks[usize::from(block)];
+        let (stored_len, plain_len) = (u64::from(stored_len), u64::from(plain_len));
+        (len * stored_len + plain_len / 2).checked_div(plain_len).unwrap_or(0)
+    }
+
     /// What the object in `slot` of `block` is a delta of; `None` if it is none.
     pub fn delta(&self, block: u16, slot: u16) -> Option<&DeltaEntry> {
         let place = self.blocks.get(usize::from(block)).filter(|place| u32::from(slot) < place.objects)?;

@@ -65,7 +65,10 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, display_order = 907)]
     pub(crate) no_progress: bool,
 
-    /// Print JSON, one object a line
+    /// Print JSON: one object a line, or for log one array
+    ///
+    /// Names and fields are restic's where they fit, which is why `log` prints an array (but with --reflog lines). What is
+    /// asked for as it is stays so: the content of a file, an archive, a script for a shell.
     #[arg(long, global = true, display_order = 908)]
     pub(crate) json: bool,
 

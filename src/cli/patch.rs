@@ -6,7 +6,9 @@ use std::path::Path;
 
 use serde::Serialize;
 use warp::format::dirtree::{DirEntry, EntryKind};
-use warp::ops::{self, ByteCounts, Change, ChangeKind, DiffOptions, DiffSummary, Selection, Side};
+use warp::ops::{
+    self, ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Selection, Side,
+};
 
 use super::context::{Context, Opened};
 use super::error::CliError;
@@ -24,7 +26,9 @@ pub(crate) struct FormatArgs {
 
     /// Print how many bytes of each file are new, moved and unchanged
     ///
-    /// Counted by chunks: bytes are moved if the older version has them anywhere in the same file.
+    /// Counted by chunks: bytes are moved if the older version has them anywhere in the same file. `warp diff` of two
+    /// commits also says what the new chunks take in the repository, and how many are stored as differences. New are all
+    /// that the older commit's changed and removed files do not have, so those of a file that was copied as well.
     #[arg(long)]
     pub(crate) stat: bool,
 
@@ -71,6 +75,8 @@ pub(crate) struct Comparison<'a> {
     pub(crate) old: Side<'a>,
     pub(crate) new: Side<'a>,
     pub(crate) selection: Selection,
+    /// Look up what new chunks take, where counts are printed and neither side is live.
+    pub(crate) costs: bool,
 }
 
 /// Compares, and hands every change to `sink`, whose error ends it. For people, the time of a directory is no change:
@@ -83,8 +89,9 @@ pub(crate) fn compare(
     chunk_stats: bool,
     mut sink: impl FnMut(&mut Ui, Change) -> Result<(), CliError>,
 ) -> Result<DiffSummary, CliError> {
-    let Comparison { old, new, selection } = comparison;
-    let options = DiffOptions { selection, chunk_stats, renames: true, threads: ctx.threads() };
+    let Comparison { old, new, selection, costs } = comparison;
+    let costs = costs && chunk_stats;
+    let options = DiffOptions { selection, chunk_stats, costs, renames: true, threads: ctx.threads() };
     let observer = ui.observer();
     let mut failed = None;
     let mut hidden = 0;
@@ -137,9 +144,12 @@ pub(crate) fn print(
         if format.patch { print_patch(ui, opened, &change, live.as_deref()) } else { Ok(()) }
     })?;
     if ui.is_json() {
-        writeln!(ui.out(), "{}", line(&JsonStatistics::new(&tally, &summary.bytes)))?;
+        writeln!(ui.out(), "{}", line(&JsonStatistics::new(&tally, &summary)))?;
     } else if format.stat && summary.changes > 0 {
         writeln!(ui.out(), " {}", tally.sentence(&summary.bytes))?;
+        if let Some(costs) = summary.costs.as_ref().and_then(costs_sentence) {
+            writeln!(ui.out(), " {costs}")?;
+        }
     }
     Ok(summary)
 }
@@ -207,6 +217,32 @@ fn byte_counts(bytes: &ByteCounts) -> String {
         .map(|(amount, name)| format!("{} {name}", size::human(*amount)))
         .collect();
     if parts.is_empty() { "0 B".to_owned() } else { parts.join(", ") }
+}
+
+/// What new chunks take; `None`: there are none.
+fn costs_sentence(costs: &ChunkCosts) -> Option<String> {
+    if costs.chunks + costs.missing == 0 {
+        return None;
+    }
+    let (bytes, taken) = (size::human(costs.bytes), size::human(costs.stored_bytes));
+    let deltas = match costs.deltas.objects {
+        0 => format!("none of {} stored as a difference", costs.chunks),
+        number => format!(
+            "{number} of {} stored as differences ({} as {})",
+            costs.chunks,
+            size::human(costs.deltas.bytes),
+            size::human(costs.deltas.stored_bytes)
+        ),
+    };
+    let missing = match costs.missing {
+        0 => String::new(),
+        number => format!("; {} missing", size::count(number, "more is", "more are")),
+    };
+    let estimated = match costs.one_in {
+        0 | 1 => String::new(),
+        number => format!("; estimated from one in {number}"),
+    };
+    Some(format!("{bytes} of new chunks take {taken}: {deltas}{missing}{estimated}"))
 }
 
 /// A change as git prints it: a header, then the lines that differ.
@@ -413,16 +449,48 @@ struct JsonStatistics {
     added: Entries,
     removed: Entries,
     bytes: JsonBytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_chunks: Option<JsonCosts>,
+}
+
+/// What new chunks take.
+#[derive(Debug, Serialize)]
+struct JsonCosts {
+    count: u64,
+    bytes: u64,
+    bytes_packed: u64,
+    delta_objects: u64,
+    delta_bytes: u64,
+    delta_bytes_packed: u64,
+    missing: u64,
+    /// Over 1: these are estimates from one chunk in so many.
+    one_in: u64,
+}
+
+impl JsonCosts {
+    fn new(costs: &ChunkCosts) -> Self {
+        Self {
+            count: costs.chunks,
+            bytes: costs.bytes,
+            bytes_packed: costs.stored_bytes,
+            delta_objects: costs.deltas.objects,
+            delta_bytes: costs.deltas.bytes,
+            delta_bytes_packed: costs.deltas.stored_bytes,
+            missing: costs.missing,
+            one_in: costs.one_in,
+        }
+    }
 }
 
 impl JsonStatistics {
-    fn new(tally: &Tally, bytes: &ByteCounts) -> Self {
+    fn new(tally: &Tally, summary: &DiffSummary) -> Self {
         Self {
             message_type: "statistics",
             changed_files: tally.changed_files,
             added: tally.added,
             removed: tally.removed,
-            bytes: JsonBytes::new(bytes),
+            bytes: JsonBytes::new(&summary.bytes),
+            new_chunks: summary.costs.as_ref().map(JsonCosts::new),
         }
     }
 }
@@ -455,6 +523,19 @@ mod tests {
         let shown = line(&JsonChange::new(&change(ChangeKind::Added)));
         assert!(shown.starts_with(r#"{"message_type":"change","path":"dir/a\n","modifier":"+","#), "{shown}");
         assert!(line(&JsonChange::new(&change(ChangeKind::Modified))).contains(r#""modifier":"M""#));
+    }
+
+    #[test]
+    fn costs_say_what_is_missing_and_what_is_an_estimate() {
+        assert_eq!(costs_sentence(&ChunkCosts::default()), None);
+        let mut costs = ChunkCosts::default();
+        (costs.chunks, costs.bytes, costs.stored_bytes, costs.one_in) = (8, 4096, 1024, 4);
+        costs.missing = 1;
+        assert_eq!(
+            costs_sentence(&costs).unwrap(),
+            "4.0 KiB of new chunks take 1.0 KiB: none of 8 stored as a difference; 1 more is missing; \
+             estimated from one in 4"
+        );
     }
 
     #[test]

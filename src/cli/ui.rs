@@ -42,7 +42,7 @@ pub(crate) struct Verbosity {
     pub(crate) quiet: bool,
     /// How often `-v` was given.
     pub(crate) verbose: u8,
-    /// One JSON object a line in place of text.
+    /// JSON in place of text: one object a line, but for the array of `log`.
     pub(crate) json: bool,
     /// No progress display.
     pub(crate) no_progress: bool,

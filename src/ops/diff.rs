@@ -5,6 +5,7 @@
 //! sorted.
 
 mod content;
+mod costs;
 mod listing;
 mod live;
 mod planner;
@@ -26,6 +27,8 @@ use crate::repo::Repository;
 use super::commit::{ScanSettings, Source};
 use super::selection::Selection;
 use super::{OpsError, commit};
+pub use costs::ChunkCosts;
+use costs::Costs;
 use live::Live;
 use report::{Reporter, Stop};
 
@@ -101,6 +104,8 @@ pub struct DiffOptions {
     pub selection: Selection,
     /// Compare the trees of changed files for [`Change::bytes`].
     pub chunk_stats: bool,
+    /// Look up what new chunks take in the repository, for [`DiffSummary::costs`]; not against live files.
+    pub costs: bool,
     /// Pair removed and added files of the same content. Changes are held back for that from the first removed or
     /// added file on; if there are too many (65,536) none of them is paired.
     pub renames: bool,
@@ -117,6 +122,9 @@ pub struct DiffSummary {
     pub problems: u64,
     /// Sum over the changes.
     pub bytes: ByteCounts,
+    /// What the new side's chunks take in the repository, if that was asked for, neither side is live, and the sink did
+    /// not break.
+    pub costs: Option<ChunkCosts>,
 }
 
 /// Compares two sides and tells `sink` of each change; it ends early, without an error, when the sink breaks.
@@ -145,6 +153,8 @@ pub fn diff(
     reporter.chunk_stats = options.chunk_stats;
     reporter.renames = (options.renames && can_rename).then(Vec::new);
     reporter.swapped = matches!(old, Side::Live { .. });
+    let is_live = |side: &Side<'_>| matches!(side, Side::Live { .. });
+    reporter.costs = (options.costs && !is_live(old) && !is_live(new)).then(|| Costs::new(repo.chunks()));
     let threads = if options.threads > 0 { options.threads } else { commit::cores() };
     let outcome = match (old, new) {
         (Side::Live { .. }, Side::Live { .. }) => {

@@ -17,6 +17,7 @@ mod selection;
 mod shared;
 mod source_walk;
 mod stats;
+mod stored;
 #[cfg(test)]
 mod testkit;
 mod text_diff;
@@ -28,7 +29,7 @@ pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
 pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
-pub use diff::{ByteCounts, Change, ChangeKind, DiffOptions, DiffSummary, Side, diff};
+pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
 pub use find::{FindRequest, Found, find};
 pub use log::{LogRequest, log};

@@ -6,12 +6,14 @@ use crate::chonkers::NodeSource;
 use crate::format::dirtree::{DirEntry, EntryKind};
 use crate::format::node::ContentRoot;
 use crate::id::{ChunkId, CommitId, Locator, ObjectKind};
+use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::{Observer, Phase};
 use crate::repo::{RepoError, Repository};
 
+use super::stored::Stored;
 use super::tree::Nodes;
 use super::walk::{Step, Walk};
-use super::{OpsError, convert};
+use super::{DeltaCounts, OpsError, convert};
 
 /// Folders of a store.
 const FOLDERS: [&str; 4] = ["config/", "log/", "packs/", "index/"];
@@ -42,12 +44,29 @@ pub struct RepositoryStats {
     pub stored_bytes: u64,
     /// `object_bytes / stored_bytes`; 1 without objects.
     pub compression_ratio: f64,
+    /// Objects that are stored as differences to others, of those in all packs.
+    pub deltas: DeltaCounts,
+    /// How many of them are made of so many differences one above the other: one in the first place, two in the second,
+    /// and so on.
+    pub deltas_by_depth: [u64; DELTA_DEPTH_MAX as usize],
+    /// How many of them are differences to several objects at once.
+    pub deltas_of_several_bases: u64,
+    /// Estimate of what they would take in full: their bytes, compressed as far as the objects of the same sort (bytes
+    /// of files, or metadata) that are stored in full. What an index and directories say of them is not counted.
+    pub deltas_in_full: u64,
     /// Bytes of all files of the counted commits; a file of two names or in two commits counts twice.
     pub file_bytes: u64,
-    /// Bytes of the distinct chunks that they are made of.
+    /// Bytes of the distinct chunks that they are made of, before compression and differences.
     pub unique_bytes: u64,
     /// `file_bytes / unique_bytes`; 1 without files.
     pub dedup_ratio: f64,
+}
+
+impl RepositoryStats {
+    /// Estimate of the bytes that differences save: [`deltas_in_full`](Self::deltas_in_full) without what they take.
+    pub fn deltas_save(&self) -> u64 {
+        self.deltas_in_full.saturating_sub(self.deltas.stored_bytes)
+    }
 }
 
 /// Measures the repository, and the files of `commits` (empty: of every live commit).
@@ -97,16 +116,33 @@ fn of_store(repo: &Repository) -> Result<RepositoryStats, OpsError> {
         let failed = |source| RepoError::Store { location: store.location(), source };
         stats.total_bytes += store.list(folder).map_err(failed)?.iter().map(|blob| blob.len).sum::<u64>();
     }
-    for pack in state.packs.keys() {
-        let map = repo.chunks().map(*pack).map_err(OpsError::cas("read the directory of a pack"))?;
-        for (entry, block, slot) in map.rows() {
-            stats.objects += 1;
-            stats.object_bytes += u64::from(map.delta(block, slot).map_or(entry.len, |delta| delta.len));
-            stats.stored_bytes += if slot == 0 { map.stored_len(block) } else { 0 };
-        }
-    }
+    of_packs(repo, &mut stats)?;
     stats.compression_ratio = ratio(stats.object_bytes, stats.stored_bytes);
     Ok(stats)
+}
+
+/// What the packs' directories say.
+fn of_packs(repo: &Repository, stats: &mut RepositoryStats) -> Result<(), OpsError> {
+    let (mut data, mut metadata) = (Stored::default(), Stored::default());
+    for pack in repo.state().packs.keys() {
+        let map = repo.chunks().map(*pack).map_err(OpsError::cas("read the directory of a pack"))?;
+        for row in map.rows() {
+            let (entry, block, slot) = row;
+            let sort = if entry.kind == ObjectKind::Chunk { &mut data } else { &mut metadata };
+            sort.add(&map, row);
+            stats.stored_bytes += if slot == 0 { map.stored_len(block) } else { 0 };
+            if let Some(delta) = map.delta(block, slot) {
+                // A directory says no other depth than 1 to DELTA_DEPTH_MAX.
+                stats.deltas_by_depth[usize::from(delta.depth) - 1] += 1;
+                stats.deltas_of_several_bases += u64::from(delta.bases.len() > 1);
+            }
+        }
+    }
+    stats.objects = data.objects + metadata.objects;
+    stats.object_bytes = data.bytes + metadata.bytes;
+    stats.deltas = data.deltas.and(metadata.deltas);
+    stats.deltas_in_full = data.deltas_in_full().saturating_add(metadata.deltas_in_full());
+    Ok(())
 }
 
 /// Counts files, and everything that they share once.

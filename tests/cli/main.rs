@@ -17,5 +17,7 @@ mod hostile_names;
 mod keys;
 #[cfg(feature = "testing")]
 mod reproducible;
+#[cfg(feature = "testing")]
+mod savings;
 mod settings;
 mod usage;

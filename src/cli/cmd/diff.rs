@@ -20,6 +20,7 @@ Examples:
   warp diff HEAD~1 HEAD                   two commits
   warp diff --name-status latest~1 latest
   warp diff --stat main -- src            how many bytes below src are new
+  warp diff --stat HEAD~1 HEAD            also what they take in the repository
   warp diff --exit-code -q                exit code 1 if anything has changed")]
 pub(crate) struct Args {
     /// The older side: a revision; without it the last commit
@@ -56,14 +57,15 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let selection = selected(&opened, &args.below)?;
     let summary = match new {
         Some(new) => {
-            let comparison = Comparison { old: Side::Commit(old), new: Side::Commit(new), selection };
+            let comparison =
+                Comparison { old: Side::Commit(old), new: Side::Commit(new), selection, costs: true };
             patch::print(ui, ctx, &opened, comparison, &args.format.or_patch())?
         }
         None => {
             warn_of_other_host(ui, ctx, &opened, old)?;
             let source = opened.live(old)?;
             let new = Side::Live { source: &source, scan: &scan, base: old };
-            let comparison = Comparison { old: Side::Commit(old), new, selection };
+            let comparison = Comparison { old: Side::Commit(old), new, selection, costs: false };
             patch::print(ui, ctx, &opened, comparison, &args.format.or_patch())?
         }
     };

@@ -50,7 +50,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let timeline = opened.repo.timeline();
     let parent = version.commit.parents.first().copied().filter(|parent| timeline.is_live(*parent));
     let old = parent.map_or(Side::Empty, Side::Commit);
-    let comparison = Comparison { old, new: Side::Commit(version.id), selection: Default::default() };
+    let comparison =
+        Comparison { old, new: Side::Commit(version.id), selection: Default::default(), costs: false };
     let summary = patch::print(ui, ctx, &opened, comparison, &args.format.or_stat())?;
     Ok(Exit::for_problems(summary.problems))
 }

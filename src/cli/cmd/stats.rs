@@ -6,7 +6,7 @@ use warp::repo::ChunkerKind;
 use crate::cli::args::LatestArgs;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::size::human;
+use crate::cli::size::{count, human};
 use crate::cli::ui::Ui;
 
 /// Show how large the repository is, and what it saves
@@ -38,6 +38,16 @@ struct Stats {
     /// Bytes of the whole repository.
     total_size: u64,
     total_blob_count: u64,
+    /// Objects stored as differences to others, their bytes, and the bytes of the differences.
+    delta_objects: u64,
+    delta_bytes: u64,
+    delta_bytes_packed: u64,
+    /// How many of them are of depth 1, of depth 2 and so on.
+    delta_depths: Vec<u64>,
+    delta_several_bases: u64,
+    /// Estimates: what they would take in full, and what is saved by that.
+    delta_bytes_in_full: u64,
+    delta_bytes_saved: u64,
     packs_count: u64,
     packs_size: u64,
     index_size: u64,
@@ -82,6 +92,13 @@ fn as_json(stats: &RepositoryStats, chunker: ChunkerParams) -> Stats {
         dedup_ratio: stats.dedup_ratio,
         total_size: stats.total_bytes,
         total_blob_count: stats.objects,
+        delta_objects: stats.deltas.objects,
+        delta_bytes: stats.deltas.bytes,
+        delta_bytes_packed: stats.deltas.stored_bytes,
+        delta_depths: stats.deltas_by_depth.to_vec(),
+        delta_several_bases: stats.deltas_of_several_bases,
+        delta_bytes_in_full: stats.deltas_in_full,
+        delta_bytes_saved: stats.deltas_save(),
         packs_count: stats.packs,
         packs_size: stats.pack_bytes,
         index_size: stats.index_bytes,
@@ -101,17 +118,51 @@ fn described(chunker: ChunkerParams) -> String {
 }
 
 fn table(stats: &RepositoryStats, counted: usize, chunker: ChunkerParams) -> Vec<(&'static str, String)> {
-    vec![
+    let distinct = format!("{}, before compression and differences", human(stats.unique_bytes));
+    let mut table = vec![
         ("Commits:", stats.commits.to_string()),
         ("Commits counted here:", counted.to_string()),
         ("Bytes of their files:", human(stats.file_bytes)),
-        ("Bytes that differ:", human(stats.unique_bytes)),
+        ("Distinct bytes:", distinct),
         ("Deduplication:", format!("{:.2} x", stats.dedup_ratio)),
         ("Objects:", stats.objects.to_string()),
+    ];
+    table.extend(differences(stats));
+    table.extend([
         ("Packs:", format!("{} in {}", human(stats.pack_bytes), stats.packs)),
         ("Index:", human(stats.index_bytes)),
         ("Log:", format!("{} in {} entries", human(stats.log_bytes), stats.log_entries)),
         ("Whole repository:", human(stats.total_bytes)),
         ("Chunker:", described(chunker)),
-    ]
+    ]);
+    table
+}
+
+/// What is stored as differences.
+fn differences(stats: &RepositoryStats) -> Vec<(&'static str, String)> {
+    const STORED: &str = "Stored as differences:";
+    let deltas = stats.deltas;
+    if deltas.objects == 0 {
+        return vec![(STORED, "none".to_owned())];
+    }
+    let objects = count(deltas.objects, "object", "objects");
+    let (bytes, taken) = (human(deltas.bytes), human(deltas.stored_bytes));
+    let (saved, in_full) = (human(stats.deltas_save()), human(stats.deltas_in_full));
+    let mut lines = vec![
+        (STORED, format!("{objects}, {bytes} as {taken}")),
+        ("Differences save:", format!("about {saved}: in full they would take an estimated {in_full}")),
+    ];
+    if stats.deltas_by_depth[1..].iter().any(|number| *number > 0) {
+        lines.push(("Depths of differences:", depths(&stats.deltas_by_depth)));
+    }
+    if stats.deltas_of_several_bases > 0 {
+        lines.push(("With several bases:", count(stats.deltas_of_several_bases, "object", "objects")));
+    }
+    lines
+}
+
+/// `7 of depth 1, 2 of depth 2`.
+fn depths(by_depth: &[u64]) -> String {
+    let named = (1..).zip(by_depth).filter(|(_, number)| **number > 0);
+    named.map(|(depth, number)| format!("{number} of depth {depth}")).collect::<Vec<_>>().join(", ")
 }

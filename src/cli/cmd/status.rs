@@ -44,7 +44,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let Some(version) = version else { return Ok(Exit::Done) };
     let source = opened.live(version.id)?;
     let new = Side::Live { source: &source, scan: &scan, base: version.id };
-    let comparison = Comparison { old: Side::Commit(version.id), new, selection: Default::default() };
+    let comparison =
+        Comparison { old: Side::Commit(version.id), new, selection: Default::default(), costs: false };
     let summary = match brief {
         true => {
             let format = FormatArgs { name_status: true, null: args.null, ..FormatArgs::default() };

@@ -191,6 +191,17 @@ pub struct DeltaCounts {
     pub stored_bytes: u64,
 }
 
+impl DeltaCounts {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            objects: self.objects + other.objects,
+            bytes: self.bytes + other.bytes,
+            stored_bytes: self.stored_bytes + other.stored_bytes,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitOutcome {

@@ -13,6 +13,7 @@ use super::super::previous::tree_error;
 use super::super::selection::{Selector, Wanted};
 use super::super::tree::{NodeError, Nodes};
 use super::super::{OpsError, convert};
+use super::costs::Costs;
 use super::{ByteCounts, Change, ChangeKind, DiffSummary, is_dir, renames};
 
 /// Nodes of a live file's tree, which no repository may have.
@@ -39,6 +40,8 @@ pub(super) struct Reporter<'a> {
     pub(super) selector: &'a Selector,
     pub(super) observer: &'a dyn Observer,
     pub(super) chunk_stats: bool,
+    /// What chunks take is wanted.
+    pub(super) costs: Option<Costs<'a>>,
     /// The pairs come with the new side first.
     pub(super) swapped: bool,
     /// Changes that are held back to look for renames.
@@ -55,7 +58,8 @@ impl<'a> Reporter<'a> {
         observer: &'a dyn Observer,
     ) -> Self {
         let summary = DiffSummary::default();
-        Self { chunks, selector, observer, chunk_stats: false, swapped: false, renames: None, summary, sink }
+        let (costs, renames) = (None, None);
+        Self { chunks, selector, observer, chunk_stats: false, costs, swapped: false, renames, summary, sink }
     }
 
     pub(super) fn wanted(&self, path: &[u8], is_dir: bool) -> Wanted {
@@ -90,6 +94,9 @@ impl<'a> Reporter<'a> {
         let is_lonely_root = path.is_empty() && (old.is_none() || new.is_none());
         if is_lonely_root || self.wanted(path, is_dir(one)) != Wanted::Yes {
             return Ok(());
+        }
+        if let Some(costs) = &mut self.costs {
+            costs.pair(&content(old), &content(new))?;
         }
         let bytes = if self.chunk_stats { self.bytes(old, new, nodes)? } else { ByteCounts::default() };
         let (old, new) = (old.cloned(), new.cloned());
@@ -144,10 +151,12 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Tells what was held back.
+    /// Tells what was held back, and looks up what chunks take.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
         let held = self.renames.take().unwrap_or_default();
-        renames::pair(held).into_iter().try_for_each(|change| self.tell(change))
+        renames::pair(held).into_iter().try_for_each(|change| self.tell(change))?;
+        self.summary.costs = self.costs.take().map(|costs| costs.count(self.observer)).transpose()?;
+        Ok(())
     }
 }
 

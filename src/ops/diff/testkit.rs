@@ -122,7 +122,7 @@ pub(in crate::ops) fn compare(
 }
 
 pub(in crate::ops) fn options(threads: usize) -> DiffOptions {
-    DiffOptions { selection: Selection::default(), chunk_stats: false, renames: false, threads }
+    DiffOptions { selection: Selection::default(), chunk_stats: false, costs: false, renames: false, threads }
 }
 
 /// `A path`, `R old -> new` and so on; not the metadata of directories, whose times change with what they hold.

@@ -1,5 +1,6 @@
 //! Comparisons of commits, against snapshots of the folders and against each other.
 
+mod costs;
 mod live;
 
 use std::collections::{BTreeMap, HashMap};

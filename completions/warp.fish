@@ -500,7 +500,7 @@ complete -c warp -n "__fish_warp_using_subcommand repack" -s n -l dry-run -d 'Sh
 complete -c warp -n "__fish_warp_using_subcommand repack" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand repack" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand repack" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand repack" -l json -d 'Print JSON, one object a line'
+complete -c warp -n "__fish_warp_using_subcommand repack" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand repack" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand repack" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F

@@ -12,6 +12,10 @@ use super::{Alike, Base, CasError, OpenBlock};
 /// Chunks that are remembered, some 12 GB of them: 40 MiB of memory. When there are more, all are forgotten.
 const CHUNKS_MAX: usize = 1 << 18;
 
+/// Features in common from which on a chunk is taken for alike: solid blocks find what is near, and bases that are far off
+/// cost a block to open each.
+const COMMON_MIN: usize = 3;
+
 /// Packs and chunks of one writer.
 #[derive(Debug, Default)]
 pub(super) struct Fresh(Mutex<Inner>);
@@ -66,7 +70,7 @@ impl Fresh {
             sketch.iter().filter_map(|feature| inner.features.get(feature)).copied().collect();
         numbers.sort_unstable();
         let alike = |same: &[u32]| Alike { common: same.len(), base: inner.chunks[same[0] as usize] };
-        numbers.chunk_by(|a, b| a == b).map(alike).collect()
+        numbers.chunk_by(|a, b| a == b).filter(|same| same.len() >= COMMON_MIN).map(alike).collect()
     }
 
     /// Forgets everything: the writer is done.

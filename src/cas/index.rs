@@ -320,7 +320,7 @@ impl Index {
     }
 
     /// Chunks of the repository, and of what its writer has stored, that have features in common with a new one: those with the
-    /// most first, the newest of equal ones; at most [`ALIKE_MAX`].
+    /// most first, the newest of equal ones; at most eight.
     ///
     /// # Errors
     /// When a segment cannot be read.

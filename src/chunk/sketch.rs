@@ -1,7 +1,7 @@
 //! Sketches: a few numbers that tell whether two chunks are alike, without either of them.
 //!
-//! Of all windows of [`WINDOW`] bytes, those whose first eight bytes have a small keyed hash are *samples*, about one in
-//! [`RATE`]. Each *feature* is the least of the samples' hashes under a keyed permutation of its own. Chunks of all of whose
+//! Of all windows of 32 bytes, those whose first eight bytes have a small keyed hash are *samples*, about one in
+//! 256. Each *feature* is the least of the samples' hashes under a keyed permutation of its own. Chunks of all of whose
 //! samples both have the share r have any one feature in common with a probability of about r.
 //!
 //! The same bytes and key give the same sketch on every processor. The scalar kernel is the definition; the others are

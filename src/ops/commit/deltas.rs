@@ -43,6 +43,8 @@ pub(super) struct Deltas {
     placed: Trust,
     /// Of bases that have one feature in common with the object.
     alike: Trust,
+    /// Of bases that have several.
+    very_alike: Trust,
 }
 
 /// What compressing has come to so far.
@@ -129,9 +131,10 @@ impl Deltas {
     pub(super) fn new(level: Level, depth: u8, is_metadata: bool) -> Result<Self, CasError> {
         let failed = |source: CompressError| CasError::Compress { source };
         let encoder = DeltaEncoder::new(level).map_err(failed)?;
-        let (frame, other, prefix, placed, alike) = Default::default();
+        let (frame, other, prefix, placed) = Default::default();
+        let (alike, very_alike) = Default::default();
         let gains = Gains::new(is_metadata);
-        Ok(Self { encoder, depth, frame, other, prefix, gains, placed, alike })
+        Ok(Self { encoder, depth, frame, other, prefix, gains, placed, alike, very_alike })
     }
 
     /// Counts a block of objects that were stored in full.
@@ -175,7 +178,7 @@ impl Deltas {
         match choice.why {
             Why::Stood => self.placed.learn(2 * cost <= share),
             Why::Alike => self.alike.learn(2 * cost <= share),
-            Why::VeryAlike => {}
+            Why::VeryAlike => self.very_alike.learn(2 * cost <= share),
         }
         // A base that has aged is soon worth a new one in its place.
         let pays = if choice.has_aged { 2 * cost <= share } else { 8 * cost <= 7 * share };
@@ -210,7 +213,8 @@ impl Deltas {
                 return Some(Choice { bases, why: Why::Stood, has_aged });
             }
         }
-        let best = best.filter(|_| why == Why::VeryAlike || self.alike.tries())?;
+        let trust = if why == Why::VeryAlike { &mut self.very_alike } else { &mut self.alike };
+        let best = best.filter(|_| trust.tries())?;
         Some(Choice { bases: self.readable(store, kind, best.base)?, why, has_aged: false })
     }
 

@@ -165,6 +165,10 @@ impl OpenBlock {
         Ok(Some(Delta { frame: frame.to_vec(), bases, depth, len: len as usize }))
     }
 
+    fn is_at(&self, location: &Location) -> bool {
+        (self.map.uid(), self.number) == (location.pack, location.block)
+    }
+
     /// Length of the plaintext.
     pub fn len(&self) -> usize {
         self.plain.len()
@@ -256,19 +260,32 @@ impl ChunkStore {
             return Err(CasError::WrongObject { kind, id: locator, pack: location.pack });
         }
         drop(block);
-        let prefix = self.read_prefix(kind, locator, &delta)?;
+        let prefix = self.read_prefix(kind, locator, &delta, None)?;
         Ok(ObjectBytes(Held::Alone(Arc::new(self.decode(kind, locator, id, &delta, &prefix)?))))
     }
 
-    /// What a delta that makes object `id` has as prefix: its bases, one behind the other.
+    /// What a delta that makes object `id` has as prefix: its bases, one behind the other. Those in `open`, a block that the
+    /// caller has opened, are taken from there.
     ///
     /// # Errors
     /// [`CasError::MissingBase`] and [`CasError::UnreadableBase`].
-    pub fn prefix(&self, kind: ObjectKind, id: Locator, delta: &Delta) -> Result<ObjectBytes, CasError> {
-        self.index.with_present_files(|| self.read_prefix(kind, id, delta))
+    pub fn prefix(
+        &self,
+        kind: ObjectKind,
+        id: Locator,
+        delta: &Delta,
+        open: &OpenBlock,
+    ) -> Result<ObjectBytes, CasError> {
+        self.index.with_present_files(|| self.read_prefix(kind, id, delta, Some(open)))
     }
 
-    fn read_prefix(&self, kind: ObjectKind, id: Locator, delta: &Delta) -> Result<ObjectBytes, CasError> {
+    fn read_prefix(
+        &self,
+        kind: ObjectKind,
+        id: Locator,
+        delta: &Delta,
+        open: Option<&OpenBlock>,
+    ) -> Result<ObjectBytes, CasError> {
         let located = self.locate_bases(kind, id, delta)?;
         let read = |base: &Base| {
             let unreadable = |source| {
@@ -282,7 +299,17 @@ impl ChunkStore {
         }
         let mut prefix = Vec::new();
         for base in &located {
-            prefix.extend_from_slice(&read(base)?);
+            match open.filter(|open| base.location.depth == 0 && open.is_at(&base.location)) {
+                Some(open) => {
+                    prefix.extend_from_slice(open.base(
+                        &self.vault,
+                        base.location.slot,
+                        kind,
+                        base.locator,
+                    )?);
+                }
+                None => prefix.extend_from_slice(&read(base)?),
+            }
         }
         Ok(ObjectBytes(Held::Alone(Arc::new(prefix))))
     }

@@ -1,6 +1,7 @@
 //! Fuzz targets as plain functions: libFuzzer searches with them, and stable tests replay them.
 
 use super::Rng;
+use crate::compress::{DeltaEncoder, Level, decode_delta};
 use crate::format::fuzzing;
 use crate::store::BlobName;
 
@@ -18,6 +19,7 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     Target { name: "blob_name", run: blob_name, seeds: blob_name_seeds },
+    Target { name: "delta", run: delta, seeds: delta_seeds },
     format("numbers", fuzzing::fuzz_numbers),
     format("pack_header", fuzzing::fuzz_pack_header),
     format("pack_directory", fuzzing::fuzz_pack_directory),
@@ -39,6 +41,31 @@ pub const TARGETS: &[Target] = &[
 /// A target of a decoder. All start from the bytes of every format: one may be taken for another.
 const fn format(name: &'static str, run: fn(&[u8])) -> Target {
     Target { name, run, seeds: fuzzing::seeds }
+}
+
+/// A delta: lengths of base and content (u16 each), the base, the frame. What is made has the length that was asked for.
+fn delta(data: &[u8]) {
+    let Some((lens, rest)) = data.split_first_chunk::<4>() else { return };
+    let [base_len, len] = [[lens[0], lens[1]], [lens[2], lens[3]]].map(u16::from_le_bytes).map(usize::from);
+    let Some((base, frame)) = rest.split_at_checked(base_len) else { return };
+    if let Ok(content) = decode_delta(base, frame, len) {
+        assert_eq!(content.len(), len);
+        let mut again = Vec::new();
+        let mut encoder = DeltaEncoder::new(Level::Auto).expect("a level of zstd");
+        encoder.encode(base, &content, &mut again).expect("what was made can be encoded");
+        assert_eq!(decode_delta(base, &again, len).expect("it was just made"), content);
+    }
+}
+
+fn delta_seeds() -> Vec<Vec<u8>> {
+    let base = b"a base of which much is the same ".repeat(9);
+    let content = [&base[..100], b"but not all", &base[80..]].concat();
+    let mut seed = (base.len() as u16).to_le_bytes().to_vec();
+    seed.extend_from_slice(&(content.len() as u16).to_le_bytes());
+    seed.extend_from_slice(&base);
+    let mut encoder = DeltaEncoder::new(Level::Auto).expect("a level of zstd");
+    encoder.encode(&base, &content, &mut seed).expect("memory does not fail");
+    vec![seed]
 }
 
 /// Runs one target.

@@ -166,7 +166,8 @@ impl Deltas {
         let Some(mut cost) = self.encode(store, kind, bytes, &choice.bases)? else { return Ok(None) };
         let share = self.gains.share(bytes.len());
         std::mem::swap(&mut self.frame, &mut self.other);
-        if cost > share / 8
+        // A base that holds next to nothing of the object tells that those beside it will not, either.
+        if (share / 8..share).contains(&cost)
             && let Some(more) = self.more(store, kind, bytes, place, &choice.bases, &alike)
             && let Some(less) = self.encode(store, kind, bytes, &more)?
             && 8 * less < 7 * cost
@@ -246,7 +247,9 @@ impl Deltas {
         all.extend(bases);
         all.extend(behind.map_or_else(Vec::new, resolve));
         if all.len() == bases.len() {
-            let is_other = |other: &&Alike| bases.iter().all(|base| base.locator != other.base.locator);
+            let is_other = |other: &&Alike| {
+                other.common > 1 && bases.iter().all(|base| base.locator != other.base.locator)
+            };
             let other = alike.iter().find(is_other)?;
             all.splice(0..0, self.readable(store, kind, other.base)?);
         }

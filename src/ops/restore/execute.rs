@@ -223,7 +223,7 @@ impl Window<'_> {
             })?;
             return decode(prefix).map(Cow::Owned);
         }
-        decode(&self.chunks.prefix(kind, id.locator(), delta)?).map(Cow::Owned)
+        decode(&self.chunks.prefix(kind, id.locator(), delta, block)?).map(Cow::Owned)
     }
 
     fn write(&self, need: &Need, bytes: &[u8]) {

@@ -64,10 +64,18 @@ struct Trust {
 }
 
 impl Gains {
+    /// Bytes that the first guess counts as.
+    const GUESSED: u64 = 1 << 20;
+
     /// Begins with a guess that few blocks correct: files shrink to two fifths, listings, which are full of ids, to three.
     fn new(is_metadata: bool) -> Self {
         let compressed = if is_metadata { 600 << 10 } else { 400 << 10 };
-        Self { plain: 1 << 20, compressed }
+        Self { plain: Self::GUESSED, compressed }
+    }
+
+    /// Whether no block has been seen.
+    fn is_guess(&self) -> bool {
+        self.plain == Self::GUESSED
     }
 
     fn block(&mut self, plain: u64, compressed: u64) {
@@ -166,8 +174,11 @@ impl Deltas {
         let Some(mut cost) = self.encode(store, kind, bytes, &choice.bases)? else { return Ok(None) };
         let share = self.gains.share(bytes.len());
         std::mem::swap(&mut self.frame, &mut self.other);
-        // A base that holds next to nothing of the object tells that those beside it will not, either.
-        if (share / 8..share).contains(&cost)
+        // A base that holds next to nothing of the object tells that those beside it will not, either: once it is known what
+        // an object of this commit takes in full.
+        let is_of_use = cost < share || self.gains.is_guess();
+        if cost > share / 8
+            && is_of_use
             && let Some(more) = self.more(store, kind, bytes, place, &choice.bases, &alike)
             && let Some(less) = self.encode(store, kind, bytes, &more)?
             && 8 * less < 7 * cost

@@ -16,7 +16,7 @@ use warp::format::node::ContentRoot;
 use warp::format::pack::{Bases, DeltaEntry};
 use warp::id::{ChunkId, ObjectKind};
 use warp::observe::Silent;
-use warp::ops::{self, CommitOutcome, CommitRequest, DiffOptions, RestoreRequest, Side};
+use warp::ops::{self, CommitOutcome, CommitRequest, DiffOptions, RestoreRequest, Side, Source};
 use warp::repo::Repository;
 use warp::testing::{Forger, RecordingObserver, Rng, assert_same_tree};
 
@@ -222,6 +222,24 @@ fn differences_lie_one_above_the_other_only_as_deep_as_they_may() {
             assert_same_tree(copy, &bench.restore(*commit, &format!("again-{index}")));
         }
     }
+}
+
+#[test]
+fn a_stream_is_a_difference_to_what_came_before_under_its_name() {
+    let bench = Bench::new();
+    let record = |text: &[u8]| {
+        let reader = Box::new(std::io::Cursor::new(text.to_vec()));
+        let source = Source::Stream { name: b"dump".to_vec(), reader };
+        let request = CommitRequest { source, ..request(Path::new("unused")) };
+        ops::commit(&bench.repo, request, &Silent).unwrap()
+    };
+    // Less than what gives the index sketches.
+    let mut text = Rng::new(4).text(600_000);
+    record(&text);
+    text.splice(300_000..300_010, *b"something else that came in between");
+    let outcome = record(&text);
+    assert!(outcome.deltas.objects > 0, "{outcome:?}");
+    assert!(outcome.stats.stored_bytes * 10 < outcome.stats.new_bytes, "{outcome:?}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub trait Refresh: std::fmt::Debug + Send + Sync {
 pub struct Index {
     vault: Arc<Vault>,
     refresh: Option<Arc<dyn Refresh>>,
-    state: RwLock<State>,
+    state: RwLock<Arc<State>>,
     fresh: Fresh,
     pages: Mutex<LruCache<PageKey, Page>>,
 }
@@ -124,12 +124,12 @@ impl Index {
             return;
         }
         let mut known: HashMap<SegmentId, Arc<Segment>> =
-            state.segments.drain(..).map(|segment| (segment.record.uid, segment)).collect();
+            state.segments.iter().map(|segment| (segment.record.uid, Arc::clone(segment))).collect();
         let segments = view
             .segments
             .into_iter()
             .map(|record| known.remove(&record.uid).unwrap_or_else(|| Arc::new(Segment::new(record))));
-        *state = State {
+        *state = Arc::new(State {
             entry: view.entry,
             segments: segments.collect(),
             live: Arc::new(view.live),
@@ -137,12 +137,13 @@ impl Index {
             self_indexed: view.self_indexed,
             small: None,
             features: None,
-        };
+        });
     }
 
     /// Adds what a writer has stored and not yet published: `packs` and the segment that speaks of them.
     pub fn add(&self, segment: SegmentRecord, packs: impl IntoIterator<Item = PackId>) {
         let mut state = self.state.write().expect("no panic while locked");
+        let state = Arc::make_mut(&mut state);
         let segment = Arc::new(Segment::new(segment));
         state.segments.push(segment);
         state.features = None;
@@ -171,8 +172,8 @@ impl Index {
         }
     }
 
-    fn state(&self) -> State {
-        self.state.read().expect("no panic while locked").clone()
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().expect("no panic while locked"))
     }
 
     /// Where the object lies; `None`: in no live pack.
@@ -304,14 +305,14 @@ impl Index {
         let rows = Arc::new(both);
         let mut current = self.state.write().expect("no panic while locked");
         if current.self_indexed == state.self_indexed && current.condemned == state.condemned {
-            current.small = Some(Arc::clone(&rows));
+            Arc::make_mut(&mut current).small = Some(Arc::clone(&rows));
         }
         Ok(rows)
     }
 
     /// Whether the chunks of a pack were sketched: those of packs that are their own index were not.
     pub fn is_sketched(&self, pack: &PackId) -> bool {
-        !self.state.read().expect("no panic while locked").self_indexed.contains(pack)
+        !self.state().self_indexed.contains(pack)
     }
 
     /// What the writer that uses this index has stored and not yet published.
@@ -375,7 +376,7 @@ impl Index {
         let is_same = current.segments.len() == state.segments.len()
             && current.segments.iter().zip(&state.segments).all(|(a, b)| Arc::ptr_eq(a, b));
         if is_same {
-            current.features = Some(Arc::clone(&features));
+            Arc::make_mut(&mut current).features = Some(Arc::clone(&features));
         }
         Ok(features)
     }

@@ -183,14 +183,6 @@ impl<'a> Sealer<'a> {
         uses
     }
 
-    /// Forgets that these objects are new: a segment that was added to the index speaks of them now.
-    pub fn indexed(&self, keys: impl Iterator<Item = (ObjectKind, Locator)>) {
-        for key in keys {
-            let shard = usize::from(key.1.as_bytes()[0]) % SHARDS;
-            self.seen[shard].lock().expect("no panic while locked").remove(&key);
-        }
-    }
-
     /// What was counted so far.
     pub fn counts(&self) -> SealerCounts {
         SealerCounts {

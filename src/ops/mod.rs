@@ -22,6 +22,7 @@ mod stored;
 mod testkit;
 mod text_diff;
 mod tree;
+mod trials;
 mod undo;
 mod walk;
 

@@ -317,9 +317,8 @@ impl Log {
 
 /// What a writer must check again after every lost race.
 fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
-    let own = |pack: &PackId| draft.packs_added.iter().any(|added| added.uid == *pack);
     let usable = |pack: &PackId| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
-    if draft.uses.iter().any(|pack| !usable(pack) && !own(pack)) {
+    if draft.uses.iter().any(|pack| !usable(pack)) {
         return Err(RepoError::Condemned);
     }
     check_storage(state, draft)?;

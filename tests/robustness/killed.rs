@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use warp::testing::Rng;
 
@@ -31,19 +30,11 @@ fn commits_killed_at_random_moments_need_no_hand() {
     grow(&source, &mut rng, 0);
     let begun = std::time::Instant::now();
     home.done(&["commit", "-q", source.to_str().unwrap()]);
-    // About how long a commit takes, so that kills fall within it; kept right while the machine's load changes.
-    let mut whole = begun.elapsed().as_micros() as usize;
+    let mut whole = begun.elapsed();
     for round in 1..=kills {
         grow(&source, &mut rng, round);
-        let mut child = home.command(&["commit", source.to_str().unwrap()]).spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(rng.below(whole * 5 / 4) as u64));
-        child.kill().unwrap();
-        if child.wait().unwrap().success() {
-            whole = whole * 3 / 4;
-        } else {
-            died += 1;
-            whole += whole / 8;
-        }
+        let after = rng.below(125) as u32;
+        died += usize::from(home.is_killed(&["commit", source.to_str().unwrap()], &mut whole, after));
 
         let output = home.run(&["commit", "-m", "after", source.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(0), "round {round}: {}", news(&output));

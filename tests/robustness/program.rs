@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// A home for warp, with a password and a repository's place in it.
 pub(crate) struct Home {
@@ -43,6 +44,17 @@ impl Home {
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
+    }
+
+    /// Runs a command and kills it when `percent` of `whole` has passed; tells whether it died of it. `whole` is about how long
+    /// the command takes, and is kept right while the machine's load changes, so that kills fall within it.
+    pub(crate) fn is_killed(&self, args: &[&str], whole: &mut Duration, percent: u32) -> bool {
+        let mut child = self.command(args).spawn().unwrap();
+        std::thread::sleep(*whole * percent / 100);
+        child.kill().unwrap();
+        let died = !child.wait().unwrap().success();
+        *whole = if died { *whole + *whole / 8 } else { *whole * 3 / 4 };
+        died
     }
 
     /// Runs what must succeed; returns what it printed.

@@ -144,15 +144,7 @@ fn repacks_killed_at_random_moments_need_no_hand() {
     for round in 0..kills {
         (0..3).for_each(|_| grow(&mut rng));
         let args: &[&str] = if round % 3 == 0 { &["repack", "--aggressive"] } else { &["repack"] };
-        let mut child = home.command(args).spawn().unwrap();
-        std::thread::sleep(whole * rng.below(100) as u32 / 100);
-        child.kill().unwrap();
-        if child.wait().unwrap().success() {
-            whole = whole * 3 / 4;
-        } else {
-            died += 1;
-            whole += whole / 8;
-        }
+        died += usize::from(home.is_killed(args, &mut whole, rng.below(100) as u32));
         home.restored_is("latest", &source, &source);
         if round % 2 == 0 {
             let output = home.run(&["repack"]);

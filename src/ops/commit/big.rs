@@ -208,12 +208,12 @@ fn read_file(tools: &Tools<'_>, job: &Job, work: &Sender<Work>) -> Result<(), Fa
 /// Reads a stream to its end as the content of job `seq`, whose status is made up.
 pub(super) fn read_stream(
     tools: &Tools<'_>,
-    (seq, name): (u64, &Path),
+    (seq, name, former): (u64, &Path, Option<ContentRoot>),
     reader: &mut dyn Read,
     stat: Stat,
     work: &Sender<Work>,
 ) -> Result<(), OpsError> {
-    let big = Arc::new(BigFile::new(tools, seq, FileNews::New, None));
+    let big = Arc::new(BigFile::new(tools, seq, FileNews::New, former));
     let mut cutter = Cutter::new(tools, &big, work);
     let mut buffer = vec![0; PIECE_LEN];
     let mut size = 0;

@@ -2,15 +2,14 @@
 
 use crate::cas::{Alike, Base, CasError, ChunkStore, DeltaOf};
 use crate::chunk::sketch::Sketch;
-use crate::compress::{CompressError, DeltaEncoder, Level};
+use crate::compress::Level;
 use crate::format::pack::Bases;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::limits::BASES_MAX;
 
+use super::super::trials::Trials;
 use super::former::Former;
 
-/// What a delta takes besides its frame: its base in both directories of the pack and in the index, its length, its depth.
-const DELTA_COST: usize = 56;
 /// Bytes at both ends of a chunk that are looked for in a base, to tell whether it spans more than that.
 const PROBE_LEN: usize = 24;
 
@@ -31,13 +30,9 @@ pub(super) struct Made {
 
 /// Makes deltas, for one thread.
 pub(super) struct Deltas {
-    encoder: DeltaEncoder,
+    trials: Trials,
     /// Deltas one above the other at most.
     depth: u8,
-    frame: Vec<u8>,
-    /// Another try at the same object.
-    other: Vec<u8>,
-    prefix: Vec<u8>,
     gains: Gains,
     /// Of bases that stood at the object's place.
     placed: Trust,
@@ -137,12 +132,9 @@ enum Why {
 
 impl Deltas {
     pub(super) fn new(level: Level, depth: u8, is_metadata: bool) -> Result<Self, CasError> {
-        let failed = |source: CompressError| CasError::Compress { source };
-        let encoder = DeltaEncoder::new(level).map_err(failed)?;
-        let (frame, other, prefix, placed) = Default::default();
-        let (alike, very_alike) = Default::default();
+        let (placed, alike, very_alike) = Default::default();
         let gains = Gains::new(is_metadata);
-        Ok(Self { encoder, depth, frame, other, prefix, gains, placed, alike, very_alike })
+        Ok(Self { trials: Trials::new(level)?, depth, gains, placed, alike, very_alike })
     }
 
     /// Counts a block of objects that were stored in full.
@@ -152,7 +144,7 @@ impl Deltas {
 
     /// The frame of the delta that was made last.
     pub(super) fn frame(&self) -> &[u8] {
-        &self.frame
+        self.trials.frame()
     }
 
     /// Makes a delta of a new object, if that pays. A base that cannot be read is none: what is new must be stored even where
@@ -171,21 +163,18 @@ impl Deltas {
         };
         let alike = sketch.map_or_else(Vec::new, |sketch| store.index().alike(sketch).unwrap_or_default());
         let Some(mut choice) = self.choose(store, kind, stood, &alike) else { return Ok(None) };
-        let Some(mut cost) = self.encode(store, kind, bytes, &choice.bases)? else { return Ok(None) };
+        let first = self.trials.first(store, kind, bytes, &choice.bases);
+        let Some(mut cost) = if_readable(first)? else { return Ok(None) };
         let share = self.gains.share(bytes.len());
-        std::mem::swap(&mut self.frame, &mut self.other);
         // A base that holds next to nothing of the object tells that those beside it will not, either: once it is known what
         // an object of this commit takes in full.
         let is_of_use = cost < share || self.gains.is_guess();
         if cost > share / 8
             && is_of_use
             && let Some(more) = self.more(store, kind, bytes, place, &choice.bases, &alike)
-            && let Some(less) = self.encode(store, kind, bytes, &more)?
-            && 8 * less < 7 * cost
+            && let Some(Some(less)) = if_readable(self.trials.second(store, kind, bytes, &more, cost))?
         {
             (choice.bases, cost) = (more, less);
-        } else {
-            std::mem::swap(&mut self.frame, &mut self.other);
         }
         match choice.why {
             Why::Stood => self.placed.learn(2 * cost <= share),
@@ -278,9 +267,7 @@ impl Deltas {
         chunk: Locator,
     ) -> (Option<Locator>, Option<Locator>) {
         let Some(at) = former.place(store, chunk) else { return (None, None) };
-        let misses = |probe: Option<&[u8]>| {
-            probe.is_some_and(|probe| memchr::memmem::find(&self.prefix, probe).is_none())
-        };
+        let misses = |probe: Option<&[u8]>| probe.is_some_and(|probe| !self.trials.holds(probe));
         let start = bytes.get(..PROBE_LEN);
         let end = bytes.len().checked_sub(PROBE_LEN).map(|start| &bytes[start..]);
         let before = at.checked_sub(1).filter(|_| misses(start));
@@ -290,24 +277,14 @@ impl Deltas {
             behind.and_then(|place| former.chunk(store, place)),
         )
     }
+}
 
-    /// Makes a frame against these bases; what it costs, or `None` where one of them cannot be read.
-    fn encode(
-        &mut self,
-        store: &ChunkStore,
-        kind: ObjectKind,
-        bytes: &[u8],
-        bases: &[Base],
-    ) -> Result<Option<u64>, CasError> {
-        self.prefix.clear();
-        for base in bases {
-            let Ok(content) = store.get_base(kind, *base) else { return Ok(None) };
-            self.prefix.extend_from_slice(&content);
-        }
-        self.frame.clear();
-        let made = self.encoder.encode(&self.prefix, bytes, &mut self.frame);
-        made.map_err(|source| CasError::Compress { source })?;
-        Ok(Some((self.frame.len() + DELTA_COST * bases.len()) as u64))
+/// What came of a trial; `None` where a base could not be read.
+fn if_readable<T>(tried: Result<T, CasError>) -> Result<Option<T>, CasError> {
+    match tried {
+        Ok(cost) => Ok(Some(cost)),
+        Err(error @ CasError::Compress { .. }) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

@@ -26,7 +26,8 @@ use crossbeam_channel::bounded;
 use crate::cas::Sealer;
 use crate::compress::Level;
 use crate::format::commit::CommitStats;
-use crate::format::dirtree::Timestamp;
+use crate::format::dirtree::{DirEntry, EntryKind, Timestamp};
+use crate::format::node::ContentRoot;
 use crate::id::CommitId;
 use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::{Observer, Phase};
@@ -408,14 +409,27 @@ fn walk(
             planner.flush();
             Ok(())
         }
-        Source::Stream { name, mut reader } => stream(tools, queues, name, &mut *reader, request.time),
+        Source::Stream { name, mut reader } => {
+            let former = root.and_then(|root| former_file(repo, root, &name));
+            stream(tools, queues, (name, former), &mut *reader, request.time)
+        }
+    }
+}
+
+/// What the file of this name held in the root of the parent commit. One that cannot be read is of no use and does no harm.
+fn former_file(repo: &Repository, root: &DirEntry, name: &[u8]) -> Option<ContentRoot> {
+    let EntryKind::Dir { node } = &root.kind else { return None };
+    let entries = super::tree::read_dir(repo.chunks(), node.as_ref()).ok()?;
+    match entries.into_iter().find(|entry| entry.name == name)?.kind {
+        EntryKind::File { content, .. } => Some(content),
+        _ => None,
     }
 }
 
 fn stream(
     tools: &Tools<'_>,
     (steps, work, _big): Queues,
-    name: Vec<u8>,
+    (name, former): (Vec<u8>, Option<ContentRoot>),
     reader: &mut dyn Read,
     time: Timestamp,
 ) -> Result<(), OpsError> {
@@ -445,7 +459,7 @@ fn stream(
     let planned = Planned { path: path.clone(), name, stat: file, plan: Plan::Job(1) };
     let _ = steps.send(Step::Enter(Box::new(root)));
     tools.observer.file(&path);
-    big::read_stream(tools, (1, &path), reader, file, &work)?;
+    big::read_stream(tools, (1, &path, former), reader, file, &work)?;
     let _ = steps.send(Step::Entry(Box::new(planned)));
     let _ = steps.send(Step::Leave);
     Ok(())

@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use crate::cas::{Alike, Base, CasError, ChunkStore, DeltaOf};
 use crate::chunk::sketch::{Sketch, Sketcher};
-use crate::compress::{CompressError, DeltaEncoder, Level};
+use crate::compress::Level;
 use crate::format::pack::Bases;
 use crate::id::{Locator, ObjectKind, PackId};
 
+use super::super::trials::Trials;
 use super::RoughSet;
 
-/// What a base of a delta takes besides the frame: in both directories of the pack, and in the index.
-const BASE_COST: usize = 56;
 /// Features of chunks that the index does not know: about 40 MiB.
 const RECENT_MAX: usize = 1 << 19;
 /// Most candidates that are read for one chunk.
@@ -22,7 +21,7 @@ const CANDIDATES: usize = 2;
 pub(super) struct Encoder {
     sketcher: Sketcher,
     /// None: nothing becomes a delta.
-    zstd: Option<DeltaEncoder>,
+    trials: Option<Trials>,
     /// Objects that must stay as they are.
     pinned: RoughSet,
     /// Chunks that are deltas from now on.
@@ -31,9 +30,6 @@ pub(super) struct Encoder {
     pub(super) uses: HashSet<PackId>,
     /// Chunks that stay in full and that the index knows no sketches of. Of those with a feature in common the first one counts.
     recent: HashMap<u32, Base>,
-    frame: Vec<u8>,
-    other: Vec<u8>,
-    prefix: Vec<u8>,
 }
 
 /// A chunk, and what it costs now.
@@ -45,11 +41,6 @@ pub(super) struct Present<'b> {
     pub(super) cost: u64,
 }
 
-/// Bytes that a delta takes, its bases included.
-pub(super) fn delta_cost(frame: usize, bases: usize) -> u64 {
-    (frame + BASE_COST * bases) as u64
-}
-
 impl Encoder {
     /// `deltas`: chunks may become deltas.
     pub(super) fn new(
@@ -58,12 +49,10 @@ impl Encoder {
         deltas: bool,
         pinned: RoughSet,
     ) -> Result<Self, CasError> {
-        let encoder =
-            || DeltaEncoder::new(level).map_err(|source: CompressError| CasError::Compress { source });
-        let zstd = if deltas { Some(encoder()?) } else { None };
-        let (turned, uses, recent, frame, other, prefix) = Default::default();
+        let trials = deltas.then(|| Trials::new(level)).transpose()?;
+        let (turned, uses, recent) = Default::default();
         let sketcher = Sketcher::new(key);
-        Ok(Self { sketcher, zstd, pinned, turned, uses, recent, frame, other, prefix })
+        Ok(Self { sketcher, trials, pinned, turned, uses, recent })
     }
 
     pub(super) fn sketch(&self, kind: ObjectKind, bytes: &[u8]) -> Option<Sketch> {
@@ -72,7 +61,7 @@ impl Encoder {
 
     /// The frame of the delta that was made last.
     pub(super) fn frame(&self) -> &[u8] {
-        &self.frame
+        self.trials.as_ref().map_or(&[], Trials::frame)
     }
 
     /// Makes a delta of a chunk that is stored in full, unless it must stay so or that does not pay.
@@ -97,22 +86,18 @@ impl Encoder {
         chunks: &ChunkStore,
         chunk: &Present<'_>,
     ) -> Result<Option<DeltaOf>, CasError> {
-        if self.zstd.is_none() {
+        if self.trials.is_none() {
             return Ok(None);
         }
         let candidates = self.candidates(chunks, chunk)?;
-        let Some(&first) = candidates.first() else { return Ok(None) };
+        let (Some(&first), Some(trials)) = (candidates.first(), &mut self.trials) else { return Ok(None) };
         let mut bases = vec![first];
-        let mut cost = self.encode(chunks, chunk.bytes, &bases)?;
-        if cost > chunk.cost / 8 && candidates.len() > 1 {
-            std::mem::swap(&mut self.frame, &mut self.other);
+        let mut cost = trials.first(chunks, ObjectKind::Chunk, chunk.bytes, &bases)?;
+        if let Some(&second) = candidates.get(1).filter(|_| cost > chunk.cost / 8) {
             // What is most like the chunk lies nearest to it.
-            let both = vec![candidates[1], first];
-            let less = self.encode(chunks, chunk.bytes, &both)?;
-            if 8 * less < 7 * cost {
+            let both = vec![second, first];
+            if let Some(less) = trials.second(chunks, ObjectKind::Chunk, chunk.bytes, &both, cost)? {
                 (bases, cost) = (both, less);
-            } else {
-                std::mem::swap(&mut self.frame, &mut self.other);
             }
         }
         if 8 * cost > 7 * chunk.cost {
@@ -132,7 +117,7 @@ impl Encoder {
 
     /// Lets others find a chunk that stays in full.
     pub(super) fn remember(&mut self, sketch: &Sketch, base: Base) {
-        if self.zstd.is_some() && self.recent.len() < RECENT_MAX {
+        if self.trials.is_some() && self.recent.len() < RECENT_MAX {
             for feature in sketch {
                 self.recent.entry(*feature).or_insert(base);
             }
@@ -164,18 +149,5 @@ impl Encoder {
 
     fn stays_full(&self, base: &Base) -> bool {
         base.location.depth == 0 && !self.turned.contains(base.locator)
-    }
-
-    /// Makes a frame against these bases; returns what it costs.
-    fn encode(&mut self, chunks: &ChunkStore, bytes: &[u8], bases: &[Base]) -> Result<u64, CasError> {
-        self.prefix.clear();
-        for base in bases {
-            self.prefix.extend_from_slice(&chunks.get_base(ObjectKind::Chunk, *base)?);
-        }
-        self.frame.clear();
-        let zstd = self.zstd.as_mut().expect("asked before");
-        let made = zstd.encode(&self.prefix, bytes, &mut self.frame);
-        made.map_err(|source| CasError::Compress { source })?;
-        Ok(delta_cost(self.frame.len(), bases.len()))
     }
 }

@@ -18,8 +18,9 @@ use crate::repo::Repository;
 
 use super::super::OpsError;
 use super::super::commit::{DeltaCounts, PackWriter, delta_setting, level_setting};
+use super::super::trials::delta_cost;
 use super::RepackRequest;
-use super::encode::{Encoder, Present, delta_cost};
+use super::encode::{Encoder, Present};
 use super::plan::Plan;
 
 /// What was written, and is in no entry of the log yet.

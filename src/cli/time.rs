@@ -30,6 +30,11 @@ pub(crate) fn short(time: Timestamp) -> String {
     instant(time).to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// The same in the time zone of a commit.
+pub(crate) fn short_at(time: Timestamp, utc_offset: i32) -> String {
+    zoned(time, utc_offset).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// RFC 3339, in local time: for programs.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
     rfc3339_at(time, utc_offset(time))

@@ -8,6 +8,7 @@ mod convert;
 mod diff;
 mod error;
 mod find;
+mod forget;
 mod log;
 mod ls;
 mod previous;
@@ -33,6 +34,7 @@ pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source
 pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
 pub use find::{FindRequest, Found, find};
+pub use forget::{ForgetGroup, ForgetOutcome, ForgetRequest, Judged, forget};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use repack::{RepackOutcome, RepackRequest, repack};

@@ -1,5 +1,6 @@
 //! The log: numbered entries, created if absent, never changed. Its compare-and-swap is the only commit point.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::cas::{Part, Vault, pack_name, segment_name};
@@ -18,7 +19,7 @@ use super::{Client, RepoError};
 
 /// Role bit: may add packs, commits and refs.
 pub(super) const ROLE_WRITE: u8 = 1;
-/// Role bit: may condemn and remove packs, and remove segments.
+/// Role bit: may condemn and remove packs, remove segments, and forget commits.
 pub(super) const ROLE_GC: u8 = 4;
 /// All roles.
 pub(super) const ROLES_ALL: u8 = 15;
@@ -42,7 +43,7 @@ pub struct Draft {
     pub commits: Vec<CommitRecord>,
     /// Commits whose content the new ones took over: they must still be live.
     pub based_on: Vec<CommitId>,
-    /// Commits that are no longer live.
+    /// Commits that are no longer live. No ref may be left on one.
     pub forgotten: Vec<CommitId>,
     /// Refs that move.
     pub refs: Vec<RefMove>,
@@ -218,7 +219,8 @@ impl Log {
         }
         let takes_away = !public.packs_condemned.is_empty()
             || !public.packs_removed.is_empty()
-            || !public.segments_removed.is_empty();
+            || !public.segments_removed.is_empty()
+            || !public.forgotten.is_empty();
         if takes_away && roles & ROLE_GC == 0 {
             return Err(RepoError::Log { number, why: "its device may not take anything away" });
         }
@@ -322,11 +324,27 @@ fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
         return Err(RepoError::Condemned);
     }
     check_storage(state, draft)?;
-    if draft.based_on.iter().any(|id| !state.is_live(id)) {
-        return Err(RepoError::Condemned);
+    if let Some(commit) = draft.based_on.iter().find(|id| !state.is_live(id)) {
+        return Err(RepoError::BaseForgotten { commit: *commit });
     }
+    check_forgotten(state, draft)?;
     match draft.refs.iter().find(|change| state.refs.get(&change.name) != change.old.as_ref()) {
         Some(change) => Err(RepoError::RefMoved { name: change.name.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// No ref is left on a commit that is forgotten.
+fn check_forgotten(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
+    if draft.forgotten.is_empty() {
+        return Ok(());
+    }
+    let gone: HashSet<&CommitId> = draft.forgotten.iter().collect();
+    let moves = |name: &String| draft.refs.iter().any(|change| change.name == *name);
+    let stay = state.refs.iter().filter(|(name, _)| !moves(name));
+    let arrive = draft.refs.iter().filter_map(|change| Some((&change.name, change.new.as_ref()?)));
+    match stay.chain(arrive).find(|(_, commit)| gone.contains(commit)) {
+        Some((name, commit)) => Err(RepoError::StillNamed { name: name.clone(), commit: *commit }),
         None => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ mod recover;
 mod refs;
 mod repository;
 mod resolve;
+mod retention;
 mod state;
 mod timeline;
 mod when;
@@ -27,6 +28,10 @@ pub use recover::{Recovery, RecoverySheet};
 pub use refs::check_ref_name;
 pub use repository::{CreateOptions, Probe, Repository};
 pub use resolve::ResolveContext;
+pub use retention::{
+    Age, GroupBy, GroupKey, KeepReason, Period, Quota, RetentionFacts, RetentionGroup, RetentionPolicy,
+    Verdict, group_commits,
+};
 pub use state::{LogState, RefLogEntry, RefMove};
 pub use timeline::{VersionInfo, VersionTimeline};
 pub use workdir::{Head, WorkDir};

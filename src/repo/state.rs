@@ -82,6 +82,29 @@ impl LogState {
         self.live.contains(id)
     }
 
+    /// Whether the commit was live once and is no more.
+    pub fn is_forgotten(&self, id: &CommitId) -> bool {
+        self.parents.contains_key(id) && !self.is_live(id)
+    }
+
+    /// The nearest commits before `id` that `is_left` picks, along every line of descent, that of the first parents first.
+    /// What is not picked is walked through: so history holds together when commits in its middle are forgotten.
+    pub fn nearest_before(&self, id: &CommitId, is_left: impl Fn(&CommitId) -> bool) -> Vec<CommitId> {
+        let parents = |id: &CommitId| self.parents.get(id).into_iter().flatten().rev().copied();
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut open: Vec<CommitId> = parents(id).collect();
+        while let Some(at) = open.pop() {
+            if !seen.insert(at) {
+                continue;
+            }
+            match is_left(&at) {
+                true => found.push(at),
+                false => open.extend(parents(&at)),
+            }
+        }
+        found
+    }
+
     /// Whether the pack is condemned, and no entry has used it since: then no commit can come to need it any more.
     pub fn is_removable(&self, pack: &PackId) -> bool {
         let used = self.used.get(pack).copied().unwrap_or(0);

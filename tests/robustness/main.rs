@@ -9,6 +9,7 @@ mod access;
 mod common;
 mod damage;
 mod faults;
+mod forget;
 mod full_disk;
 mod hostile;
 mod killed;

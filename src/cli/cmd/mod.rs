@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod diff;
 mod find;
+mod forget;
 mod init;
 mod key;
 mod log;
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     Branch(branch::Args),
     Tag(tag::Args),
     Undo(undo::Args),
+    Forget(Box<forget::Args>),
     Repack(repack::Args),
     Key(key::Args),
     Config(config::Args),
@@ -89,6 +91,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Branch(args) => branch::run(ui, ctx, args),
         Command::Tag(args) => tag::run(ui, ctx, args),
         Command::Undo(args) => undo::run(ui, ctx, args),
+        Command::Forget(args) => forget::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),

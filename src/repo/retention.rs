@@ -247,7 +247,7 @@ fn newest_of_each(
         Quota::Newest(count) => count as usize,
         Quota::All => usize::MAX,
     };
-    // A set, since local times need not fall where times do: hosts travel, and clocks are put back.
+    // A set, since local times need not fall where times do: hosts travel.
     let mut seen = HashSet::new();
     for (at, commit) in commits.iter().enumerate() {
         if left == 0 {

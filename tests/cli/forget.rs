@@ -2,13 +2,13 @@
 
 use crate::environment::TestEnvironment;
 
-/// A working directory with a commit a day from 20 November 2026 on.
+/// A working directory with a commit a day from 10 November 2026 on.
 fn days(count: u32) -> TestEnvironment {
     let env = TestEnvironment::new().with("WARP_PASSWORD", "secret").with("WARP_AUTHOR", "Ann");
     env.done(&["init"]);
     for number in 0..count {
         env.write("work/notes.txt", &format!("{number}\n"));
-        let (day, message) = (format!("2026-11-{}", 20 + number), format!("day {number}"));
+        let (day, message) = (format!("2026-11-{}", 10 + number), format!("day {number}"));
         env.done(&["commit", "-q", "-m", &message, "--time", &day]);
     }
     env
@@ -37,20 +37,100 @@ fn titles(env: &TestEnvironment, args: &[&str]) -> Vec<String> {
 fn forgetting_shows_what_is_kept_and_why() {
     let env = days(5);
     env.done(&["tag", "v1", "HEAD~4"]);
-    insta::assert_snapshot!(env.transcript(&["forget", "--keep-daily", "2", "--keep-within", "36h", "-n"]), @r"");
+    insta::assert_snapshot!(env.transcript(&["forget", "--keep-daily", "2", "--keep-within", "36h", "-n"]), @r"
+    $ warp forget --keep-daily 2 --keep-within 36h -n
+    host host, $HOME/work:
+    keep 3 commits:
+      ID  2026-11-14 00:00  day 4  (daily; within 36h; branch main)
+      ID  2026-11-13 00:00  day 3  (daily; within 36h)
+      ID  2026-11-10 00:00  day 0  (tag v1)
+    forget 2 commits:
+      ID  2026-11-12 00:00  day 2
+      ID  2026-11-11 00:00  day 1
+
+    ! Keeping 2 daily and all within 36h
+    ! 2 commits would be forgotten, 3 kept; nothing was changed
+    [exit 0]
+    ");
     assert_eq!(titles(&env, &[]).len(), 5, "a dry run changes nothing");
-    insta::assert_snapshot!(env.transcript(&["forget", "--keep-last", "2", "--compact"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["forget", "--keep-last", "2", "-q"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["forget", "--keep-last", "9"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["log", "--graph"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["log", "--oneline", "--graph"]), @r"");
+    insta::assert_snapshot!(env.transcript(&["forget", "--keep-last", "2", "--compact"]), @r"
+    $ warp forget --keep-last 2 --compact
+    host host, $HOME/work:
+    keep 3 commits:
+      ID  last; branch main
+      ID  last
+      ID  tag v1
+    forget 2 commits:
+      ID
+      ID
+
+    ! Keeping the last 2
+    ! 2 commits forgotten, 3 kept; run `warp gc` to free the space
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["forget", "--keep-last", "2", "-q"]), @r"
+    $ warp forget --keep-last 2 -q
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["forget", "--keep-last", "9"]), @r"
+    $ warp forget --keep-last 9
+    host host, $HOME/work:
+    keep 3 commits:
+      ID  2026-11-14 00:00  day 4  (last; branch main)
+      ID  2026-11-13 00:00  day 3  (last)
+      ID  2026-11-10 00:00  day 0  (last; tag v1)
+
+    ! Keeping the last 9
+    ! nothing to forget, 3 kept
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["log", "--graph"]), @r"
+    $ warp log --graph
+    * commit ID (HEAD -> main)
+    | Author: Ann
+    | Date:   Sat Nov 14 00:00:00 2026 +0000
+    | Host:   host
+    | Path:   $HOME/work
+    |
+    |     day 4
+    |
+    * commit ID
+    | Parent: ID (forgotten)
+    | Author: Ann
+    | Date:   Fri Nov 13 00:00:00 2026 +0000
+    | Host:   host
+    | Path:   $HOME/work
+    |
+    |     day 3
+    |
+    * commit ID (tag: v1)
+      Author: Ann
+      Date:   Tue Nov 10 00:00:00 2026 +0000
+      Host:   host
+      Path:   $HOME/work
+
+          day 0
+
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["log", "--oneline", "--graph"]), @r"
+    $ warp log --oneline --graph
+    * ID (HEAD -> main) day 4
+    * ID day 3 (parent forgotten)
+    * ID (tag: v1) day 0
+    [exit 0]
+    ");
 }
 
 #[test]
 fn forgetting_without_a_rule_is_refused_and_says_what_to_do() {
     let env = days(2);
-    insta::assert_snapshot!(env.transcript(&["forget"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["forget", "--keep-tag", "none", "--group-by", "tags"]), @r"");
+    insta::assert_snapshot!(env.transcript(&["forget"]), @r"
+    $ warp forget
+    ! error: without a rule that says what to keep, everything would be forgotten
+    ! hint: say what to keep, as in `warp forget --keep-daily 7 --keep-monthly 12`, or which commits to forget; -n only shows it
+    [exit 1]
+    ");
     let (code, news) = fails(&env, &["forget", "--keep-last", "1", "HEAD~1"]);
     assert!(code == 2 && news.contains("cannot be used with"), "{news}");
     for wrong in [["--keep-within", "soon"], ["--keep-daily", "-1"], ["--group-by", "user"]] {
@@ -71,7 +151,15 @@ fn named_commits_go_unless_something_needs_them() {
     assert!(code == 1 && news.contains("branch main stands on"), "{news}");
     env.done(&["forget", "HEAD~1"]);
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) day 3 (parent forgotten)", "day 1", "(tag: v1) day 0"]);
-    insta::assert_snapshot!(env.transcript(&["forget", "--force", "HEAD"]), @r"");
+    insta::assert_snapshot!(env.transcript(&["forget", "--force", "HEAD"]), @r"
+    $ warp forget --force HEAD
+    forget 1 commit:
+      ID  2026-11-13 00:00  day 3
+
+    ! branch main moved back to ID
+    ! 1 commit forgotten; run `warp gc` to free the space
+    [exit 0]
+    ");
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) day 1", "(tag: v1) day 0"]);
     // Files are left alone: they differ from what the branch stands on now, and the next commit records them.
     assert_eq!(env.read("work/notes.txt"), "3\n");
@@ -80,7 +168,11 @@ fn named_commits_go_unless_something_needs_them() {
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) again", "day 1", "(tag: v1) day 0"]);
     env.done(&["tag", "-d", "v1"]);
     env.done(&["forget", "--force", "HEAD", "HEAD~1", "HEAD~2"]);
-    insta::assert_snapshot!(env.transcript(&["log"]), @r"");
+    insta::assert_snapshot!(env.transcript(&["log"]), @r"
+    $ warp log
+    ! No commits yet
+    [exit 0]
+    ");
     env.done(&["commit", "-m", "afresh"]);
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) afresh"]);
 }
@@ -89,13 +181,58 @@ fn named_commits_go_unless_something_needs_them() {
 fn every_command_takes_a_forgotten_parent_for_what_it_is() {
     let env = days(4);
     env.done(&["forget", "HEAD~1", "HEAD~2"]);
-    insta::assert_snapshot!(env.transcript(&["log", "--oneline"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["log", "--reflog"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["log", "--oneline", "--", "notes.txt"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["show", "--name-status"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["diff", "HEAD~1", "HEAD"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["undo"]), @r"");
-    insta::assert_snapshot!(env.transcript(&["cat", "main@{1}:notes.txt"]), @r"");
+    insta::assert_snapshot!(env.transcript(&["log", "--oneline"]), @r"
+    $ warp log --oneline
+    ID (HEAD -> main) day 3 (parent forgotten)
+    ID day 0
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["log", "--reflog"]), @r"
+    $ warp log --reflog
+    ID main@{0} 2026-11-22 12:58 USER@host: commit: day 3
+    ID main@{1} 2026-11-22 12:58 USER@host: commit: day 2 (forgotten)
+    ID main@{2} 2026-11-22 12:58 USER@host: commit: day 1 (forgotten)
+    ID main@{3} 2026-11-22 12:58 USER@host: commit: day 0
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["log", "--oneline", "--", "notes.txt"]), @r"
+    $ warp log --oneline -- notes.txt
+    ID (HEAD -> main) day 3 (parent forgotten)
+    ID day 0
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["show", "--name-status"]), @r"
+    $ warp show --name-status
+    commit ID (HEAD -> main)
+    Parent: ID (forgotten)
+    Author: Ann
+    Date:   Fri Nov 13 00:00:00 2026 +0000
+    Host:   host
+    Path:   $HOME/work
+
+        day 3
+
+    2 B in 1 file and 1 directory; 2 B new, 2 B stored
+
+    M	notes.txt
+    ! Its parent was forgotten: compared with ID, which is left before it
+    [exit 0]
+    ");
+    insta::assert_snapshot!(env.transcript(&["diff", "HEAD~1", "HEAD"]), @r#"
+    $ warp diff HEAD~1 HEAD
+    ! error: there is no revision "HEAD~1": commit ID was forgotten; the nearest one before it that is left is ID
+    [exit 1]
+    "#);
+    insta::assert_snapshot!(env.transcript(&["undo"]), @r"
+    $ warp undo
+    ! error: the commit that branch main stood on before was forgotten
+    [exit 1]
+    ");
+    insta::assert_snapshot!(env.transcript(&["cat", "main@{1}:notes.txt"]), @r#"
+    $ warp cat main@{1}:notes.txt
+    ! error: there is no revision "main@{1}": commit ID was forgotten; the nearest one before it that is left is ID
+    [exit 1]
+    "#);
     for args in [
         &["show", "HEAD^"][..],
         &["ls", "HEAD~2"],
@@ -121,12 +258,11 @@ fn every_command_takes_a_forgotten_parent_for_what_it_is() {
     env.done(&["commit", "--amend", "-m", "better"]);
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) better", "day 3 (parent forgotten)", "day 0"]);
     env.done(&["undo"]);
-    env.done(&["undo"]);
-    assert_eq!(titles(&env, &[]).len(), 2);
+    assert_eq!(titles(&env, &[]), ["(HEAD -> main) more", "day 3 (parent forgotten)", "day 0"]);
     let json = out(&env, &["--json", "log"]);
     let log: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(log[0]["forgotten_parents"], log[0]["parents"]);
-    assert!(log[1].get("forgotten_parents").is_none());
+    assert_eq!(log[1]["forgotten_parents"], log[1]["parents"]);
+    assert!(log[0].get("forgotten_parents").is_none());
 }
 
 #[test]

@@ -30,21 +30,15 @@ const OF: &str = "Of which commits";
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
-  warp forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 -n   what would go?
+  warp forget --keep-daily 7 --keep-monthly 12 -n      what would go, and why does the rest stay?
   warp forget --keep-within 30d --keep-tag release
-  warp forget HEAD~3 1a2b3c4d                                        these two
-  warp forget --force main                                           the last one; main goes back by one
-  warp forget --host old-laptop --unsafe-allow-remove-all --force    all that a host left")]
+  warp forget HEAD~3 1a2b3c4d                          these two
+  warp forget --force main                             the last one; main goes back by one
+  warp forget --host old --unsafe-allow-remove-all --force    all that a host left")]
 pub(crate) struct Args {
     /// Forget these commits
     #[arg(value_name = "REV", conflicts_with = "rules")]
     revisions: Vec<String>,
-
-    #[command(flatten)]
-    rules: Rules,
-
-    #[command(flatten)]
-    of: Of,
 
     /// Apply the rules to the commits of each host, paths or tags on their own; several with commas between them, or none
     #[arg(short, long, value_name = "BY", default_value_t, conflicts_with = "revisions")]
@@ -65,6 +59,12 @@ pub(crate) struct Args {
     /// Show ids and reasons alone
     #[arg(short, long)]
     compact: bool,
+
+    #[command(flatten)]
+    rules: Rules,
+
+    #[command(flatten)]
+    of: Of,
 }
 
 /// What to keep

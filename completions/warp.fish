@@ -125,7 +125,7 @@ complete -c warp -n "__fish_warp_using_subcommand commit" -s n -l dry-run -d 'Sh
 complete -c warp -n "__fish_warp_using_subcommand commit" -s f -l force -d 'Read every file, whatever its times say'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l allow-empty -d 'Make a commit even if nothing has changed'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l amend -d 'Replace the last commit of the branch; without -m its message stays'
-complete -c warp -n "__fish_warp_using_subcommand commit" -l no-delta -d 'Store what changed in full, not as differences to what the last commit holds'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l no-delta -d 'Store what changed in full, not as differences to what the repository holds'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin -d 'Record standard input as one file'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin-from-command -d 'Record what a command prints as one file; write the command behind --. No commit is made if it fails'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s q -l quiet -d 'Print nothing but data, warnings and errors'

@@ -90,11 +90,11 @@ fn told(done: &RepackOutcome) -> String {
     let before = format!("{} of {}", count(done.packs_before, "pack", "packs"), human(done.bytes_before));
     let verb = if done.dry_run { "would become" } else { "became" };
     let after = format!("{} of {}", done.packs_after, human(done.bytes_after));
-    match done.deltas.objects {
-        0 => format!("{before} {verb} {after}"),
-        1 => format!("{before} {verb} {after}; 1 chunk is a difference now"),
-        chunks => format!("{before} {verb} {after}; {chunks} chunks are differences now"),
+    if done.deltas.objects == 0 {
+        return format!("{before} {verb} {after}");
     }
+    let chunks = count(done.deltas.objects, "chunk", "chunks");
+    format!("{before} {verb} {after}; {chunks} {verb} differences")
 }
 
 fn details(ui: &mut Ui, done: &RepackOutcome) {

@@ -69,6 +69,26 @@ pub(crate) fn duration(millis: u64) -> String {
     }
 }
 
+/// Reads `0`, `90s`, `15m`, `12h`, `3d` or `2w`: a number of seconds.
+pub(crate) fn parse_span(text: &str) -> Result<u64, String> {
+    let wrong =
+        || format!("{text:?} is not a span of time: write 0, or a number and s, m, h, d or w, as in 12h");
+    let trimmed = text.trim();
+    let split = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(split);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let secs = match unit {
+        "" if number == 0 => 1,
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        "w" => 7 * 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(secs).ok_or_else(wrong)
+}
+
 fn local(text: &str) -> Option<Instant> {
     let civil = text
         .parse::<civil::DateTime>()

@@ -9,16 +9,19 @@ mod diff;
 mod error;
 mod find;
 mod forget;
+mod gc;
 mod log;
 mod ls;
 mod previous;
 mod repack;
 pub mod restore;
+mod rewrite;
 mod selection;
 mod shared;
 mod source_walk;
 mod stats;
 mod stored;
+mod sweep;
 #[cfg(test)]
 mod testkit;
 mod text_diff;
@@ -35,6 +38,7 @@ pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSumm
 pub use error::OpsError;
 pub use find::{FindRequest, Found, find};
 pub use forget::{ForgetGroup, ForgetOutcome, ForgetRequest, Judged, forget};
+pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use repack::{RepackOutcome, RepackRequest, repack};

@@ -33,6 +33,12 @@ pub struct Draft {
     pub packs_condemned: Vec<PackId>,
     /// Packs that no longer exist: condemned ones.
     pub packs_removed: Vec<PackId>,
+    /// Files of packs, and of segments, that no entry has added: nobody shall add them later than an entry that removes them.
+    pub orphans_condemned: Vec<PackId>,
+    /// Files of packs that no entry has added: condemned ones.
+    pub orphans_removed: Vec<PackId>,
+    /// Files of segments that no entry has added: condemned ones.
+    pub orphan_segments_removed: Vec<SegmentId>,
     /// Segments that now exist.
     pub segments_added: Vec<SegmentRecord>,
     /// Segments that no longer exist.
@@ -252,10 +258,10 @@ impl Log {
             previous: state.hash.unwrap_or(EntryHash::new([0; 32])),
             attempt: AttemptId::new(crypto::random().map_err(RepoError::crypto("cannot name the entry"))?),
             packs_added: draft.packs_added,
-            packs_condemned: draft.packs_condemned,
-            packs_removed: draft.packs_removed,
+            packs_condemned: [draft.packs_condemned, draft.orphans_condemned].concat(),
+            packs_removed: [draft.packs_removed, draft.orphans_removed].concat(),
             segments_added: draft.segments_added,
-            segments_removed: draft.segments_removed,
+            segments_removed: [draft.segments_removed, draft.orphan_segments_removed].concat(),
             uses: draft.uses,
             commits: draft.commits,
             forgotten: draft.forgotten,
@@ -353,11 +359,17 @@ fn check_forgotten(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
 /// by an entry before and not used since.
 fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
     let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
+    let swept = draft.packs_added.iter().any(|pack| state.removed_packs.contains(&pack.uid))
+        || draft.segments_added.iter().any(|segment| state.removed_segments.contains(&segment.uid));
+    if swept {
+        return Err(RepoError::Condemned);
+    }
     for pack in draft.packs_added.iter().map(|pack| pack.uid) {
-        if state.packs.contains_key(&pack) || state.removed_packs.contains(&pack) {
+        if state.packs.contains_key(&pack) {
             return refuse(pack_name(&pack), "an earlier entry of the log names it");
         }
     }
+    check_orphans(state, draft)?;
     for pack in &draft.packs_condemned {
         if !state.packs.contains_key(pack) {
             return refuse(pack_name(pack), "it cannot be condemned, since it is not there");
@@ -380,6 +392,30 @@ fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
         }
     }
     Ok(())
+}
+
+/// What is condemned as an orphan was never added nor named, what is removed as one was condemned so by an entry before.
+fn check_orphans(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
+    let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
+    let is_named = |pack: &PackId| {
+        let segment = SegmentId::new(*pack.as_bytes());
+        state.packs.contains_key(pack)
+            || state.removed_packs.contains(pack)
+            || state.orphans.contains_key(pack)
+            || state.removed_segments.contains(&segment)
+            || state.segments.iter().any(|there| there.uid == segment)
+    };
+    if let Some(pack) = draft.orphans_condemned.iter().find(|pack| is_named(pack)) {
+        return refuse(pack_name(pack), "it is no orphan, since an entry names it");
+    }
+    if let Some(pack) = draft.orphans_removed.iter().find(|pack| !state.orphans.contains_key(*pack)) {
+        return refuse(pack_name(pack), "it is not condemned as an orphan");
+    }
+    let is_stranger = |uid: &&SegmentId| !state.orphans.contains_key(&PackId::new(*uid.as_bytes()));
+    match draft.orphan_segments_removed.iter().find(is_stranger) {
+        Some(segment) => refuse(segment_name(segment), "it is not condemned as an orphan"),
+        None => Ok(()),
+    }
 }
 
 /// The group that a ref belongs to: `tags`, `heads`, or `heads/HOST` for branches of one host.

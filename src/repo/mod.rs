@@ -32,6 +32,6 @@ pub use retention::{
     Age, GroupBy, GroupKey, KeepReason, Period, Quota, RetentionFacts, RetentionGroup, RetentionPolicy,
     Verdict, group_commits,
 };
-pub use state::{LogState, RefLogEntry, RefMove};
+pub use state::{Condemned, LogState, RefLogEntry, RefMove};
 pub use timeline::{VersionInfo, VersionTimeline};
 pub use workdir::{Head, WorkDir};

@@ -39,6 +39,15 @@ pub struct RefMove {
     pub new: Option<CommitId>,
 }
 
+/// That something was condemned: when, and by which entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condemned {
+    /// Number of the entry.
+    pub entry: u64,
+    /// When it was written, by its writer's clock.
+    pub time: Timestamp,
+}
+
 /// What exists, as of one entry of the log.
 #[derive(Debug, Clone, Default)]
 pub struct LogState {
@@ -50,8 +59,10 @@ pub struct LogState {
     pub packs: BTreeMap<PackId, PackRecord>,
     /// The packs that exist, in the order in which they came.
     pub pack_order: Vec<PackId>,
-    /// Packs that must not be used any more, though they exist, with the number of the entry that says so.
-    pub condemned: HashMap<PackId, u64>,
+    /// Packs that must not be used any more, though they exist.
+    pub condemned: HashMap<PackId, Condemned>,
+    /// Names of files that no entry has added, and that one has condemned: they may belong to a writer that is still at work.
+    pub orphans: HashMap<PackId, Condemned>,
     /// Packs that exist and that entries other than their own relied on, with the number of the last such entry.
     pub used: HashMap<PackId, u64>,
     /// Packs that existed once: a file that still has such a name is left over.
@@ -108,7 +119,7 @@ impl LogState {
     /// Whether the pack is condemned, and no entry has used it since: then no commit can come to need it any more.
     pub fn is_removable(&self, pack: &PackId) -> bool {
         let used = self.used.get(pack).copied().unwrap_or(0);
-        self.condemned.get(pack).is_some_and(|condemned| used < *condemned)
+        self.condemned.get(pack).is_some_and(|condemned| used < condemned.entry)
     }
 
     /// What the index shall speak of.
@@ -133,7 +144,7 @@ impl LogState {
         self.number = public.number;
         self.hash = Some(hash);
         self.log_bytes += len;
-        self.apply_storage(public);
+        self.apply_storage(public, private.time);
         self.apply_commits(public);
         for device in &public.devices {
             match device.roles {
@@ -144,14 +155,21 @@ impl LogState {
         self.apply_refs(public, private)
     }
 
-    fn apply_storage(&mut self, public: &EntryPublic) {
-        self.packs.extend(public.packs_added.iter().map(|pack| (pack.uid, *pack)));
+    fn apply_storage(&mut self, public: &EntryPublic, time: Timestamp) {
+        for pack in &public.packs_added {
+            self.packs.insert(pack.uid, *pack);
+            self.orphans.remove(&pack.uid);
+        }
         self.pack_order.extend(public.packs_added.iter().map(|pack| pack.uid));
         self.used.extend(public.uses.iter().map(|pack| (*pack, public.number)));
-        self.condemned.extend(public.packs_condemned.iter().map(|pack| (*pack, public.number)));
+        for uid in &public.packs_condemned {
+            let list = if self.packs.contains_key(uid) { &mut self.condemned } else { &mut self.orphans };
+            list.insert(*uid, Condemned { entry: public.number, time });
+        }
         for uid in &public.packs_removed {
             self.packs.remove(uid);
             self.condemned.remove(uid);
+            self.orphans.remove(uid);
             self.used.remove(uid);
         }
         if !public.packs_removed.is_empty() {
@@ -160,9 +178,15 @@ impl LogState {
         }
         if !public.segments_removed.is_empty() {
             self.removed_segments.extend(&public.segments_removed);
+            public.segments_removed.iter().for_each(|uid| {
+                self.orphans.remove(&PackId::new(*uid.as_bytes()));
+            });
             self.segments.retain(|segment| !self.removed_segments.contains(&segment.uid));
         }
-        self.segments.extend(&public.segments_added);
+        for segment in &public.segments_added {
+            self.orphans.remove(&PackId::new(*segment.uid.as_bytes()));
+            self.segments.push(*segment);
+        }
     }
 
     fn apply_commits(&mut self, public: &EntryPublic) {

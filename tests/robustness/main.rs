@@ -11,6 +11,7 @@ mod damage;
 mod faults;
 mod forget;
 mod full_disk;
+mod gc;
 mod hostile;
 mod killed;
 mod program;

@@ -11,6 +11,7 @@ mod config;
 mod diff;
 mod find;
 mod forget;
+mod gc;
 mod init;
 mod key;
 mod log;
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Tag(tag::Args),
     Undo(undo::Args),
     Forget(Box<forget::Args>),
+    Gc(gc::Args),
     Repack(repack::Args),
     Key(key::Args),
     Config(config::Args),
@@ -92,6 +94,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Tag(args) => tag::run(ui, ctx, args),
         Command::Undo(args) => undo::run(ui, ctx, args),
         Command::Forget(args) => forget::run(ui, ctx, args),
+        Command::Gc(args) => gc::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),

@@ -1,0 +1,204 @@
+//! Finding out which objects are needed: those that live commits reach, and the bases of all that stays.
+//!
+//! Of an object's copies the one that readers find is marked and, where that is a delta, such copies of its bases as it can be
+//! read with. So whatever is not marked can go, and all that is marked can be read without it.
+
+use crate::cas::{CasError, ChunkStore, Location, PackMap};
+use crate::chonkers::NodeSource;
+use crate::format::dirtree::{DirEntry, DirNode, EntryKind};
+use crate::format::node::ContentRoot;
+use crate::id::{ChunkId, CommitId, Locator, ObjectKind, PackId};
+use crate::observe::Observer;
+use crate::repo::Repository;
+
+use super::super::OpsError;
+use super::super::tree::{Nodes, load_dir_node};
+use super::marks::Marks;
+
+/// Chunks whose places are looked up together, sorted, so that each page of the index is read once: 16 MiB of locators.
+const BATCH: usize = 1 << 20;
+/// Deltas whose bases are looked up together.
+const DELTAS_BATCH: usize = 1 << 18;
+
+/// Marks what is reached.
+pub(super) struct Marker<'a> {
+    repo: &'a Repository,
+    /// Reads through an index that stays at one state of the log.
+    chunks: &'a ChunkStore,
+    observer: &'a dyn Observer,
+    marks: Marks,
+    /// Chunks that are reached, and not looked up yet.
+    wanted: Vec<Locator>,
+    /// Marked deltas, whose bases are not marked yet.
+    deltas: Vec<(Location, ObjectKind)>,
+}
+
+impl<'a> Marker<'a> {
+    pub(super) fn new(repo: &'a Repository, chunks: &'a ChunkStore, observer: &'a dyn Observer) -> Self {
+        let (marks, wanted, deltas) = Default::default();
+        Self { repo, chunks, observer, marks, wanted, deltas }
+    }
+
+    /// Marks a commit and all that it reaches, but for its parents.
+    pub(super) fn commit(&mut self, id: CommitId) -> Result<(), OpsError> {
+        if self.is_new(ObjectKind::Commit, &id.into())? {
+            let commit = self.repo.version(id)?.commit;
+            self.content(&commit.state, ObjectKind::State, ObjectKind::State)?;
+            self.tree(&commit.root)?;
+        }
+        Ok(())
+    }
+
+    /// Marks the bases of all deltas of a pack that stays as it is, whether anything needs these deltas or not: a commit may
+    /// find them there, and use them.
+    pub(super) fn bases_of(&mut self, map: &PackMap) -> Result<(), OpsError> {
+        for (entry, block, slot) in map.rows() {
+            if let Some(delta) = map.delta(block, slot) {
+                let location = Location { pack: map.uid(), block, slot, depth: delta.depth };
+                self.deltas.push((location, entry.kind));
+            }
+        }
+        self.settle()
+    }
+
+    /// Looks up all that is still waiting.
+    pub(super) fn settle(&mut self) -> Result<(), OpsError> {
+        self.settle_chunks()?;
+        while !self.deltas.is_empty() {
+            self.settle_deltas()?;
+        }
+        Ok(())
+    }
+
+    /// What was marked so far.
+    pub(super) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    pub(super) fn into_marks(self) -> Marks {
+        self.marks
+    }
+
+    /// Goes through a directory's entries, and through the directories in it that nothing has reached before.
+    fn tree(&mut self, root: &DirEntry) -> Result<(), OpsError> {
+        let mut open = Vec::new();
+        self.entry(root, &mut open)?;
+        while let Some((id, level)) = open.pop() {
+            if self.observer.cancelled() {
+                return Err(OpsError::Cancelled);
+            }
+            match load_dir_node(self.chunks, &id, level)? {
+                DirNode::Leaf(entries) => {
+                    entries.iter().try_for_each(|entry| self.entry(entry, &mut open))?;
+                }
+                DirNode::Inner { level, children } => {
+                    for child in &children {
+                        self.dir(&child.id, Some(level - 1), &mut open)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &DirEntry, open: &mut Vec<(ChunkId, Option<u8>)>) -> Result<(), OpsError> {
+        match &entry.kind {
+            EntryKind::Dir { node: Some(node) } => self.dir(node, None, open),
+            EntryKind::File { content, .. } => self.content(content, ObjectKind::FileNode, ObjectKind::Chunk),
+            _ => Ok(()),
+        }
+    }
+
+    fn dir(
+        &mut self,
+        id: &ChunkId,
+        level: Option<u8>,
+        open: &mut Vec<(ChunkId, Option<u8>)>,
+    ) -> Result<(), OpsError> {
+        if self.is_new(ObjectKind::DirNode, id)? {
+            open.push((*id, level));
+        }
+        Ok(())
+    }
+
+    /// Marks the nodes and chunks of a content.
+    fn content(&mut self, root: &ContentRoot, node: ObjectKind, leaf: ObjectKind) -> Result<(), OpsError> {
+        let ContentRoot::Tree { level, id, .. } = *root else { return Ok(()) };
+        let mut open = vec![(level, id)];
+        let mut source = Nodes { chunks: self.chunks, kind: node };
+        while let Some((level, id)) = open.pop() {
+            if level == 0 && leaf == ObjectKind::Chunk {
+                self.chunk(id.locator())?;
+            } else if level == 0 {
+                self.is_new(leaf, &id)?;
+            } else if self.is_new(node, &id)? {
+                let found = source.node(level, &id)?;
+                if found.level != level {
+                    let why = format!("it is of level {}, not {level}", found.level);
+                    return Err(OpsError::Damaged { what: format!("node {id}"), why });
+                }
+                open.extend(found.children.iter().map(|child| (level - 1, child.id)));
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, locator: Locator) -> Result<(), OpsError> {
+        self.wanted.push(locator);
+        if self.wanted.len() >= BATCH { self.settle_chunks() } else { Ok(()) }
+    }
+
+    fn settle_chunks(&mut self) -> Result<(), OpsError> {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.sort_unstable();
+        wanted.dedup();
+        for locator in &wanted {
+            self.mark(ObjectKind::Chunk, *locator, u8::MAX)?;
+        }
+        wanted.clear();
+        self.wanted = wanted;
+        Ok(())
+    }
+
+    fn is_new(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<bool, OpsError> {
+        self.mark(kind, id.locator(), u8::MAX)
+    }
+
+    /// Marks the copy of an object that is found below a depth; returns whether it was not marked before.
+    fn mark(&mut self, kind: ObjectKind, locator: Locator, below: u8) -> Result<bool, OpsError> {
+        let failed = OpsError::cas("find out what is needed");
+        let found = self.chunks.index().find_usable(kind, locator, below).map_err(&failed)?;
+        let location = found.ok_or_else(|| failed(CasError::Missing { kind, id: locator }))?;
+        let is_new = self.marks.set(&location);
+        if is_new && location.depth > 0 {
+            self.deltas.push((location, kind));
+            if self.deltas.len() >= DELTAS_BATCH && below == u8::MAX {
+                self.settle_deltas()?;
+            }
+        }
+        Ok(is_new)
+    }
+
+    /// Marks the bases of the deltas that are waiting: those of one pack together.
+    fn settle_deltas(&mut self) -> Result<(), OpsError> {
+        let mut deltas = std::mem::take(&mut self.deltas);
+        deltas.sort_unstable();
+        let mut map: Option<std::sync::Arc<PackMap>> = None;
+        for (location, kind) in deltas {
+            let is_open = map.as_ref().is_some_and(|map| map.uid() == location.pack);
+            if !is_open {
+                map = Some(self.map(location.pack)?);
+            }
+            let delta = map.as_ref().and_then(|map| map.delta(location.block, location.slot));
+            let Some(delta) = delta.copied() else { continue };
+            for base in delta.bases.iter() {
+                self.mark(kind, *base, delta.depth)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn map(&self, pack: PackId) -> Result<std::sync::Arc<PackMap>, OpsError> {
+        self.chunks.map(pack).map_err(OpsError::cas("read the directory of a pack"))
+    }
+}

@@ -450,6 +450,40 @@ fn a_cancelled_collection_changes_nothing() {
 }
 
 #[test]
+fn segments_of_the_index_are_merged_and_say_the_same_as_before() {
+    let mut history = History::new(Bench::new(), &[]);
+    let mut rng = Rng::new(70);
+    let mut text = rng.text(100_000);
+    for _ in 0..9 {
+        let at = rng.below(text.len());
+        text.splice(at..at, rng.bytes(30));
+        std::fs::write(history.source.join("text"), &text).unwrap();
+        std::fs::write(history.source.join("noise"), rng.bytes(1_200_000)).unwrap();
+        history.commit(1);
+    }
+    assert_eq!(history.files("index").len(), 9);
+    let before = check_bases(&history.other());
+    forget_versions(&mut history, &[4]);
+    let early = history.other();
+    let whole = GcConfig { merge: true, ..WHOLE };
+    let done = gc(&history.bench.repo, whole);
+    assert!(done.segments_merged >= 8 && history.files("index").len() <= 2, "{done:?}");
+    history.check();
+    history.check_with(&early);
+    let after = check_bases(&history.other());
+    assert!(before > 5 && after > before - 3, "{after} deltas of {before} are left");
+    // Sketches are found: a like chunk in a file of another name is a difference.
+    let source = history.bench.path("renamed");
+    std::fs::create_dir(&source).unwrap();
+    let mut noise = std::fs::read(history.versions[0].1.join("noise")).unwrap();
+    noise.splice(600_000..600_010, rng.bytes(40));
+    std::fs::write(source.join("renamed"), noise).unwrap();
+    let request = CommitRequest { branch: Some("renamed".to_owned()), ..request(&source) };
+    let outcome = ops::commit(&history.other(), request, &Silent).unwrap();
+    assert!(outcome.deltas.objects > 0, "{outcome:?}");
+}
+
+#[test]
 fn a_handler_is_told_of_every_step() {
     let mut history = History::new(Bench::new(), &[0, 0, 1]);
     forget_versions(&mut history, &[0]);

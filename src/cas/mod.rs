@@ -9,6 +9,7 @@ mod error;
 mod filter;
 mod fresh;
 mod index;
+mod merge;
 mod pack_reader;
 mod pack_writer;
 mod padding;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::chunk::sketch::Sketch;
 use crate::crypto::{self, OVERHEAD};
 use crate::format::index::{
-    IndexDelta, IndexFeature, IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader,
+    IndexDelta, IndexFeature, IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader, decode_deltas,
     decode_features, encode_deltas, encode_features, encode_page,
 };
 use crate::format::log::SegmentRecord;
@@ -25,10 +25,12 @@ const ROW_LEN: usize = 24;
 /// Collects rows and writes them as one segment.
 #[derive(Debug, Default)]
 pub struct SegmentWriter {
-    packs: Vec<PackId>,
-    rows: Vec<IndexRow>,
-    bases: Vec<(IndexRow, Bases)>,
+    pub(super) packs: Vec<PackId>,
+    pub(super) rows: Vec<IndexRow>,
+    pub(super) bases: Vec<(IndexRow, Bases)>,
     sketches: Vec<(IndexRow, Sketch)>,
+    /// Features of rows that come from other segments.
+    pub(super) features: Vec<(IndexRow, u32)>,
 }
 
 /// Numbers of what is sealed as footers.
@@ -99,6 +101,8 @@ impl SegmentWriter {
         let deltas = deltas.map_or_else(Vec::new, |plain| seal(vault, &key, Part::Footer, DELTAS, &plain));
         let feature = |row, sketch: Sketch| sketch.map(|feature| IndexFeature { feature, row });
         let mut features = numbered(&self.rows, self.sketches, feature);
+        let one = |row, feature| [IndexFeature { feature, row }];
+        features.extend(numbered(&self.rows, self.features, one));
         features.sort_unstable();
         features.dedup();
         let features = side(features, encode_features).map_err(encoding("table of features"))?;
@@ -255,6 +259,30 @@ impl Segment {
         decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
+    /// The deltas among the rows, with their bases; reads them each time.
+    pub(super) fn read_deltas(&self, vault: &Vault) -> Result<Vec<IndexDelta>, CasError> {
+        const PART: &str = "table of deltas";
+        let open = self.open(vault)?;
+        let (offset, len) = open.deltas_place(self.record.len);
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let plain = self.read_footer(vault, &open, (DELTAS, PART), offset, len)?;
+        decode_deltas(&plain, open.header.rows).map_err(|source| self.format(PART, source))
+    }
+
+    /// All rows, in their order.
+    pub(super) fn read_rows(&self, vault: &Vault) -> Result<Vec<IndexRow>, CasError> {
+        let open = self.open(vault)?;
+        let mut rows = Vec::with_capacity(open.header.rows as usize);
+        for page in 0..open.header.pages {
+            let plain = self.read_page(vault, &open, page)?;
+            let view = PageView::of_checked(&plain);
+            rows.extend((0..view.len()).filter_map(|number| view.row(number)));
+        }
+        Ok(rows)
+    }
+
     fn header(&self, vault: &Vault, offset: u64) -> Result<SegmentHeader, CasError> {
         let bytes = vault.store().read_at(&segment_name(&self.record.uid), offset, SegmentHeader::LEN)?;
         SegmentHeader::decode(&bytes).map_err(|source| self.format("header", source))
@@ -321,6 +349,12 @@ impl OpenSegment {
         let behind = u64::from(self.header.deltas_len) + u64::from(self.header.features_len);
         let end = len.saturating_sub(SegmentHeader::LEN as u64).saturating_sub(behind);
         (end.saturating_sub(self.header.footer_len.into()), self.header.footer_len)
+    }
+
+    /// Where the table of deltas lies, and its length.
+    fn deltas_place(&self, len: u64) -> (u64, u32) {
+        let (end, _) = self.features_place(len);
+        (end.saturating_sub(self.header.deltas_len.into()), self.header.deltas_len)
     }
 
     /// Where the table of features lies, and its length.

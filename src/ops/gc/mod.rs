@@ -12,6 +12,7 @@
 mod mark;
 mod marks;
 mod plan;
+mod segments;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -130,6 +131,8 @@ pub struct GcStats {
     pub orphans: u64,
     /// Their bytes.
     pub orphan_bytes: u64,
+    /// Segments of the index that were merged into others.
+    pub segments_merged: u64,
     /// Packs that are condemned, and wait until their grace is over.
     pub packs_waiting: u64,
     /// Their bytes.
@@ -248,6 +251,9 @@ impl<'a> GarbageCollector<'a> {
         }
         stats.packs_kept = self.condemn(&state, &plan, rewritten, &orphans)?;
         (self.on_event)(GcEvent::Condemned(stats));
+        if self.config.merge {
+            stats.segments_merged = segments::merge(self.repo)?;
+        }
         self.sweep(&mut stats)?;
         (self.on_event)(GcEvent::Swept(stats));
         Ok(stats)

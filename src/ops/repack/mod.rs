@@ -151,8 +151,10 @@ pub(super) fn is_changed(read: &LogState, now: &LogState) -> bool {
     read.packs.keys().any(|pack| usable(read, pack) && !usable(now, pack))
 }
 
+/// Whether others have taken away a file that whoever reads in an old state of the log may need.
 pub(super) fn is_overtaken(repo: &Repository, read: &LogState) -> bool {
-    repo.refresh().is_ok_and(|now| is_changed(read, &now))
+    let is_gone = |now: &LogState| read.segments.iter().any(|segment| !now.segments.contains(segment));
+    repo.refresh().is_ok_and(|now| is_changed(read, &now) || is_gone(&now))
 }
 
 pub(super) fn overtaken() -> OpsError {

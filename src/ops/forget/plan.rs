@@ -115,8 +115,12 @@ impl<'a> Planner<'a> {
 
     fn commit(&mut self, id: CommitId) -> Result<&Commit, OpsError> {
         if !self.read.contains_key(&id) {
-            let commit = self.repo.version(id)?.commit;
-            self.read.insert(id, commit);
+            let version = self.repo.version(id).inspect_err(|_| {
+                let id = id.short();
+                let text = format!("commit {id} cannot be judged; `warp forget {id}` forgets it unread");
+                self.observer.notice(&text);
+            })?;
+            self.read.insert(id, version.commit);
         }
         Ok(&self.read[&id])
     }

@@ -231,6 +231,22 @@ fn what_never_was_a_commit_is_refused_and_what_is_forgotten_already_is_no_error(
 }
 
 #[test]
+fn a_commit_that_cannot_be_read_stops_a_policy_and_is_forgotten_by_name() {
+    let (repo, commits) = days(3);
+    let lost = CommitId::new([9; 32]);
+    let record = crate::format::log::CommitRecord { id: lost, parents: vec![commits[2]] };
+    repo.append(&mut |_| Ok(Draft { commits: vec![record.clone()], ..Draft::default() })).unwrap();
+    let observer = crate::testing::RecordingObserver::new();
+    let error = forget(&repo, &keep_last(1), &observer).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(observer.notices()[0].contains(&lost.short()));
+    assert_eq!(repo.timeline().commits().len(), 4, "nothing is forgotten half-way");
+    let outcome = done(&repo, &named(&[lost]));
+    assert_eq!(outcome.groups[0].forgotten[0].commit, None);
+    assert_eq!(done(&repo, &keep_last(1)).forgotten.len(), 2);
+}
+
+#[test]
 fn the_log_takes_no_entry_that_leaves_a_ref_on_a_forgotten_commit() {
     let (repo, commits) = days(3);
     let append = |draft: Draft| repo.append(&mut |_| Ok(draft.clone())).map(|_| ());

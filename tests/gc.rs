@@ -483,6 +483,84 @@ fn segments_of_the_index_are_merged_and_say_the_same_as_before() {
     assert!(outcome.deltas.objects > 0, "{outcome:?}");
 }
 
+/// A collection that condemns, and removes nothing yet.
+const CONDEMN: GcConfig = GcConfig { grace: 3600, ..ALL };
+
+#[test]
+fn forgotten_commits_come_back_until_what_they_need_is_deleted() {
+    let mut history = History::new(Bench::new(), &[0, 1, 2, 0, 1]);
+    let all = std::mem::take(&mut history.versions);
+    let ids: Vec<CommitId> = all.iter().map(|version| version.0).collect();
+    let repo = history.other();
+    forget(&repo, &ids[..4]);
+    // Before any gc nothing has to be written.
+    let done = ops::undelete(&repo, &ids[1..2], &Silent).unwrap();
+    assert_eq!((&done.restored[..], done.packs_written), (&ids[1..2], 0));
+    history.versions = vec![all[1].clone(), all[4].clone()];
+    history.check();
+    assert_eq!(history.other().timeline().commits(), [ids[4], ids[1]], "it is back in its old place");
+
+    let condemned = gc(&repo, CONDEMN);
+    assert!(condemned.packs_waiting > 0 && condemned.files_deleted == 0, "{condemned:?}");
+    let listed: std::collections::BTreeSet<CommitId> =
+        ops::forgotten(&history.other()).unwrap().into_iter().map(|forgotten| forgotten.id).collect();
+    assert_eq!(listed, [ids[0], ids[2], ids[3]].into());
+    let done = ops::undelete(&history.other(), &[ids[2], ids[0], ids[4], ids[0]], &Silent).unwrap();
+    assert!(done.restored.len() == 2 && done.live == [ids[4]] && done.packs_written > 0, "{done:?}");
+    // Another gc takes the condemned packs away: what came back does not need them.
+    gc(&history.other(), ALL);
+    history.versions = vec![all[0].clone(), all[1].clone(), all[2].clone(), all[4].clone()];
+    history.check();
+
+    let failed = ops::undelete(&history.other(), &[ids[3]], &Silent).unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Damaged, "{failed}");
+    assert!(ops::forgotten(&history.other()).unwrap().is_empty());
+    let stranger = ops::undelete(&history.other(), &[CommitId::new([1; 32])], &Silent).unwrap_err();
+    assert_eq!(stranger.kind(), ErrorKind::NotFound, "{stranger}");
+    history.check();
+}
+
+#[test]
+fn a_commit_that_comes_back_while_others_collect_is_whole_or_still_gone() {
+    for config in [ALL, CONDEMN] {
+        let mut history = History::new(Bench::new(), &[0, 1, 0]);
+        let first = history.versions[0].clone();
+        forget_versions(&mut history, &[0]);
+        // It comes back while a gc is about to condemn what it needs.
+        let other = history.other();
+        let at = At::new(Phase::Finish, || {
+            ops::undelete(&other, &[first.0], &Silent).unwrap();
+        });
+        let done = GarbageCollector::new(&history.bench.repo, config).run(&at).unwrap();
+        assert!(at.has_acted() && done.packs_kept > 0, "{done:?}");
+        drop(at);
+        history.versions.push(first.clone());
+        history.check_with(&history.other());
+        check_bases(&history.other());
+
+        // And a gc condemns it while it is about to come back.
+        history.versions.retain(|version| version.0 != first.0);
+        forget(&history.other(), &[first.0]);
+        let other = history.other();
+        let at = At::new(Phase::Finish, || {
+            gc(&other, config);
+        });
+        let mine = history.other();
+        match ops::undelete(&mine, &[first.0], &at) {
+            Ok(_) => {
+                drop(at);
+                history.versions.push(first);
+            }
+            Err(error) => {
+                assert!(config == ALL && error.kind() == ErrorKind::Damaged, "{error}");
+                drop(at);
+            }
+        }
+        gc(&history.other(), ALL);
+        history.check();
+    }
+}
+
 #[test]
 fn a_handler_is_told_of_every_step() {
     let mut history = History::new(Bench::new(), &[0, 0, 1]);

@@ -27,6 +27,7 @@ mod testkit;
 mod text_diff;
 mod tree;
 mod trials;
+mod undelete;
 mod undo;
 mod walk;
 
@@ -48,4 +49,5 @@ pub use restore::{
 pub use selection::{Selection, Selector, Wanted};
 pub use stats::{RepositoryStats, stats};
 pub use text_diff::text_diff;
+pub use undelete::{Forgotten, UndeleteOutcome, forgotten, undelete};
 pub use undo::{UndoOutcome, undo};

@@ -84,6 +84,8 @@ pub struct LogState {
     /// Bytes of all entries.
     pub log_bytes: u64,
     live: HashSet<CommitId>,
+    /// Places of all commits that ever were live, in the order in which they first came.
+    order: HashMap<CommitId, usize>,
     names: HashMap<RefId, String>,
 }
 
@@ -192,8 +194,12 @@ impl LogState {
     fn apply_commits(&mut self, public: &EntryPublic) {
         for commit in &public.commits {
             self.parents.insert(commit.id, commit.parents.clone());
+            let next = self.order.len();
+            let place = *self.order.entry(commit.id).or_insert(next);
             if self.live.insert(commit.id) {
-                self.commits.push(commit.id);
+                // One that was forgotten comes back to its old place: it is not the latest.
+                let at = self.commits.partition_point(|other| self.order[other] < place);
+                self.commits.insert(at, commit.id);
             }
         }
         if !public.forgotten.is_empty() {

@@ -13,7 +13,7 @@ use crate::cli::ui::Ui;
 /// go whole; others are written anew without it where that frees enough.
 ///
 /// Packs that shall go are first condemned: they stay readable, and nothing begins to use them. A later gc deletes them, once
-/// they have been condemned for as long as --grace says. Until then a mistake with `warp forget` can be mended.
+/// they have been condemned for as long as --grace says. Until then `warp undelete` brings forgotten commits back.
 ///
 /// Commits, restores and other gcs may go on meanwhile; no lock is needed, and nothing that is in use is lost. A commit that
 /// relied on a condemned pack begins anew by itself.

@@ -24,6 +24,7 @@ mod status;
 mod stream;
 mod switch;
 mod tag;
+mod undelete;
 mod undo;
 mod util;
 
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     Undo(undo::Args),
     Forget(Box<forget::Args>),
     Gc(gc::Args),
+    Undelete(undelete::Args),
     Repack(repack::Args),
     Key(key::Args),
     Config(config::Args),
@@ -95,6 +97,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Undo(args) => undo::run(ui, ctx, args),
         Command::Forget(args) => forget::run(ui, ctx, args),
         Command::Gc(args) => gc::run(ui, ctx, args),
+        Command::Undelete(args) => undelete::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),

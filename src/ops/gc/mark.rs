@@ -20,12 +20,22 @@ const BATCH: usize = 1 << 20;
 /// Deltas whose bases are looked up together.
 const DELTAS_BATCH: usize = 1 << 18;
 
+/// Which copies count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Copies {
+    /// Those that stay.
+    Usable,
+    /// Those in condemned packs, too, where there are no others.
+    All,
+}
+
 /// Marks what is reached.
-pub(super) struct Marker<'a> {
+pub(in crate::ops) struct Marker<'a> {
     repo: &'a Repository,
     /// Reads through an index that stays at one state of the log.
     chunks: &'a ChunkStore,
     observer: &'a dyn Observer,
+    copies: Copies,
     marks: Marks,
     /// Chunks that are reached, and not looked up yet.
     wanted: Vec<Locator>,
@@ -34,13 +44,17 @@ pub(super) struct Marker<'a> {
 }
 
 impl<'a> Marker<'a> {
-    pub(super) fn new(repo: &'a Repository, chunks: &'a ChunkStore, observer: &'a dyn Observer) -> Self {
+    pub(in crate::ops) fn new(
+        repo: &'a Repository,
+        (chunks, copies): (&'a ChunkStore, Copies),
+        observer: &'a dyn Observer,
+    ) -> Self {
         let (marks, wanted, deltas) = Default::default();
-        Self { repo, chunks, observer, marks, wanted, deltas }
+        Self { repo, chunks, observer, copies, marks, wanted, deltas }
     }
 
     /// Marks a commit and all that it reaches, but for its parents.
-    pub(super) fn commit(&mut self, id: CommitId) -> Result<(), OpsError> {
+    pub(in crate::ops) fn commit(&mut self, id: CommitId) -> Result<(), OpsError> {
         if self.is_new(ObjectKind::Commit, &id.into())? {
             let commit = self.repo.version(id)?.commit;
             self.content(&commit.state, ObjectKind::State, ObjectKind::State)?;
@@ -62,7 +76,7 @@ impl<'a> Marker<'a> {
     }
 
     /// Looks up all that is still waiting.
-    pub(super) fn settle(&mut self) -> Result<(), OpsError> {
+    pub(in crate::ops) fn settle(&mut self) -> Result<(), OpsError> {
         self.settle_chunks()?;
         while !self.deltas.is_empty() {
             self.settle_deltas()?;
@@ -75,7 +89,7 @@ impl<'a> Marker<'a> {
         &self.marks
     }
 
-    pub(super) fn into_marks(self) -> Marks {
+    pub(in crate::ops) fn into_marks(self) -> Marks {
         self.marks
     }
 
@@ -167,7 +181,12 @@ impl<'a> Marker<'a> {
     /// Marks the copy of an object that is found below a depth; returns whether it was not marked before.
     fn mark(&mut self, kind: ObjectKind, locator: Locator, below: u8) -> Result<bool, OpsError> {
         let failed = OpsError::cas("find out what is needed");
-        let found = self.chunks.index().find_usable(kind, locator, below).map_err(&failed)?;
+        let index = self.chunks.index();
+        let found = match self.copies {
+            Copies::Usable => index.find_usable(kind, locator, below),
+            Copies::All => index.find_below(kind, locator, below),
+        };
+        let found = found.map_err(&failed)?;
         let location = found.ok_or_else(|| failed(CasError::Missing { kind, id: locator }))?;
         let is_new = self.marks.set(&location);
         if is_new && location.depth > 0 {

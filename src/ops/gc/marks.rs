@@ -53,6 +53,11 @@ impl Marks {
         self.packs.get(pack).map_or(0, |pack| pack.objects)
     }
 
+    /// The packs that have any.
+    pub(in crate::ops) fn packs(&self) -> impl Iterator<Item = &PackId> {
+        self.packs.keys()
+    }
+
     /// How many objects are marked.
     pub(super) fn objects(&self) -> u64 {
         self.packs.values().map(|pack| pack.objects).sum()

@@ -27,6 +27,7 @@ use super::OpsError;
 use super::repack::{is_changed, is_overtaken, overtaken};
 use super::rewrite::{self, Job, Keep, Rewritten};
 use super::sweep::{self, Due, Listed};
+pub(super) use mark::{Copies, Marker};
 pub(super) use marks::Marks;
 use plan::Plan;
 
@@ -342,7 +343,7 @@ impl<'a> GarbageCollector<'a> {
 }
 
 /// Objects through an index that stays at one state of the log, whatever others do to the repository.
-fn pinned(repo: &Repository, state: &LogState) -> ChunkStore {
+pub(super) fn pinned(repo: &Repository, state: &LogState) -> ChunkStore {
     let vault = Arc::clone(repo.chunks().vault());
     let index = Arc::new(Index::new(Arc::clone(&vault)));
     index.update(state.index_view());

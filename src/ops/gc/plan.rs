@@ -9,7 +9,7 @@ use crate::observe::Observer;
 use crate::repo::{LogState, Repository};
 
 use super::super::OpsError;
-use super::mark::Marker;
+use super::mark::{Copies, Marker};
 use super::marks::Marks;
 use super::{GcConfig, GcStats};
 
@@ -48,7 +48,7 @@ impl Plan {
         config: &GcConfig,
         (stats, observer): (&mut GcStats, &dyn Observer),
     ) -> Result<Self, OpsError> {
-        let mut marker = Marker::new(repo, chunks, observer);
+        let mut marker = Marker::new(repo, (chunks, Copies::Usable), observer);
         for commit in &state.commits {
             marker.commit(*commit)?;
         }

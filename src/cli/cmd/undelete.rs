@@ -120,12 +120,12 @@ fn wanted(opened: &Opened, args: &Args) -> Result<Vec<CommitId>, CliError> {
         let mut fitting = state.parents.keys().filter(|id| id.to_hex().starts_with(&prefix));
         match (fitting.next(), fitting.next()) {
             _ if prefix.len() < 4 => {
-                Err(CliError::usage(&format!("{text:?}: the beginning of an id needs 4 digits or more")))
+                Err(CliError::usage(format!("{text:?}: the beginning of an id needs 4 digits or more")))
             }
             (Some(id), None) => Ok(*id),
-            (None, _) => Err(CliError::usage(&format!("no commit {text:?} ever was here"))
+            (None, _) => Err(CliError::usage(format!("no commit {text:?} ever was here"))
                 .hint("`warp undelete` lists the forgotten commits that can still be read")),
-            _ => Err(CliError::usage(&format!("{text:?} is ambiguous: several commits begin with it"))),
+            _ => Err(CliError::usage(format!("{text:?} is ambiguous: several commits begin with it"))),
         }
     };
     args.commits.iter().map(find).collect()

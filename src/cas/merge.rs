@@ -42,6 +42,8 @@ impl SegmentWriter {
         let rows = segment.read_rows(vault)?;
         let moved = |row: &IndexRow| numbers.get(&row.pack).map(|pack| IndexRow { pack: *pack, ..*row });
         let of = |number: u32| rows.get(number as usize).and_then(moved);
+        // They are many: doubling what is held would take as much again.
+        self.rows.reserve_exact(rows.len());
         self.rows.extend(rows.iter().filter_map(moved));
         let deltas = segment.read_deltas(vault)?;
         self.bases.extend(deltas.iter().filter_map(|delta| Some((of(delta.row)?, delta.bases))));

@@ -7,6 +7,7 @@ mod block;
 mod chunk_store;
 mod error;
 mod filter;
+mod find_many;
 mod fresh;
 mod index;
 mod merge;

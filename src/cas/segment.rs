@@ -273,14 +273,26 @@ impl Segment {
 
     /// All rows, in their order.
     pub(super) fn read_rows(&self, vault: &Vault) -> Result<Vec<IndexRow>, CasError> {
+        let mut rows = Vec::with_capacity(self.record.rows as usize);
+        self.for_each_row(vault, &mut |row, _| rows.push(*row))?;
+        Ok(rows)
+    }
+
+    /// Goes through all rows in their order, and where they say that their objects lie.
+    pub(super) fn for_each_row(
+        &self,
+        vault: &Vault,
+        see: &mut dyn FnMut(&IndexRow, Option<Location>),
+    ) -> Result<(), CasError> {
         let open = self.open(vault)?;
-        let mut rows = Vec::with_capacity(open.header.rows as usize);
         for page in 0..open.header.pages {
             let plain = self.read_page(vault, &open, page)?;
             let view = PageView::of_checked(&plain);
-            rows.extend((0..view.len()).filter_map(|number| view.row(number)));
+            for row in (0..view.len()).filter_map(|number| view.row(number)) {
+                see(&row, open.location(&row));
+            }
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn header(&self, vault: &Vault, offset: u64) -> Result<SegmentHeader, CasError> {

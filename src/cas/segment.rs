@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::chunk::sketch::Sketch;
 use crate::crypto::{self, OVERHEAD};
 use crate::format::index::{
-    IndexDelta, IndexFeature, IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader,
+    IndexDelta, IndexFeature, IndexRow, PageView, ROWS_PER_PAGE, SegmentFooter, SegmentHeader, decode_deltas,
     decode_features, encode_deltas, encode_features, encode_page,
 };
 use crate::format::log::SegmentRecord;
@@ -255,6 +255,18 @@ impl Segment {
         decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
+    /// Bases of the rows that are deltas, ascending by row; reads them each time.
+    pub(super) fn read_deltas(&self, vault: &Vault) -> Result<Vec<IndexDelta>, CasError> {
+        const PART: &str = "table of deltas";
+        let open = self.open(vault)?;
+        let (offset, len) = open.deltas_place(self.record.len);
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let plain = self.read_footer(vault, &open, (DELTAS, PART), offset, len)?;
+        decode_deltas(&plain, open.header.rows).map_err(|source| self.format(PART, source))
+    }
+
     fn header(&self, vault: &Vault, offset: u64) -> Result<SegmentHeader, CasError> {
         let bytes = vault.store().read_at(&segment_name(&self.record.uid), offset, SegmentHeader::LEN)?;
         SegmentHeader::decode(&bytes).map_err(|source| self.format("header", source))
@@ -301,7 +313,7 @@ impl Segment {
         segment_name(&self.record.uid).as_str().to_owned()
     }
 
-    fn format(&self, part: &'static str, source: crate::format::DecodeError) -> CasError {
+    pub(super) fn format(&self, part: &'static str, source: crate::format::DecodeError) -> CasError {
         CasError::Format { file: self.file(), part, source }
     }
 }
@@ -321,6 +333,22 @@ impl OpenSegment {
         let behind = u64::from(self.header.deltas_len) + u64::from(self.header.features_len);
         let end = len.saturating_sub(SegmentHeader::LEN as u64).saturating_sub(behind);
         (end.saturating_sub(self.header.footer_len.into()), self.header.footer_len)
+    }
+
+    /// Where the table of deltas lies, and its length.
+    fn deltas_place(&self, len: u64) -> (u64, u32) {
+        let (features, _) = self.features_place(len);
+        (features.saturating_sub(self.header.deltas_len.into()), self.header.deltas_len)
+    }
+
+    /// How many pages there are.
+    pub(super) fn pages(&self) -> u32 {
+        self.header.pages
+    }
+
+    /// Whether a lookup of the locator comes to see `page`.
+    pub(super) fn finds(&self, locator: &Locator, page: u32) -> bool {
+        self.candidates(locator).any(|candidate| candidate == page)
     }
 
     /// Where the table of features lies, and its length.

@@ -22,8 +22,17 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Ticks between two JSON lines.
 const JSON_EVERY: u32 = 10;
 /// What a phase is called, by its number.
-const PHASES: [&str; 8] =
-    ["working", "scanning", "storing", "finishing", "planning", "restoring", "verifying", "comparing"];
+const PHASES: [&str; 9] = [
+    "working",
+    "scanning",
+    "storing",
+    "finishing",
+    "planning",
+    "restoring",
+    "verifying",
+    "comparing",
+    "checking",
+];
 
 /// What a progress display shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,6 +283,7 @@ fn number(phase: Phase) -> u8 {
         Phase::Restore => 5,
         Phase::Verify => 6,
         Phase::Compare => 7,
+        Phase::Check => 8,
         _ => 0,
     }
 }

@@ -107,6 +107,12 @@ impl LogState {
         hash: EntryHash,
         len: u64,
     ) -> Result<(), RepoError> {
+        self.apply_public(public, hash, len);
+        self.apply_refs(public, private)
+    }
+
+    /// Applies what the next entry says to everybody: all but refs.
+    pub(super) fn apply_public(&mut self, public: &EntryPublic, hash: EntryHash, len: u64) {
         self.number = public.number;
         self.hash = Some(hash);
         self.log_bytes += len;
@@ -118,7 +124,6 @@ impl LogState {
                 roles => self.devices.insert(device.device, roles),
             };
         }
-        self.apply_refs(public, private)
     }
 
     fn apply_storage(&mut self, public: &EntryPublic) {

@@ -4,6 +4,7 @@ mod archive;
 mod bench;
 mod branch;
 mod cat;
+mod check;
 mod checkout;
 mod commit;
 mod completions;
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Tag(tag::Args),
     Undo(undo::Args),
     Repack(repack::Args),
+    Check(check::Args),
     Key(key::Args),
     Config(config::Args),
     Bench(bench::Args),
@@ -90,6 +92,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Tag(args) => tag::run(ui, ctx, args),
         Command::Undo(args) => undo::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
+        Command::Check(args) => check::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),
         Command::Bench(args) => bench::run(ui, ctx, args),

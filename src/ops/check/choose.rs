@@ -125,8 +125,9 @@ mod tests {
             let root = Root::new([0; 32]);
             PackRecord { uid, len: 100, payload_root: root, parity_root: root, self_indexed: false }
         };
-        let packs = (0..packs).map(record).map(|pack| (pack.uid, pack)).collect();
-        LogState { packs, ..LogState::default() }
+        let mut state = LogState::default();
+        state.packs.extend((0..packs).map(record).map(|pack| (pack.uid, pack)));
+        state
     }
 
     fn chosen(state: &LogState, data: ReadData, seed: u64) -> Vec<PackId> {

@@ -21,7 +21,7 @@ use super::report::FindingKind;
 use super::{Broken, Check, work};
 
 /// Bytes of frames that are held at a time.
-const FRAMES_MAX: usize = 48 << 20;
+pub(super) const FRAMES_MAX: usize = 48 << 20;
 /// What a frame takes besides its bytes.
 const FRAME_OVERHEAD: usize = 256;
 
@@ -134,7 +134,7 @@ impl Reader<'_> {
     /// Takes the deltas of one block, or puts it off.
     fn take_block(&self, map: &PackMap, place: Place, decompressor: &mut Decompressor) {
         let (pack, number) = place;
-        if self.held.load(Ordering::Relaxed) > FRAMES_MAX {
+        if self.held.load(Ordering::Relaxed) >= self.check.frames_max {
             self.later.lock().expect("no panic while locked").push(place);
             return;
         }

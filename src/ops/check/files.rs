@@ -1,6 +1,7 @@
 //! Which files there are, compared with those that the log names.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::cas::{pack_name, segment_name};
 use crate::id::{PackId, SegmentId};
@@ -38,13 +39,13 @@ impl Absent {
     }
 }
 
-/// Lists the files that the log does not count on. `now` tells what it says after they were listed: what a writer has
-/// published meanwhile is no orphan.
+/// Lists the files that the log does not count on. `now` tells what it says after they were listed, which is returned: what a
+/// writer has published meanwhile is no orphan.
 pub(super) fn strays(
     store: &dyn StorageBackend,
-    now: &dyn Fn() -> Result<std::sync::Arc<LogState>, OpsError>,
+    now: &dyn Fn() -> Result<Arc<LogState>, OpsError>,
     report: &mut CheckReport,
-) -> Result<(), OpsError> {
+) -> Result<Arc<LogState>, OpsError> {
     let listed = list(store)?;
     let state = now()?;
     let live: HashSet<BlobName> =
@@ -55,7 +56,7 @@ pub(super) fn strays(
         let strays = if is_left_over { &mut report.left_over } else { &mut report.orphans };
         strays.push(StrayFile { file: name.as_str().to_owned(), len });
     }
-    Ok(())
+    Ok(state)
 }
 
 fn names<'a>(

@@ -75,6 +75,8 @@ struct Check<'a> {
     repo: &'a Repository,
     vault: &'a Arc<Vault>,
     state: Arc<LogState>,
+    /// Bytes of differences that are held at a time.
+    frames_max: usize,
     /// The finding that objects are put down to that nobody knows the place of.
     missing: OnceLock<usize>,
 }
@@ -117,13 +119,23 @@ pub fn check(
     request: CheckRequest,
     observer: &dyn Observer,
 ) -> Result<CheckReport, OpsError> {
+    check_within(repo, request, observer, data::FRAMES_MAX)
+}
+
+/// [`check`], with another limit of what is held in memory.
+fn check_within(
+    repo: &Repository,
+    request: CheckRequest,
+    observer: &dyn Observer,
+    frames_max: usize,
+) -> Result<CheckReport, OpsError> {
     observer.phase(Phase::Check, None, None);
     let vault = repo.chunks().vault();
     let notes = Notes::new(vault.store(), observer, request.threads);
     let public = PublicLog::read(vault.store())?;
     notes.log(&public);
     let (state, absent) = pin(repo)?;
-    let check = Check { notes, repo, vault, state, missing: OnceLock::new() };
+    let check = Check { notes, repo, vault, state, frames_max, missing: OnceLock::new() };
     let mut report = CheckReport { log_is_incomplete: !public.is_whole, ..CheckReport::default() };
     check.refs();
     check.run(request, &absent, &mut report)?;
@@ -323,8 +335,7 @@ impl Check<'_> {
 
     /// Leaves out what is no fault any more, and counts.
     fn finish(self, mut report: CheckReport) -> Result<CheckReport, OpsError> {
-        files::strays(self.store(), &|| self.present(), &mut report)?;
-        let now = self.present()?;
+        let now = files::strays(self.store(), &|| self.present(), &mut report)?;
         let gone = gone(&self.state, &now);
         let has_moved = now.number > self.state.number;
         let is_moot = |finding: &Finding| {

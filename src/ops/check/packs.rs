@@ -9,7 +9,7 @@ use crate::id::{Locator, ObjectKind, PackId};
 
 use super::super::OpsError;
 use super::report::FindingKind;
-use super::segments::IndexSide;
+use super::segments::{IndexSide, Sum};
 use super::{Broken, Check, work};
 
 /// What the directories say.
@@ -43,36 +43,46 @@ impl Directories {
         let stopped = || check.observer.cancelled();
         work::share(check.threads, &there, &stopped, &|| Some(()), &|(), record| {
             let read = Pack::read(check, record);
-            directories.lock().expect("no panic while locked").add(check, record, index, read);
+            let sum = match &read {
+                Pack::Read { map, .. } if index.covers(&record.uid) => Some(index.sums.of(map)),
+                _ => None,
+            };
+            directories.lock().expect("no panic while locked").add(check, (record, sum), index, &read);
             check.observer.advance(0, 0);
         });
         check.stop_if_cancelled()?;
         Ok(directories.into_inner().expect("no panic while locked"))
     }
 
-    fn add(&mut self, check: &Check<'_>, record: &PackRecord, index: &IndexSide, read: Pack) {
+    /// Takes what a pack's directory says; `sum` is over its rows, if the index speaks of it.
+    fn add(
+        &mut self,
+        check: &Check<'_>,
+        (record, sum): (&PackRecord, Option<Sum>),
+        index: &IndexSide,
+        read: &Pack,
+    ) {
         let uid = record.uid;
-        let map = match read {
+        let (map, cut) = match read {
             Pack::Lost(finding) => {
-                self.lost.insert(uid, finding);
+                self.lost.insert(uid, *finding);
                 return;
             }
-            Pack::Read { map, cut } => {
-                self.cut.extend(cut.map(|cut| (uid, cut)));
-                map
-            }
+            Pack::Read { map, cut } => (map, cut),
         };
+        self.cut.extend(cut.map(|cut| (uid, cut)));
         self.objects += map.rows().count() as u64;
         self.deltas += map.deltas().len() as u64;
         if !map.deltas().is_empty() {
             self.with_deltas.push(uid);
         }
-        let must_be_indexed = !record.self_indexed && index.lost.is_empty();
-        if must_be_indexed && !index.covers(&uid) {
-            let fault = "the index names none of its objects".to_owned();
-            check.fault(pack_name(&uid).as_str(), FindingKind::Index, fault);
-        } else if index.covers(&uid) && !index.agrees(&uid, index.sums.of(&map)) {
-            self.differing.push(uid);
+        match sum {
+            Some(sum) if !index.agrees(&uid, sum) => self.differing.push(uid),
+            None if !record.self_indexed && index.lost.is_empty() => {
+                let fault = "the index names none of its objects".to_owned();
+                check.fault(pack_name(&uid).as_str(), FindingKind::Index, fault);
+            }
+            _ => {}
         }
     }
 }

@@ -113,8 +113,8 @@ fn pack(
 fn finish(notes: Notes<'_>, state: &LogState, mut report: CheckReport) -> Result<CheckReport, OpsError> {
     let store = notes.store;
     let present = || Ok(Arc::new(PublicLog::read(store)?.state));
-    files::strays(store, &present, &mut report)?;
-    let gone = gone(state, &*present()?);
+    let now = files::strays(store, &present, &mut report)?;
+    let gone = gone(state, &now);
     report.counts.add_state(state);
     report.counts.bytes_read = notes.bytes_read.load(Ordering::Relaxed);
     let findings = notes.findings.into_inner().expect("no panic while locked");

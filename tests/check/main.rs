@@ -11,4 +11,5 @@ mod oracle;
 #[path = "../robustness/program.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod program;
+mod scale;
 mod whole_program;

@@ -30,7 +30,7 @@ impl Victim {
         let source = dir.path().join("source");
         let mut rng = Rng::new(5);
         fs::create_dir_all(source.join("a/b")).unwrap();
-        fs::write(source.join("large"), rng.bytes(5 << 20)).unwrap();
+        fs::write(source.join("large"), rng.bytes(2 << 20)).unwrap();
         for number in 0..30 {
             let folder = ["", "a", "a/b"][number % 3];
             fs::write(source.join(folder).join(format!("text-{number}")), rng.text(40_000)).unwrap();
@@ -145,7 +145,7 @@ fn what_a_check_lets_pass_comes_back_bit_by_bit_and_what_does_not_come_back_fail
     let blobs = victim.blobs(&["log/", "packs/", "index/"]);
     let mut rng = Rng::new(99);
     let (mut passed, mut failed) = (0, 0);
-    for round in 0..120 {
+    for round in 0..100 {
         let blob = &blobs[rng.below(blobs.len())].name;
         let mut bytes = victim.bytes(blob);
         damage(&mut rng, &mut bytes);
@@ -159,7 +159,7 @@ fn what_a_check_lets_pass_comes_back_bit_by_bit_and_what_does_not_come_back_fail
         assert_eq!(check_sealed(&store).is_clean(), is_same, "round {round}: {blob}, by hashes alone");
         if is_clean { passed += 1 } else { failed += 1 }
     }
-    assert!(failed > 100, "{failed} failed, {passed} passed");
+    assert!(failed > 80, "{failed} failed, {passed} passed");
 }
 
 #[test]

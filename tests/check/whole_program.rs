@@ -269,11 +269,11 @@ fn a_report_in_words_names_file_fault_paths_and_what_to_do() {
     let home = Home::new();
     let source = home.path("source");
     fs::create_dir_all(&source).unwrap();
-    // Each file is a chunk, and all are in one block.
+    // Each file is a chunk, and all are in one block, if one thread makes it.
     for number in 0..40 {
         fs::write(source.join(format!("file-{number:02}")), Rng::new(number).bytes(40_000)).unwrap();
     }
-    home.done(&["commit", "-m", "first", source.to_str().unwrap()]);
+    home.done(&["--threads", "1", "commit", "-m", "first", source.to_str().unwrap()]);
     let packs: Vec<String> = files(&home).into_iter().filter(|file| file.starts_with("packs")).collect();
     let largest = packs.iter().max_by_key(|file| fs::metadata(home.repo.join(file)).unwrap().len()).unwrap();
     change(&home, largest, |bytes| {

@@ -8,7 +8,7 @@ use crate::compress::{Compressor, Level};
 use crate::id::ObjectKind;
 use crate::observe::Silent;
 use crate::repo::Draft;
-use crate::testing::{edit_tree, make_tree};
+use crate::testing::{Rng, edit_tree, make_tree};
 
 const ALL: CheckRequest = CheckRequest { data: ReadData::All, seed: None, max_age: None, threads: 2 };
 
@@ -45,10 +45,9 @@ fn packs(repo: &Repository) -> Vec<FinishedPack> {
         Ok(())
     });
     let (mut builder, mut compressor) = (BlockBuilder::default(), Compressor::new(Level::Auto).unwrap());
-    for number in 0..3_u8 {
+    for number in 0..3 {
         // More than a small commit, or the pack would be its own index.
-        let bytes: Vec<u8> =
-            (0..500_000_u32).map(|place| (place.wrapping_mul(place) >> number) as u8).collect();
+        let bytes = Rng::new(number).bytes(500_000);
         let id = vault.keyring().object_id(ObjectKind::Chunk, &bytes);
         sealer.claim(ObjectKind::Chunk, &id, bytes.len()).unwrap();
         builder.push(ObjectKind::Chunk, &id, &bytes);

@@ -6,6 +6,8 @@ use crate::format::DecodeError;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::store::StoreError;
 
+use super::vault::pack_name;
+
 /// Why an object could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,6 +58,24 @@ pub enum CasError {
         /// Name in the store.
         file: String,
         /// Which part says so.
+        part: &'static str,
+    },
+    /// A file of the store has another length than the log says.
+    #[error("{file} is {found} bytes long; the log says {expected}")]
+    Length {
+        /// Name in the store.
+        file: String,
+        /// Its length in bytes.
+        found: u64,
+        /// What the log says.
+        expected: u64,
+    },
+    /// The hash over bytes of a file is another than the one that was recorded when they were written.
+    #[error("{file}: its {part} changed since it was written")]
+    Hash {
+        /// Name in the store.
+        file: String,
+        /// Which part of it.
         part: &'static str,
     },
     /// A data key is not in the keyring.
@@ -175,6 +195,25 @@ impl CasError {
         }
     }
 
+    /// Name in the store of the file that is to blame, where there is one.
+    pub fn file(&self) -> Option<String> {
+        match self {
+            Self::Format { file, .. }
+            | Self::Sealed { file, .. }
+            | Self::Compressed { file, .. }
+            | Self::Foreign { file, .. }
+            | Self::Length { file, .. }
+            | Self::Hash { file, .. }
+            | Self::UnknownEpoch { file, .. } => Some(file.clone()),
+            Self::WrongObject { pack, .. } => Some(pack_name(pack).as_str().to_owned()),
+            Self::UnreadableBase { source, .. } => source.file(),
+            Self::Store { source: StoreError::NotFound { name, .. } | StoreError::Short { name, .. } } => {
+                Some(name.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether bytes in the store are wrong (as opposed to a store that failed or an object that is not there).
     pub fn is_damage(&self) -> bool {
         if let Self::UnreadableBase { source, .. } = self {
@@ -186,6 +225,8 @@ impl CasError {
                 | Self::Sealed { .. }
                 | Self::Compressed { .. }
                 | Self::Foreign { .. }
+                | Self::Length { .. }
+                | Self::Hash { .. }
                 | Self::WrongObject { .. }
                 | Self::Missing { .. }
                 | Self::MissingBase { .. }

@@ -3,6 +3,7 @@
 //! Writing: a [`Sealer`] takes objects, drops those that are known (the one deduplication decision), and hands out
 //! finished packs. Reading: a [`ChunkStore`] finds an object by the [`Index`], opens its block and verifies its id.
 
+mod audit;
 mod block;
 mod chunk_store;
 mod error;
@@ -18,6 +19,7 @@ mod sealer;
 mod segment;
 mod vault;
 
+pub use audit::{SealedPack, SegmentAudit, check_segment_bytes};
 pub use block::{Block, BlockBuilder, DeltaOf};
 pub use chunk_store::{Base, ChunkStore, Delta, Location, OpenBlock};
 pub use error::CasError;

@@ -1,5 +1,7 @@
 //! Reading packs: the header and directory from whichever end is whole, blocks by number.
 
+use std::sync::Arc;
+
 use crate::compress::Decompressor;
 use crate::format::DecodeError;
 use crate::format::pack::{BlockCodec, DeltaEntry, ObjectEntry, PackDirectory, PackHeader};
@@ -7,8 +9,8 @@ use crate::id::{ObjectKind, PackId};
 
 use crate::store::StoreError;
 
-use super::CasError;
 use super::vault::{FileKey, Part, Vault, pack_name};
+use super::{CasError, OpenBlock};
 
 /// Where everything lies in one pack.
 #[derive(Debug)]
@@ -140,6 +142,26 @@ impl PackMap {
     /// Bytes that a block takes in the pack; 0 for one that does not exist.
     pub fn stored_len(&self, block: u16) -> u64 {
         self.blocks.get(usize::from(block)).map_or(0, |place| u64::from(place.stored_len))
+    }
+
+    /// Where a block begins in the file; 0 for one that does not exist.
+    pub fn offset(&self, block: u16) -> u64 {
+        self.blocks.get(usize::from(block)).map_or(0, |place| place.offset)
+    }
+
+    /// Opens a block of which the caller has read the sealed bytes.
+    ///
+    /// # Errors
+    /// When it is damaged, or there is no such block.
+    pub fn open_sealed(
+        self: &Arc<Self>,
+        vault: &Vault,
+        block: u16,
+        sealed: &mut [u8],
+        decompressor: &mut Decompressor,
+    ) -> Result<OpenBlock, CasError> {
+        let plain = self.unseal(vault, block, sealed, decompressor)?;
+        Ok(OpenBlock::new(Arc::clone(self), block, plain))
     }
 
     /// All deltas of the pack, by the numbers of their objects in it.

@@ -259,7 +259,7 @@ impl Segment {
         decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
-    /// The deltas among the rows, with their bases; reads them each time.
+    /// Bases of the rows that are deltas, ascending by row; reads them each time.
     pub(super) fn read_deltas(&self, vault: &Vault) -> Result<Vec<IndexDelta>, CasError> {
         const PART: &str = "table of deltas";
         let open = self.open(vault)?;
@@ -341,7 +341,7 @@ impl Segment {
         segment_name(&self.record.uid).as_str().to_owned()
     }
 
-    fn format(&self, part: &'static str, source: crate::format::DecodeError) -> CasError {
+    pub(super) fn format(&self, part: &'static str, source: crate::format::DecodeError) -> CasError {
         CasError::Format { file: self.file(), part, source }
     }
 }
@@ -365,8 +365,18 @@ impl OpenSegment {
 
     /// Where the table of deltas lies, and its length.
     fn deltas_place(&self, len: u64) -> (u64, u32) {
-        let (end, _) = self.features_place(len);
-        (end.saturating_sub(self.header.deltas_len.into()), self.header.deltas_len)
+        let (features, _) = self.features_place(len);
+        (features.saturating_sub(self.header.deltas_len.into()), self.header.deltas_len)
+    }
+
+    /// How many pages there are.
+    pub(super) fn pages(&self) -> u32 {
+        self.header.pages
+    }
+
+    /// Whether a lookup of the locator comes to see `page`.
+    pub(super) fn finds(&self, locator: &Locator, page: u32) -> bool {
+        self.candidates(locator).any(|candidate| candidate == page)
     }
 
     /// Where the table of features lies, and its length.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod cat;
+mod check;
 mod checkout;
 pub mod commit;
 mod convert;
@@ -33,6 +34,10 @@ mod walk;
 
 pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
+pub use check::{
+    AffectedPath, CheckCounts, CheckReport, CheckRequest, Finding, FindingKind, ReadData, SealedRequest,
+    StrayFile, check, check_sealed,
+};
 pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
 pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use zeroize::Zeroizing;
 
-use crate::cas::{ChunkStore, Index, Vault};
+use crate::cas::{ChunkStore, Index, Refresh, Vault};
 use crate::crypto::{self, Keyring, NonceSource, Secret32, sign};
 use crate::format::commit::{Commit, SignedCommit};
 use crate::format::config::{ChunkerParams, Config, KdfParams};
@@ -269,17 +269,12 @@ impl Repository {
     /// # Errors
     /// When it is missing or damaged, or its signature does not verify.
     pub fn version(&self, id: CommitId) -> Result<VersionInfo, RepoError> {
-        let action = "read a commit";
-        let bytes = self
-            .chunks
-            .get(ObjectKind::Commit, &id.into())
-            .map_err(|source| RepoError::Cas { action, source })?;
-        let format = |source| RepoError::Format { file: format!("commit {id}"), source };
-        let signed = SignedCommit::decode(&bytes).map_err(format)?;
-        let commit = Commit::decode_body(&signed.body).map_err(format)?;
-        sign::verify(&commit.device, &crate::format::commit::signing_bytes(&signed.body), &signed.signature)
-            .map_err(RepoError::crypto(format!("the signature of commit {id} does not verify")))?;
-        Ok(VersionInfo { id, commit })
+        read_version(&self.chunks, id)
+    }
+
+    /// Tells an index of its own what the log says now.
+    pub(crate) fn refresher(&self) -> Arc<dyn Refresh> {
+        Arc::clone(&self.journal) as Arc<dyn Refresh>
     }
 
     /// Objects of the repository.
@@ -445,6 +440,19 @@ impl Repository {
     fn master(&self) -> Result<&Secret32, RepoError> {
         self.master.as_ref().ok_or_else(|| RepoError::NotEncrypted { location: self.location() })
     }
+}
+
+/// Reads a commit through any store of objects and verifies its signature.
+pub(crate) fn read_version(chunks: &ChunkStore, id: CommitId) -> Result<VersionInfo, RepoError> {
+    let action = "read a commit";
+    let bytes =
+        chunks.get(ObjectKind::Commit, &id.into()).map_err(|source| RepoError::Cas { action, source })?;
+    let format = |source| RepoError::Format { file: format!("commit {id}"), source };
+    let signed = SignedCommit::decode(&bytes).map_err(format)?;
+    let commit = Commit::decode_body(&signed.body).map_err(format)?;
+    sign::verify(&commit.device, &crate::format::commit::signing_bytes(&signed.body), &signed.signature)
+        .map_err(RepoError::crypto(format!("the signature of commit {id} does not verify")))?;
+    Ok(VersionInfo { id, commit })
 }
 
 fn sorted_settings(mut settings: Vec<(String, String)>) -> Result<Vec<(String, String)>, RepoError> {

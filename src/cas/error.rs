@@ -2,6 +2,7 @@
 
 use crate::compress::CompressError;
 use crate::crypto::CryptoError;
+use crate::erasure::ErasureError;
 use crate::format::DecodeError;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::store::StoreError;
@@ -158,6 +159,15 @@ pub enum CasError {
         /// What happened.
         #[source]
         source: CompressError,
+    },
+    /// A pack's parity could not be computed: a defect of the program.
+    #[error("{file}: cannot compute its parity")]
+    Parity {
+        /// Name in the store.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: ErasureError,
     },
     /// A finished pack could not be handed on because its writer stopped.
     #[error("writing packs has stopped")]

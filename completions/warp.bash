@@ -450,7 +450,7 @@ _warp() {
             fi
             case "${prev}" in
                 --only)
-                    COMPREPLY=($(compgen -W "chunk hash merkle compress cipher kdf disk" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "chunk hash merkle compress erasure cipher kdf disk" -- "${cur}"))
                     return 0
                     ;;
                 --size)
@@ -2201,7 +2201,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__init)
-            opts="-r -q -v -h --bare --no-encryption --initial-branch --chunker --chunk-size --compression --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-r -q -v -h --bare --no-encryption --initial-branch --chunker --chunk-size --compression --parity --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2220,6 +2220,10 @@ _warp() {
                     return 0
                     ;;
                 --compression)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parity)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

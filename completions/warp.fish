@@ -77,6 +77,7 @@ complete -c warp -n "__fish_warp_using_subcommand init" -l chunk-size -d 'How fi
 backup\t'Pieces four times as large: for terabytes of large files'
 fine\t'Pieces of about 11 KiB with chonkers, 8 KiB with seqcdc: finds more that repeats, at the price of a larger index'"
 complete -c warp -n "__fish_warp_using_subcommand init" -l compression -d 'How commits compress: auto, off, or a zstd level from 1 to 22' -r
+complete -c warp -n "__fish_warp_using_subcommand init" -l parity -d 'Share of each pack that may be damaged and is healed all the same, 1% to 50%, or none [default: 3%]' -r
 complete -c warp -n "__fish_warp_using_subcommand init" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand init" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand init" -l password-command -d 'Run a command that prints the password' -r
@@ -870,6 +871,7 @@ complete -c warp -n "__fish_warp_using_subcommand bench" -l only -d 'Measure onl
 hash\t'Ids of chunks'
 merkle\t'Roots over the shards of a pack'
 compress\t'zstd'
+erasure\t'Parity of packs: making it, and healing with it'
 cipher\t'Sealing and opening'
 kdf\t'From password to key'
 disk\t'Writing, reading, small files'"

@@ -2,10 +2,12 @@
 
 use crate::compress::CompressError;
 use crate::crypto::CryptoError;
+use crate::erasure::ErasureError;
 use crate::format::DecodeError;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::store::StoreError;
 
+use super::HealError;
 use super::vault::pack_name;
 
 /// Why an object could not be stored or read.
@@ -179,6 +181,22 @@ pub enum CasError {
         #[source]
         source: CompressError,
     },
+    /// A pack is damaged, and its parity cannot heal it.
+    #[error("a pack is damaged beyond what its parity can heal")]
+    Lost {
+        /// Which one, and how badly.
+        #[source]
+        source: HealError,
+    },
+    /// A pack's parity could not be computed: a defect of the program.
+    #[error("{file}: cannot compute its parity")]
+    Parity {
+        /// Name in the store.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: ErasureError,
+    },
     /// A finished pack could not be handed on because its writer stopped.
     #[error("writing packs has stopped")]
     WriterGone,
@@ -231,7 +249,17 @@ impl CasError {
                 | Self::Missing { .. }
                 | Self::MissingBase { .. }
                 | Self::WrongDelta { .. }
+                | Self::Lost { .. }
         )
+    }
+
+    /// Whether it can be that bytes of a pack have rotted: they do not open, are not there, or the disk does not read them.
+    pub(super) fn may_be_rot(&self) -> bool {
+        match self {
+            Self::Store { source } => matches!(source, StoreError::Short { .. } | StoreError::Io { .. }),
+            Self::Format { .. } | Self::Sealed { .. } | Self::Compressed { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl SegmentWriter {
     /// Adds all rows of one pack.
     pub fn add(&mut self, pack: &FinishedPack) {
         let number = u16::try_from(self.packs.len()).expect("asked is_full before");
-        self.packs.push(pack.record.uid);
+        self.packs.push(pack.uid);
         let first = self.rows.len();
         self.rows.extend(pack.rows.iter().map(|row| IndexRow { pack: number, ..*row }));
         let rows = &self.rows[first..];

@@ -154,6 +154,7 @@ impl Context {
             true => self.unlock(ui, &store, &location)?,
             false => Repository::open(store, &Credentials::None, self.client()?)?,
         };
+        repo.chunks().vault().tell_of_healing(ui.warner());
         for notice in repo.notices() {
             ui.warn(format_args!("{}", escape::text(notice)));
         }

@@ -21,7 +21,7 @@ use crate::observe::{Observer, Phase};
 use crate::repo::Repository;
 
 use super::OpsError;
-use super::commit::{DeltaCounts, PackWriter, cores, delta_setting, level_setting};
+use super::commit::{DeltaCounts, PackWriter, cores, delta_setting, level_setting, parity_setting};
 use super::gc::Marks;
 use super::trials::delta_cost;
 use encode::{Encoder, Present};
@@ -115,7 +115,7 @@ struct Output<'a> {
 impl Output<'_> {
     fn pack(&mut self, pack: &FinishedPack) -> Result<(), CasError> {
         self.counts.packs += 1;
-        self.counts.bytes += pack.record.len;
+        self.counts.bytes += pack.len;
         if self.dry { Ok(()) } else { self.writer.pack(pack) }
     }
 }
@@ -152,6 +152,7 @@ fn copy_all(
     let nothing = Index::new(Arc::clone(vault));
     let emit = |pack| output.lock().expect("no panic while locked").pack(&pack);
     let sealer = Sealer::new(Arc::clone(vault), &nothing, emit).for_rewriting();
+    let sealer = sealer.with_parity(parity_setting(repo)?);
     let (packs, dry_run) = (job.packs, job.dry_run);
     let (counts, used) = match job.keep {
         Keep::Marked(marks) => copy_marked(repo, &job, marks, &sealer, observer)?,

@@ -462,7 +462,7 @@ fn sorted_settings(mut settings: Vec<(String, String)>) -> Result<Vec<(String, S
     Ok(settings)
 }
 
-/// Settings of a repository: `compression` and `delta`.
+/// Settings of a repository: `compression`, `delta` and `parity`.
 fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
     let wrong = |why: String| Err(RepoError::Setting { name: name.to_owned(), why });
     match (name, value) {
@@ -473,6 +473,13 @@ fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
         },
         ("delta", None | Some("on" | "off" | "1" | "2" | "3" | "4")) => Ok(()),
         ("delta", Some(value)) => wrong(format!("{value:?} is neither on, off, nor a depth from 1 to 4")),
-        _ => wrong("there is no such setting of a repository; there are: compression, delta".to_owned()),
+        ("parity", None) => Ok(()),
+        ("parity", Some(value)) => match value.parse::<crate::format::pack::Parity>() {
+            Ok(_) => Ok(()),
+            Err(error) => wrong(error.to_string()),
+        },
+        _ => wrong(
+            "there is no such setting of a repository; there are: compression, delta, parity".to_owned(),
+        ),
     }
 }

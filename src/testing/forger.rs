@@ -71,11 +71,9 @@ impl<'r> Forger<'r> {
         let bytes = commit_bytes(self.repo, root);
         let id = CommitId::from(self.put(ObjectKind::Commit, bytes));
         let packs = self.seal().expect("memory does not fail");
-        for pack in &packs {
-            pack.write(self.repo.chunks().vault().store()).expect("the store works");
-        }
+        let store = self.repo.chunks().vault().store();
         let draft = Draft {
-            packs_added: packs.iter().map(|pack| pack.record).collect(),
+            packs_added: packs.iter().map(|pack| pack.write(store).expect("the store works")).collect(),
             commits: vec![CommitRecord { id, parents: Vec::new() }],
             message: "forged".to_owned(),
             ..Draft::default()

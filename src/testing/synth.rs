@@ -61,9 +61,9 @@ struct Output {
 
 impl Output {
     fn pack(&mut self, vault: &Vault, pack: &FinishedPack) -> Result<(), CasError> {
-        pack.write(vault.store())?;
-        self.packs.push(pack.record);
-        if !pack.record.self_indexed {
+        let record = pack.write(vault.store())?;
+        self.packs.push(record);
+        if !record.self_indexed {
             self.rows.add(pack);
         }
         if self.rows.len() >= SEGMENT_ROWS { self.segment(vault) } else { Ok(()) }

@@ -64,9 +64,11 @@ fn lied(lie: impl Fn(&mut FinishedPack)) -> Vec<Finding> {
     let mut packs = packs(&repo);
     let store = repo.chunks().vault().store();
     let mut writer = SegmentWriter::default();
+    let mut records = Vec::new();
     for pack in &mut packs {
-        assert!(!pack.record.self_indexed);
-        pack.write(store).unwrap();
+        let record = pack.write(store).unwrap();
+        assert!(!record.self_indexed);
+        records.push(record);
         lie(pack);
         writer.add(pack);
     }
@@ -76,11 +78,7 @@ fn lied(lie: impl Fn(&mut FinishedPack)) -> Vec<Finding> {
         segment.write(store).unwrap();
         segments.push(segment.record);
     }
-    let draft = Draft {
-        packs_added: packs.iter().map(|pack| pack.record).collect(),
-        segments_added: segments,
-        ..Draft::default()
-    };
+    let draft = Draft { packs_added: records, segments_added: segments, ..Draft::default() };
     repo.append(&mut |_| Ok(draft.clone())).unwrap();
     let report = check(&repo, CheckRequest::default(), &Silent).unwrap();
     assert!(

@@ -57,9 +57,10 @@ complete -c warp -n "__fish_warp_needs_command" -f -a "archive" -d 'Write a comm
 complete -c warp -n "__fish_warp_needs_command" -f -a "branch" -d 'List, make, rename or delete branches'
 complete -c warp -n "__fish_warp_needs_command" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
 complete -c warp -n "__fish_warp_needs_command" -f -a "undo" -d 'Take the last commit back'
+complete -c warp -n "__fish_warp_needs_command" -f -a "forget" -d 'Forget commits: those that are named, or those that no rule keeps'
+complete -c warp -n "__fish_warp_needs_command" -f -a "gc" -d 'Free the room of what no commit needs any more'
+complete -c warp -n "__fish_warp_needs_command" -f -a "undelete" -d 'Bring forgotten commits back'
 complete -c warp -n "__fish_warp_needs_command" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
-complete -c warp -n "__fish_warp_needs_command" -f -a "check" -d 'Check that the repository holds what it says'
-complete -c warp -n "__fish_warp_needs_command" -f -a "fsck" -d 'Check that the repository holds what it says'
 complete -c warp -n "__fish_warp_needs_command" -f -a "key" -d 'Manage the passwords and key files that open the repository'
 complete -c warp -n "__fish_warp_needs_command" -f -a "config" -d 'Read and change lasting settings'
 complete -c warp -n "__fish_warp_needs_command" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
@@ -126,7 +127,7 @@ complete -c warp -n "__fish_warp_using_subcommand commit" -s n -l dry-run -d 'Sh
 complete -c warp -n "__fish_warp_using_subcommand commit" -s f -l force -d 'Read every file, whatever its times say'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l allow-empty -d 'Make a commit even if nothing has changed'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l amend -d 'Replace the last commit of the branch; without -m its message stays'
-complete -c warp -n "__fish_warp_using_subcommand commit" -l no-delta -d 'Store what changed in full, not as differences to what the last commit holds'
+complete -c warp -n "__fish_warp_using_subcommand commit" -l no-delta -d 'Store what changed in full, not as differences to what the repository holds'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin -d 'Record standard input as one file'
 complete -c warp -n "__fish_warp_using_subcommand commit" -l stdin-from-command -d 'Record what a command prints as one file; write the command behind --. No commit is made if it fails'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s q -l quiet -d 'Print nothing but data, warnings and errors'
@@ -488,6 +489,82 @@ complete -c warp -n "__fish_warp_using_subcommand undo" -l no-progress -d 'Show 
 complete -c warp -n "__fish_warp_using_subcommand undo" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand undo" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand forget" -s g -l group-by -d 'Apply the rules to the commits of each host, paths or tags on their own; several with commas between them, or none' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -s l -l keep-last -d 'Keep the last N commits; `unlimited` keeps all' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -s H -l keep-hourly -d 'Keep the last commit of each of the last N hours that have one' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -s d -l keep-daily -d 'The same for days' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -s w -l keep-weekly -d 'The same for weeks, which begin on Monday' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -s m -l keep-monthly -d 'The same for months' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-quarterly -d 'The same for quarters of a year' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -s y -l keep-yearly -d 'The same for years' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-within -d 'Keep all commits that are younger than this, seen from the last one, as in 30d or 2y5m7d3h' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-within-hourly -d 'Of the commits that are younger than this keep the last one of each hour' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-within-daily -d 'The same for days' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-within-weekly -d 'The same for weeks' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-within-monthly -d 'The same for months' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-within-quarterly -d 'The same for quarters of a year' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-within-yearly -d 'The same for years' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-tag -d 'Keep commits that have all of these tags of `warp commit --tag`; \'\' keeps those without any; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-id -d 'Keep this commit; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l host -d 'Only commits of this host; with REV: what `latest` means' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l tag -d 'Only commits with this tag; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l path -d 'Only commits that were made of this path; may be repeated' -r -F
+complete -c warp -n "__fish_warp_using_subcommand forget" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand forget" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand forget" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand forget" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand forget" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand forget" -s f -l force -d 'Forget also commits that branches stand on: these go back to the commit before that is left, or are deleted'
+complete -c warp -n "__fish_warp_using_subcommand forget" -l unsafe-allow-remove-all -d 'Let the rules forget all commits of a host and source'
+complete -c warp -n "__fish_warp_using_subcommand forget" -s n -l dry-run -d 'Show what would be forgotten and why the rest is kept, and change nothing'
+complete -c warp -n "__fish_warp_using_subcommand forget" -s c -l compact -d 'Show ids and reasons alone'
+complete -c warp -n "__fish_warp_using_subcommand forget" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand forget" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand forget" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand forget" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand forget" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand gc" -l grace -d 'How long condemned packs stay: 0, or as in 90m, 12h, 3d' -r
+complete -c warp -n "__fish_warp_using_subcommand gc" -l max-unused -d 'Leave so much that is not needed rather than write packs anew: a share of what is needed, or a size' -r
+complete -c warp -n "__fish_warp_using_subcommand gc" -l max-repack-size -d 'Write at most so much of packs anew in this run' -r
+complete -c warp -n "__fish_warp_using_subcommand gc" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand gc" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand gc" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand gc" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand gc" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand gc" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand gc" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand gc" -s n -l dry-run -d 'Show what would be done, and do nothing'
+complete -c warp -n "__fish_warp_using_subcommand gc" -l aggressive -d 'Leave nothing that is not needed: the same as --max-unused 0'
+complete -c warp -n "__fish_warp_using_subcommand gc" -l conservative -d 'Write nothing anew: only packs that hold nothing that is needed go'
+complete -c warp -n "__fish_warp_using_subcommand gc" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand gc" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand gc" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand gc" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand gc" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand gc" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand undelete" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l all -d 'Bring all back that can be read'
+complete -c warp -n "__fish_warp_using_subcommand undelete" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand undelete" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand undelete" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand undelete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand repack" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand repack" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand repack" -l password-command -d 'Run a command that prints the password' -r
@@ -505,46 +582,6 @@ complete -c warp -n "__fish_warp_using_subcommand repack" -l no-progress -d 'Sho
 complete -c warp -n "__fish_warp_using_subcommand repack" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand repack" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand repack" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand check" -l read-data-subset -d 'Read a part of the packs whole: `n/t`, `5%` or `10G`' -r
-complete -c warp -n "__fish_warp_using_subcommand check" -l max-age -d 'Spare packs that this client verified less than AGE ago, such as `30d`' -r
-complete -c warp -n "__fish_warp_using_subcommand check" -l seed -d 'Take the same packs whenever the same number is given' -r
-complete -c warp -n "__fish_warp_using_subcommand check" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
-complete -c warp -n "__fish_warp_using_subcommand check" -l password-file -d 'Read the password from a file' -r -F
-complete -c warp -n "__fish_warp_using_subcommand check" -l password-command -d 'Run a command that prints the password' -r
-complete -c warp -n "__fish_warp_using_subcommand check" -l key-file -d 'Open the repository with a key file' -r -F
-complete -c warp -n "__fish_warp_using_subcommand check" -l profile -d 'Use the settings of this profile of the configuration' -r
-complete -c warp -n "__fish_warp_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always, also into files and pipes'
-never\t'Never'"
-complete -c warp -n "__fish_warp_using_subcommand check" -l threads -d 'Work with this many threads; 0: one for each core' -r
-complete -c warp -n "__fish_warp_using_subcommand check" -l fast -d 'Hash all files and verify the log, without the keys'
-complete -c warp -n "__fish_warp_using_subcommand check" -l read-data -d 'Read all packs whole, and verify every object in them'
-complete -c warp -n "__fish_warp_using_subcommand check" -s q -l quiet -d 'Print nothing but data, warnings and errors'
-complete -c warp -n "__fish_warp_using_subcommand check" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
-complete -c warp -n "__fish_warp_using_subcommand check" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand check" -l json -d 'Print JSON: one object a line, or for log one array'
-complete -c warp -n "__fish_warp_using_subcommand check" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
-complete -c warp -n "__fish_warp_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l read-data-subset -d 'Read a part of the packs whole: `n/t`, `5%` or `10G`' -r
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l max-age -d 'Spare packs that this client verified less than AGE ago, such as `30d`' -r
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l seed -d 'Take the same packs whenever the same number is given' -r
-complete -c warp -n "__fish_warp_using_subcommand fsck" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l password-file -d 'Read the password from a file' -r -F
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l password-command -d 'Run a command that prints the password' -r
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l key-file -d 'Open the repository with a key file' -r -F
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l profile -d 'Use the settings of this profile of the configuration' -r
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always, also into files and pipes'
-never\t'Never'"
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l threads -d 'Work with this many threads; 0: one for each core' -r
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l fast -d 'Hash all files and verify the log, without the keys'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l read-data -d 'Read all packs whole, and verify every object in them'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -s q -l quiet -d 'Print nothing but data, warnings and errors'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l no-progress -d 'Show no progress'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l json -d 'Print JSON: one object a line, or for log one array'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
-complete -c warp -n "__fish_warp_using_subcommand fsck" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l password-command -d 'Run a command that prints the password' -r
@@ -878,31 +915,33 @@ complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcomma
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "man" -d 'Write all man pages'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "completions" -d 'Write the completions of all shells'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "init" -d 'Make a repository'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "commit" -d 'Record files as a new commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "status" -d 'Show what has changed since the last commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "log" -d 'Show commits, newest first'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "diff" -d 'Compare commits with each other, or with live files'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "ls" -d 'List the files of a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "cat" -d 'Print a file of a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "find" -d 'Find files by name in all commits'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "stats" -d 'Show how large the repository is, and what it saves'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "switch" -d 'Go to a branch'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "restore" -d 'Write files of a commit into any directory'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "branch" -d 'List, make, rename or delete branches'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "undo" -d 'Take the last commit back'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "check" -d 'Check that the repository holds what it says'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "key" -d 'Manage the passwords and key files that open the repository'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "config" -d 'Read and change lasting settings'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "util" -d 'Generate files that the project keeps'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo repack check key config bench completions util help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "init" -d 'Make a repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "commit" -d 'Record files as a new commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "status" -d 'Show what has changed since the last commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "log" -d 'Show commits, newest first'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "diff" -d 'Compare commits with each other, or with live files'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "ls" -d 'List the files of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "cat" -d 'Print a file of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "find" -d 'Find files by name in all commits'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "stats" -d 'Show how large the repository is, and what it saves'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "switch" -d 'Go to a branch'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "restore" -d 'Write files of a commit into any directory'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "branch" -d 'List, make, rename or delete branches'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "undo" -d 'Take the last commit back'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "forget" -d 'Forget commits: those that are named, or those that no rule keeps'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "gc" -d 'Free the room of what no commit needs any more'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "undelete" -d 'Bring forgotten commits back'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "key" -d 'Manage the passwords and key files that open the repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "config" -d 'Read and change lasting settings'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "util" -d 'Generate files that the project keeps'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "add" -d 'Add a password or a key file'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "list" -d 'List passwords and key files; * marks the one in use'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "remove" -d 'Remove a password or key file; the last one stays'

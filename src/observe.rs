@@ -12,6 +12,8 @@ pub enum Phase {
     Store,
     /// Making the new commit durable.
     Finish,
+    /// Finding out what live commits need.
+    Mark,
     /// Reading the repository's trees to plan a restore.
     Plan,
     /// Writing files.

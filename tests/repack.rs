@@ -5,174 +5,22 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use common::{Bench, chunkers, client, password, request};
-use warp::id::{CommitId, ObjectKind, PackId, SegmentId};
+use common::history::{At, History, check_bases, copy, edit_texts, make_texts};
+use common::{Bench, chunkers, request};
+use warp::id::{CommitId, PackId, SegmentId};
 use warp::observe::{Observer, Phase, Silent};
 use warp::ops::{self, CommitRequest, OpsError, RepackOutcome, RepackRequest, RestoreRequest, Source};
 use warp::repo::{Draft, RepoError, Repository};
-use warp::store::{LocalStore, OsVfs};
 use warp::testing::{RecordingObserver, Rng, assert_same_tree};
 
-const AGGRESSIVE: RepackRequest = RepackRequest { aggressive: true, dry_run: false };
-const PLAIN: RepackRequest = RepackRequest { aggressive: false, dry_run: false };
+const AGGRESSIVE: RepackRequest = RepackRequest { aggressive: true, dry_run: false, grace: 0 };
+const PLAIN: RepackRequest = RepackRequest { aggressive: false, dry_run: false, grace: 0 };
 
-/// Does something once, when an operation comes to a phase.
-struct At<'a> {
-    phase: Phase,
-    act: Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
-    notices: Mutex<Vec<String>>,
-}
-
-impl<'a> At<'a> {
-    fn new(phase: Phase, act: impl FnOnce() + Send + 'a) -> Self {
-        Self { phase, act: Mutex::new(Some(Box::new(act))), notices: Mutex::default() }
-    }
-
-    fn act(&self) {
-        let act = self.act.lock().unwrap().take();
-        act.into_iter().for_each(|act| act());
-    }
-
-    fn has_acted(&self) -> bool {
-        self.act.lock().unwrap().is_none()
-    }
-}
-
-impl Observer for At<'_> {
-    fn phase(&self, phase: Phase, _: Option<u64>, _: Option<u64>) {
-        if phase == self.phase {
-            self.act();
-        }
-    }
-
-    fn notice(&self, text: &str) {
-        self.notices.lock().unwrap().push(text.to_owned());
-    }
-}
-
-/// A repository with versions of a folder, each with a copy to compare with.
-struct History {
-    bench: Bench,
-    source: PathBuf,
-    versions: Vec<(CommitId, PathBuf)>,
-}
-
-/// Texts of 3 to 60 KB.
-fn make_texts(dir: &Path, rng: &mut Rng) {
-    std::fs::create_dir_all(dir).unwrap();
-    for number in 0..25 {
-        let len = 3_000 + rng.below(60_000);
-        std::fs::write(dir.join(format!("text-{number}")), rng.text(len)).unwrap();
-    }
-}
-
-/// Changes a few bytes of every file.
-fn edit_texts(dir: &Path, rng: &mut Rng) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let mut content = std::fs::read(&path).unwrap();
-        let at = rng.below(content.len() - 20);
-        content.splice(at..at + 5, rng.bytes(9));
-        std::fs::write(&path, content).unwrap();
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap();
-    assert!(status.success());
-}
-
-impl History {
-    /// So many versions; of each its number tells how deep deltas may be.
-    fn new(bench: Bench, depths: &[u8]) -> Self {
-        let source = bench.path("source");
-        let mut history = Self { bench, source, versions: Vec::new() };
-        let mut rng = Rng::new(3);
-        make_texts(&history.source, &mut rng);
-        for depth in depths {
-            history.commit(*depth);
-            edit_texts(&history.source, &mut rng);
-        }
-        history
-    }
-
-    fn commit(&mut self, depth: u8) -> CommitId {
-        let request = CommitRequest { delta_depth: Some(depth), ..request(&self.source) };
-        let commit = ops::commit(&self.bench.repo, request, &Silent).unwrap().commit.unwrap();
-        self.keep(commit);
-        commit
-    }
-
-    /// Remembers what the source holds as a version.
-    fn keep(&mut self, commit: CommitId) {
-        let kept = self.bench.path(&format!("version-{}", self.versions.len()));
-        copy(&self.source, &kept);
-        self.versions.push((commit, kept));
-    }
-
-    /// Another handle on the repository.
-    fn other(&self) -> Repository {
-        let store = LocalStore::open(self.bench.path("repo"), Arc::new(OsVfs::new())).unwrap();
-        Repository::open(Arc::new(store), &password(), client(&self.bench.path("other-state"))).unwrap()
-    }
-
-    fn repack(&self, request: RepackRequest) -> RepackOutcome {
-        ops::repack(&self.bench.repo, request, &Silent).unwrap()
-    }
-
-    /// Every version comes back whole, through this handle.
-    fn check_with(&self, repo: &Repository) {
-        for (commit, kept) in &self.versions {
-            let target = tempfile::tempdir_in(self.bench.dir.path()).unwrap();
-            let root = target.path().join("out");
-            let observer = RecordingObserver::new();
-            let request = RestoreRequest { verify: true, ..RestoreRequest::new(*commit, &root) };
-            ops::restore(repo, request, &observer).unwrap();
-            assert_eq!(observer.problems(), []);
-            assert_same_tree(kept, &root);
-        }
-    }
-
-    /// Every version comes back whole, all bases are there, and so are only the files that the log names.
-    fn check(&self) {
-        self.check_with(&self.other());
-        let repo = self.other();
-        check_bases(&repo);
-        let state = repo.state();
-        let packs = state.packs.keys().map(|pack| format!("{pack}.warp"));
-        assert_eq!(self.files("packs"), packs.collect::<std::collections::BTreeSet<_>>());
-        let segments = state.segments.iter().map(|segment| segment.uid.to_string());
-        assert_eq!(self.files("index"), segments.collect::<std::collections::BTreeSet<_>>());
-    }
-
-    fn files(&self, folder: &str) -> std::collections::BTreeSet<String> {
-        let entries = std::fs::read_dir(self.bench.path("repo").join(folder)).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
-
-    fn bytes(&self) -> u64 {
-        self.other().state().packs.values().map(|pack| pack.len).sum()
-    }
-}
-
-/// Every base of a delta is there, less deep than the delta; returns how many chunks are deltas.
-fn check_bases(repo: &Repository) -> usize {
-    let mut chunks = 0;
-    for pack in repo.state().packs.keys() {
-        let map = repo.chunks().map(*pack).unwrap();
-        for (entry, block, slot) in map.rows() {
-            let Some(delta) = map.delta(block, slot) else { continue };
-            chunks += usize::from(entry.kind == ObjectKind::Chunk);
-            for &base in delta.bases.iter() {
-                let found = repo.chunks().index().find_usable(entry.kind, base, delta.depth).unwrap();
-                assert!(found.is_some(), "the base of a delta is there, less deep than the delta");
-            }
-        }
-    }
-    chunks
+/// Repacks through the handle of the history.
+fn repack(history: &History, request: RepackRequest) -> RepackOutcome {
+    ops::repack(&history.bench.repo, request, &Silent).unwrap()
 }
 
 #[test]
@@ -180,13 +28,13 @@ fn small_packs_are_merged_and_every_version_comes_back_whole() {
     for chunker in chunkers() {
         let history = History::new(Bench::with(chunker), &[1; 7]);
         let (packs, bytes) = (history.files("packs").len(), history.bytes());
-        let done = history.repack(PLAIN);
+        let done = repack(&history, PLAIN);
         assert!(done.replaced && done.packs_before == packs as u64 && done.packs_after == 2, "{done:?}");
         assert_eq!((done.packs_kept, done.dropped_copies, done.left_over_files), (0, 0, 0), "{done:?}");
         assert!(history.bytes() < bytes, "{} of {bytes} bytes are left", history.bytes());
         assert_eq!((history.bytes(), history.files("index").len()), (done.bytes_after, 1));
         history.check();
-        let again = history.repack(PLAIN);
+        let again = repack(&history, PLAIN);
         assert_eq!(again, RepackOutcome::default(), "a second run does nothing");
     }
 }
@@ -195,17 +43,17 @@ fn small_packs_are_merged_and_every_version_comes_back_whole() {
 fn chunks_that_were_stored_in_full_become_differences() {
     let mut history = History::new(Bench::new(), &[0, 1, 0, 0, 2, 2, 0]);
     let bytes = history.bytes();
-    let planned = history.repack(RepackRequest { dry_run: true, ..AGGRESSIVE });
+    let planned = repack(&history, RepackRequest { dry_run: true, ..AGGRESSIVE });
     assert_eq!(history.bytes(), bytes, "a dry run writes nothing");
     history.check();
-    let done = history.repack(AGGRESSIVE);
+    let done = repack(&history, AGGRESSIVE);
     assert!(done.replaced && done.deltas.objects > 30, "{done:?}");
     assert!(history.bytes() * 2 < bytes, "{} of {bytes} bytes are left", history.bytes());
     assert_eq!(planned.deltas, done.deltas);
     assert_eq!((planned.packs_after, planned.replaced), (done.packs_after, true));
     history.check();
     // Deltas that found better bases free old ones, which then become deltas in the next run; soon there is nothing left to do.
-    let again = (0..4).map(|_| history.repack(AGGRESSIVE)).take_while(|again| again.replaced).count();
+    let again = (0..4).map(|_| repack(&history, AGGRESSIVE)).take_while(|again| again.replaced).count();
     assert!(again < 4);
     history.check();
 
@@ -216,7 +64,7 @@ fn chunks_that_were_stored_in_full_become_differences() {
     assert!(outcome.deltas.objects > 20, "{outcome:?}");
     history.keep(outcome.commit.unwrap());
     history.check();
-    assert!(history.repack(PLAIN).replaced);
+    assert!(repack(&history, PLAIN).replaced);
     history.check();
 }
 
@@ -226,7 +74,7 @@ fn without_deltas_what_is_stored_in_full_stays_so_and_deltas_stay_deltas() {
     let before = check_bases(&history.bench.repo);
     assert!(before > 0);
     history.bench.repo.set_setting("delta", Some("off")).unwrap();
-    let done = history.repack(PLAIN);
+    let done = repack(&history, PLAIN);
     assert!(done.replaced && done.deltas.objects == 0, "{done:?}");
     assert_eq!(check_bases(&history.bench.repo), before);
     history.check();
@@ -236,10 +84,10 @@ fn without_deltas_what_is_stored_in_full_stays_so_and_deltas_stay_deltas() {
 fn an_empty_repository_and_one_of_one_commit_stay_as_they_are() {
     let history = History::new(Bench::new(), &[]);
     for request in [PLAIN, AGGRESSIVE] {
-        assert_eq!(history.repack(request), RepackOutcome::default());
+        assert_eq!(repack(&history, request), RepackOutcome::default());
     }
     let history = History::new(Bench::new(), &[1]);
-    assert!(!history.repack(PLAIN).replaced);
+    assert!(!repack(&history, PLAIN).replaced);
     history.check();
 }
 
@@ -275,7 +123,7 @@ fn packs_that_a_commit_used_while_they_were_rewritten_stay() {
     history.check();
     assert!(done.packs_kept > 0, "{done:?}");
     // What had to stay goes as soon as nobody begins to use it.
-    history.repack(AGGRESSIVE);
+    repack(&history, AGGRESSIVE);
     history.check();
 }
 
@@ -337,7 +185,7 @@ fn of_two_repacks_at_once_one_wins_and_the_other_leaves_nothing() {
 fn readers_that_opened_the_repository_before_follow_to_the_new_packs() {
     let history = History::new(Bench::new(), &[0, 1, 0, 0, 1]);
     let early = history.other();
-    assert!(history.repack(AGGRESSIVE).replaced);
+    assert!(repack(&history, AGGRESSIVE).replaced);
     history.check_with(&early);
 
     // A restore that has found out where chunks lie, and then they do not lie there any more.
@@ -350,7 +198,7 @@ fn readers_that_opened_the_repository_before_follow_to_the_new_packs() {
             self.0.act();
         }
     }
-    let mid_way = AtTotal(At::new(Phase::Compare, || assert!(history.repack(AGGRESSIVE).replaced)));
+    let mid_way = AtTotal(At::new(Phase::Compare, || assert!(repack(&history, AGGRESSIVE).replaced)));
     let target = history.bench.path("mid-way");
     let outcome = ops::restore(&early, RestoreRequest::new(*commit, &target), &mid_way).unwrap();
     assert!(mid_way.0.has_acted());
@@ -398,7 +246,9 @@ fn the_log_refuses_entries_that_take_away_what_must_stay() {
     repo.append(&mut |_| Ok(remove(there))).unwrap();
     refused(remove(there));
     // A name is never used again.
-    refused(Draft { packs_added: vec![record], ..Draft::default() });
+    let again = Draft { packs_added: vec![record], ..Draft::default() };
+    let error = repo.append(&mut |_| Ok(again.clone())).unwrap_err();
+    assert!(matches!(error, RepoError::Condemned), "{error}");
     assert_eq!(history.other().state().number, number + 2);
 }
 

@@ -103,6 +103,11 @@ impl<'a> Sealer<'a> {
         self
     }
 
+    /// The keys and the store.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
     /// The id of an object.
     pub fn id(&self, kind: ObjectKind, bytes: &[u8]) -> ChunkId {
         self.vault.keyring().object_id(kind, bytes)

@@ -25,10 +25,12 @@ const ROW_LEN: usize = 24;
 /// Collects rows and writes them as one segment.
 #[derive(Debug, Default)]
 pub struct SegmentWriter {
-    packs: Vec<PackId>,
-    rows: Vec<IndexRow>,
-    bases: Vec<(IndexRow, Bases)>,
+    pub(super) packs: Vec<PackId>,
+    pub(super) rows: Vec<IndexRow>,
+    pub(super) bases: Vec<(IndexRow, Bases)>,
     sketches: Vec<(IndexRow, Sketch)>,
+    /// Features of rows that come from other segments.
+    pub(super) features: Vec<(IndexRow, u32)>,
 }
 
 /// Numbers of what is sealed as footers.
@@ -99,6 +101,8 @@ impl SegmentWriter {
         let deltas = deltas.map_or_else(Vec::new, |plain| seal(vault, &key, Part::Footer, DELTAS, &plain));
         let feature = |row, sketch: Sketch| sketch.map(|feature| IndexFeature { feature, row });
         let mut features = numbered(&self.rows, self.sketches, feature);
+        let one = |row, feature| [IndexFeature { feature, row }];
+        features.extend(numbered(&self.rows, self.features, one));
         features.sort_unstable();
         features.dedup();
         let features = side(features, encode_features).map_err(encoding("table of features"))?;
@@ -255,7 +259,7 @@ impl Segment {
         decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
-    /// Bases of the rows that are deltas, ascending by row; reads them each time.
+    /// The deltas among the rows, with their bases; reads them each time.
     pub(super) fn read_deltas(&self, vault: &Vault) -> Result<Vec<IndexDelta>, CasError> {
         const PART: &str = "table of deltas";
         let open = self.open(vault)?;
@@ -265,6 +269,30 @@ impl Segment {
         }
         let plain = self.read_footer(vault, &open, (DELTAS, PART), offset, len)?;
         decode_deltas(&plain, open.header.rows).map_err(|source| self.format(PART, source))
+    }
+
+    /// All rows, in their order.
+    pub(super) fn read_rows(&self, vault: &Vault) -> Result<Vec<IndexRow>, CasError> {
+        let mut rows = Vec::with_capacity(self.record.rows as usize);
+        self.for_each_row(vault, &mut |row, _| rows.push(*row))?;
+        Ok(rows)
+    }
+
+    /// Goes through all rows in their order, and where they say that their objects lie.
+    pub(super) fn for_each_row(
+        &self,
+        vault: &Vault,
+        see: &mut dyn FnMut(&IndexRow, Option<Location>),
+    ) -> Result<(), CasError> {
+        let open = self.open(vault)?;
+        for page in 0..open.header.pages {
+            let plain = self.read_page(vault, &open, page)?;
+            let view = PageView::of_checked(&plain);
+            for row in (0..view.len()).filter_map(|number| view.row(number)) {
+                see(&row, open.location(&row));
+            }
+        }
+        Ok(())
     }
 
     fn header(&self, vault: &Vault, offset: u64) -> Result<SegmentHeader, CasError> {

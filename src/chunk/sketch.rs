@@ -1,6 +1,6 @@
 //! Sketches: a few numbers that tell whether two chunks are alike, without either of them.
 //!
-//! Of all windows of 32 bytes, those whose first eight bytes have a small keyed hash are *samples*, about one in
+//! Of all windows of 32 bytes, those that a keyed sum of products over their first eight bytes chooses are *samples*, one in
 //! 256. Each *feature* is the least of the samples' hashes under a keyed permutation of its own. Chunks of all of whose
 //! samples both have the share r have any one feature in common with a probability of about r.
 //!
@@ -14,8 +14,8 @@ use crate::isa::{Isa, IsaError};
 
 /// Bytes of a sample.
 const WINDOW: usize = 32;
-/// One position in so many, of random bytes, is a sample.
-const RATE: u32 = 256;
+/// Bits of a window's sum of products that are zero where it is a sample: of random bytes, at one position in 256.
+const CHOSEN: i32 = 0xff << 16;
 /// Positions that a kernel looks at together.
 const BLOCK: usize = 64;
 /// Of the samples of a block, no more than so many count: runs of one byte have one at every position, or none.
@@ -28,11 +28,14 @@ const LANES: usize = 8;
 /// What tells whether chunks are alike: any number in common at the same place.
 pub type Sketch = [u32; FEATURES];
 
+/// Multipliers of four numbers of 16 bits.
+type Select = [i16; 4];
+
 /// Makes sketches of one repository's chunks: nobody without its key can tell what they mean.
 #[derive(Clone)]
 pub struct Sketcher {
-    /// Multipliers of the first four bytes of a window and of the next.
-    select: [u32; 2],
+    /// Multipliers of the first eight bytes of a window, taken as four numbers.
+    select: Select,
     window: [u64; 4],
     multipliers: [u32; LANES],
     offsets: [u32; LANES],
@@ -59,7 +62,7 @@ impl Sketcher {
             u64::from_le_bytes(bytes)
         };
         let mut half = || (word() >> 32) as u32;
-        let select = std::array::from_fn(|_| half() | 1);
+        let select = std::array::from_fn(|_| (half() | 1) as i16);
         let multipliers = std::array::from_fn(|_| half() | 1);
         let offsets = std::array::from_fn(|_| half());
         let window = std::array::from_fn(|_| word());
@@ -87,7 +90,9 @@ impl Sketcher {
         };
         let done = match self.isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 | Isa::Avx512 => avx2::samples(self.select, bytes, &mut take),
+            Isa::Avx512 => x86::samples_avx512(self.select, bytes, &mut take),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => x86::samples_avx2(self.select, bytes, &mut take),
             _ => scalar_samples(self.select, bytes, &mut take),
         };
         for at in done..=bytes.len() - WINDOW {
@@ -124,10 +129,13 @@ fn tell_apart(feature: usize, least: u32) -> u32 {
     (mixed >> 32) as u32
 }
 
-fn is_sample(select: [u32; 2], bytes: &[u8]) -> bool {
-    let (words, _) = bytes.as_chunks::<4>();
-    let word = |at: usize| words.get(at).map_or(0, |word| u32::from_le_bytes(*word).wrapping_mul(select[at]));
-    word(0).wrapping_add(word(1)) < u32::MAX / RATE + 1
+fn is_sample(select: Select, bytes: &[u8]) -> bool {
+    let (numbers, _) = bytes[..8].as_chunks::<2>();
+    let product = |(number, multiplier): (&[u8; 2], i16)| {
+        i32::from(i16::from_le_bytes(*number)) * i32::from(multiplier)
+    };
+    let sum = numbers.iter().zip(select).map(product).fold(0, i32::wrapping_add);
+    sum & CHOSEN == 0
 }
 
 /// How many positions, in whole blocks, have all their windows within `len` bytes.
@@ -135,14 +143,20 @@ fn whole_blocks(len: usize) -> usize {
     (len + 1).saturating_sub(WINDOW) / BLOCK * BLOCK
 }
 
+/// Where in a block the positions of a group begin, every fourth of which belongs to it: those at which a vector of 32 bytes
+/// has its words.
+const fn group_start(group: usize) -> usize {
+    group % 2 * 32 + group / 2
+}
+
 /// Finds the samples of all whole blocks; returns where these end. The positions of a block are looked at in the order in
 /// which vectors of four bytes hold them.
-fn scalar_samples(select: [u32; 2], bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+fn scalar_samples(select: Select, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
     let end = whole_blocks(bytes.len());
     for block in (0..end).step_by(BLOCK) {
         let mut taken = 0;
         for group in 0..8 {
-            let first = block + group / 4 * 32 + group % 4;
+            let first = block + group_start(group);
             for at in (first..first + 32).step_by(4) {
                 if taken < DENSE && is_sample(select, &bytes[at..]) {
                     taken += 1;
@@ -155,36 +169,48 @@ fn scalar_samples(select: [u32; 2], bytes: &[u8], take: &mut impl FnMut(usize)) 
 }
 
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
+mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BLOCK, DENSE, RATE, whole_blocks};
+    use super::{BLOCK, CHOSEN, DENSE, Select, group_start, whole_blocks};
 
     #[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
-    pub(super) fn samples(select: [u32; 2], bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
-        // SAFETY: `Sketcher` holds an instruction set only after it was found available, and AVX-512 includes AVX2.
-        unsafe { samples_here(select, bytes, take) }
+    pub(super) fn samples_avx2(select: Select, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+        // SAFETY: `Sketcher` holds an instruction set only after it was found available.
+        unsafe { avx2(select, bytes, take) }
+    }
+
+    #[expect(unsafe_code, reason = "the processor has the instructions, which the compiler cannot know")]
+    pub(super) fn samples_avx512(select: Select, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+        // SAFETY: `Sketcher` holds an instruction set only after it was found available.
+        unsafe { avx512(select, bytes, take) }
+    }
+
+    /// Multipliers of the first and the last four bytes, as a vector of words has them.
+    fn pairs(select: Select) -> [i32; 2] {
+        let pair = |at: usize| i32::from(select[at]) & 0xffff | i32::from(select[at + 1]) << 16;
+        [pair(0), pair(2)]
     }
 
     #[target_feature(enable = "avx2")]
     #[expect(unsafe_code, reason = "unaligned loads")]
-    fn samples_here(select: [u32; 2], bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+    fn avx2(select: Select, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
         let end = whole_blocks(bytes.len());
-        let select = select.map(|multiplier| _mm256_set1_epi32(multiplier.cast_signed()));
+        let [first, second] = pairs(select).map(|pair| _mm256_set1_epi32(pair));
+        let (chosen, zero) = (_mm256_set1_epi32(CHOSEN), _mm256_setzero_si256());
         for block in (0..end).step_by(BLOCK) {
             let bytes = &bytes[block..block + BLOCK + 31];
-            let mut hits = [_mm256_setzero_si256(); 8];
-            let mut any = _mm256_setzero_si256();
+            let mut hits = [zero; 8];
+            let mut any = zero;
             for (group, hit) in hits.iter_mut().enumerate() {
-                let at = group / 4 * 32 + group % 4;
+                let at = group_start(group);
                 // SAFETY: at is at most 35 here, so that the second load ends at 71, and there are 95 bytes.
-                let words = unsafe {
-                    [0, 4].map(|behind| _mm256_loadu_si256(bytes.as_ptr().add(at + behind).cast()))
+                let (low, high) = unsafe {
+                    let place = bytes.as_ptr().add(at);
+                    (_mm256_loadu_si256(place.cast()), _mm256_loadu_si256(place.add(4).cast()))
                 };
-                let [first, second] = [0, 1].map(|at| _mm256_mullo_epi32(words[at], select[at]));
-                let hash = _mm256_add_epi32(first, second);
-                let high = _mm256_srli_epi32(hash, 32 - RATE.ilog2() as i32);
-                *hit = _mm256_cmpeq_epi32(high, _mm256_setzero_si256());
+                let sum = _mm256_add_epi32(_mm256_madd_epi16(low, first), _mm256_madd_epi16(high, second));
+                *hit = _mm256_cmpeq_epi32(_mm256_and_si256(sum, chosen), zero);
                 any = _mm256_or_si256(any, *hit);
             }
             if _mm256_testz_si256(any, any) == 1 {
@@ -192,16 +218,49 @@ mod avx2 {
             }
             let mut taken = 0;
             for (group, hit) in hits.iter().enumerate() {
-                let mut lanes = _mm256_movemask_ps(_mm256_castsi256_ps(*hit)).cast_unsigned();
-                while lanes != 0 && taken < DENSE {
-                    let lane = lanes.trailing_zeros() as usize;
-                    lanes &= lanes - 1;
-                    taken += 1;
-                    take(block + group / 4 * 32 + group % 4 + 4 * lane);
-                }
+                let lanes = _mm256_movemask_ps(_mm256_castsi256_ps(*hit)).cast_unsigned();
+                each(lanes, block + group_start(group), &mut taken, take);
             }
         }
         end
+    }
+
+    #[target_feature(enable = "avx2,avx512f,avx512bw")]
+    #[expect(unsafe_code, reason = "unaligned loads")]
+    fn avx512(select: Select, bytes: &[u8], take: &mut impl FnMut(usize)) -> usize {
+        let end = whole_blocks(bytes.len());
+        let [first, second] = pairs(select).map(|pair| _mm512_set1_epi32(pair));
+        let chosen = _mm512_set1_epi32(CHOSEN);
+        for block in (0..end).step_by(BLOCK) {
+            let bytes = &bytes[block..block + BLOCK + 31];
+            let hits: [u16; 4] = std::array::from_fn(|at| {
+                // SAFETY: the second load ends at 3 + 4 + 64, and there are 95 bytes.
+                let (low, high) = unsafe {
+                    let place = bytes.as_ptr().add(at);
+                    (_mm512_loadu_si512(place.cast()), _mm512_loadu_si512(place.add(4).cast()))
+                };
+                let sum = _mm512_add_epi32(_mm512_madd_epi16(low, first), _mm512_madd_epi16(high, second));
+                _mm512_testn_epi32_mask(sum, chosen)
+            });
+            if hits == [0; 4] {
+                continue;
+            }
+            let mut taken = 0;
+            for (at, lanes) in hits.into_iter().enumerate() {
+                each(lanes.into(), block + at, &mut taken, take);
+            }
+        }
+        end
+    }
+
+    /// Takes the positions of set lanes, as long as a block's samples are not too dense.
+    fn each(mut lanes: u32, start: usize, taken: &mut u32, take: &mut impl FnMut(usize)) {
+        while lanes != 0 && *taken < DENSE {
+            let lane = lanes.trailing_zeros() as usize;
+            lanes &= lanes - 1;
+            *taken += 1;
+            take(start + 4 * lane);
+        }
     }
 }
 
@@ -246,7 +305,7 @@ mod tests {
         assert_ne!(Sketcher::new(&[2; 32]).sketch(&bytes), Some(GOLDEN));
     }
 
-    const GOLDEN: Sketch = [245691739, 2126801265, 2263576262, 3857554347, 2260246205, 2823225659];
+    const GOLDEN: Sketch = [4215095731, 660422940, 1957710239, 3347491177, 2745165391, 2955916507];
 
     #[test]
     fn chunks_with_a_few_edits_are_alike_and_others_are_not() {

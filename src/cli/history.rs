@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use warp::id::CommitId;
-use warp::repo::{Head, VersionInfo};
+use warp::repo::{Head, VersionInfo, VersionTimeline};
 
 use super::context::Opened;
 use super::error::CliError;
@@ -15,24 +15,36 @@ use super::{escape, size, time};
 /// What a commit without a message is shown as.
 const NO_MESSAGE: &str = "(no message)";
 
-/// Which refs stand on which commit.
+/// Which refs stand on which commit, and which of its parents are left.
 pub(crate) struct Decorations {
     by_commit: BTreeMap<CommitId, Vec<String>>,
     head: Option<Head>,
+    timeline: VersionTimeline,
 }
 
 impl Decorations {
     pub(crate) fn read(opened: &Opened) -> Result<Self, CliError> {
         let mut by_commit: BTreeMap<CommitId, Vec<String>> = BTreeMap::new();
-        for (name, id) in opened.repo.timeline().refs() {
+        let timeline = opened.repo.timeline();
+        for (name, id) in timeline.refs() {
             by_commit.entry(*id).or_default().push(name.clone());
         }
-        Ok(Self { by_commit, head: opened.head()? })
+        Ok(Self { by_commit, head: opened.head()?, timeline })
     }
 
     /// Full names of the refs on a commit.
     pub(crate) fn refs(&self, id: CommitId) -> Vec<String> {
         self.by_commit.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Those of a commit's parents that were forgotten.
+    pub(crate) fn forgotten_parents(&self, version: &VersionInfo) -> Vec<CommitId> {
+        version.commit.parents.iter().copied().filter(|id| !self.timeline.is_live(*id)).collect()
+    }
+
+    /// The commits before one, also those behind forgotten ones.
+    pub(crate) fn live_parents(&self, id: CommitId) -> Vec<CommitId> {
+        self.timeline.live_parents(id)
     }
 
     /// `HEAD -> main, tag: v1, other`; empty if nothing stands there.
@@ -66,12 +78,14 @@ pub(crate) fn title(message: &str) -> String {
     escape::line(first.trim())
 }
 
-/// A commit in one line: short id, refs, title.
+/// A commit in one line: short id, refs, title, and whether a parent was forgotten.
 pub(crate) fn oneline(ui: &Ui, version: &VersionInfo, decorations: &Decorations) -> String {
     let id = version.id.short();
     let refs = decorations.in_brackets(version.id);
+    let forgotten =
+        if decorations.forgotten_parents(version).is_empty() { "" } else { " (parent forgotten)" };
     format!(
-        "{}{} {}",
+        "{}{} {}{forgotten}",
         ui.paint(Paint::Yellow, &id),
         ui.paint(Paint::Cyan, &refs),
         title(&version.commit.message)
@@ -87,6 +101,8 @@ pub(crate) fn full(ui: &Ui, version: &VersionInfo, decorations: &Decorations) ->
         let parents: Vec<String> = commit.parents.iter().map(CommitId::short).collect();
         lines.push(format!("Merge:  {}", parents.join(" ")));
     }
+    let forgotten = decorations.forgotten_parents(version);
+    lines.extend(forgotten.iter().map(|id| format!("Parent: {} (forgotten)", id.short())));
     lines.push(format!("Author: {}", escape::line(&commit.author)));
     lines.push(format!("Date:   {}", time::git_style(commit.time, commit.utc_offset)));
     lines.push(format!("Host:   {}", escape::line(&commit.host)));
@@ -117,10 +133,15 @@ pub(crate) fn counts(version: &VersionInfo) -> String {
     )
 }
 
+/// A commit as JSON.
+pub(crate) fn snapshot(version: &VersionInfo, decorations: &Decorations) -> Snapshot {
+    let snapshot = Snapshot::new(version.id, &version.commit, decorations.refs(version.id));
+    snapshot.with_forgotten(&decorations.forgotten_parents(version))
+}
+
 /// A commit as JSON, one line.
 pub(crate) fn json_line(ui: &mut Ui, version: &VersionInfo, decorations: &Decorations) -> io::Result<()> {
-    let snapshot = Snapshot::new(version.id, &version.commit, decorations.refs(version.id));
-    ui.json(&snapshot.into_line())
+    ui.json(&snapshot(version, decorations).into_line())
 }
 
 /// Lines on standard output.

@@ -4,6 +4,8 @@ use serde::Serialize;
 use warp::format::commit::{Commit, CommitStats};
 use warp::format::dirtree::{DirEntry, EntryKind};
 use warp::id::CommitId;
+use warp::ops::{ForgetGroup, ForgetOutcome, Judged};
+use warp::repo::RefMove;
 
 use super::{list, time};
 
@@ -227,6 +229,8 @@ pub(crate) struct Snapshot {
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<String>,
     parents: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    forgotten_parents: Vec<String>,
     tree: Option<String>,
     paths: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -266,6 +270,7 @@ impl Snapshot {
             time: time::rfc3339_at(commit.time, commit.utc_offset),
             parent: commit.parents.first().map(CommitId::to_hex),
             parents: commit.parents.iter().map(CommitId::to_hex).collect(),
+            forgotten_parents: Vec::new(),
             tree,
             paths: commit.paths.iter().map(|path| lossy(path)).collect(),
             paths_b64: exact
@@ -280,6 +285,12 @@ impl Snapshot {
             id: id.to_hex(),
             short_id: id.short(),
         }
+    }
+
+    /// Says which of its parents were forgotten.
+    pub(crate) fn with_forgotten(mut self, parents: &[CommitId]) -> Self {
+        self.forgotten_parents = parents.iter().map(CommitId::to_hex).collect();
+        self
     }
 
     /// As one line among others.
@@ -350,6 +361,84 @@ impl CommitSummary {
             branch: done.branch.clone(),
             parent: done.parent.map(|id| id.to_hex()),
             snapshot_id: done.commit.map(|id| id.to_hex()),
+        }
+    }
+}
+
+/// One group of commits that `warp forget` judged, as restic tells it; one line a group.
+#[derive(Debug, Serialize)]
+pub(crate) struct ForgottenGroup {
+    message_type: &'static str,
+    tags: Option<Vec<String>>,
+    host: Option<String>,
+    paths: Option<Vec<String>>,
+    keep: Vec<Snapshot>,
+    remove: Vec<Snapshot>,
+    /// Commits that cannot be read, and are forgotten because they were named.
+    unreadable: Vec<String>,
+    reasons: Vec<KeepReasons>,
+}
+
+#[derive(Debug, Serialize)]
+struct KeepReasons {
+    snapshot: String,
+    matches: Vec<String>,
+}
+
+impl ForgottenGroup {
+    /// `refs` gives the full names of the refs on a commit.
+    pub(crate) fn new(group: &ForgetGroup, refs: &dyn Fn(CommitId) -> Vec<String>) -> Self {
+        let shown = |judged: &Judged| {
+            judged.commit.as_ref().map(|commit| Snapshot::new(judged.id, commit, refs(judged.id)))
+        };
+        let reasons = |judged: &Judged| KeepReasons {
+            snapshot: judged.id.to_hex(),
+            matches: judged.reasons.iter().map(ToString::to_string).collect(),
+        };
+        let unread = group.forgotten.iter().filter(|judged| judged.commit.is_none());
+        Self {
+            message_type: "forget_group",
+            tags: group.key.tags.clone(),
+            host: group.key.host.clone(),
+            paths: group.key.paths.as_ref().map(|paths| paths.iter().map(|path| lossy(path)).collect()),
+            keep: group.kept.iter().filter_map(shown).collect(),
+            remove: group.forgotten.iter().filter_map(shown).collect(),
+            unreadable: unread.map(|judged| judged.id.to_hex()).collect(),
+            reasons: group.kept.iter().map(reasons).collect(),
+        }
+    }
+}
+
+/// What `warp forget` did.
+#[derive(Debug, Serialize)]
+pub(crate) struct ForgetSummary {
+    message_type: &'static str,
+    dry_run: bool,
+    kept: usize,
+    forgotten: usize,
+    moved_refs: Vec<MovedRef>,
+}
+
+#[derive(Debug, Serialize)]
+struct MovedRef {
+    r#ref: String,
+    old: Option<String>,
+    new: Option<String>,
+}
+
+impl ForgetSummary {
+    pub(crate) fn new(done: &ForgetOutcome) -> Self {
+        let moved = |moved: &RefMove| MovedRef {
+            r#ref: moved.name.clone(),
+            old: moved.old.map(|id| id.to_hex()),
+            new: moved.new.map(|id| id.to_hex()),
+        };
+        Self {
+            message_type: "forget_summary",
+            dry_run: done.dry_run,
+            kept: done.groups.iter().map(|group| group.kept.len()).sum(),
+            forgotten: done.forgotten.len(),
+            moved_refs: done.moved.iter().map(moved).collect(),
         }
     }
 }

@@ -30,6 +30,11 @@ pub(crate) fn short(time: Timestamp) -> String {
     instant(time).to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// The same in the time zone of a commit.
+pub(crate) fn short_at(time: Timestamp, utc_offset: i32) -> String {
+    zoned(time, utc_offset).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// RFC 3339, in local time: for programs.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
     rfc3339_at(time, utc_offset(time))
@@ -62,6 +67,26 @@ pub(crate) fn duration(millis: u64) -> String {
         60..3600 => format!("{} min {:02} s", secs / 60, secs % 60),
         _ => format!("{} h {:02} min", secs / 3600, secs / 60 % 60),
     }
+}
+
+/// Reads `0`, `90s`, `15m`, `12h`, `3d` or `2w`: a number of seconds.
+pub(crate) fn parse_span(text: &str) -> Result<u64, String> {
+    let wrong =
+        || format!("{text:?} is not a span of time: write 0, or a number and s, m, h, d or w, as in 12h");
+    let trimmed = text.trim();
+    let split = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(split);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let secs = match unit {
+        "" if number == 0 => 1,
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        "w" => 7 * 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(secs).ok_or_else(wrong)
 }
 
 fn local(text: &str) -> Option<Instant> {

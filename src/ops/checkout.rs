@@ -56,7 +56,8 @@ pub fn checkout(
 ) -> Result<RestoreOutcome, OpsError> {
     let head = match workdir.head()? {
         Head::Branch(name) => repo.timeline().branch(&name),
-        Head::Detached(id) => Some(id),
+        // What stands on a forgotten commit is in none: it counts as changed, and is not overwritten unasked.
+        Head::Detached(id) => Some(id).filter(|id| repo.timeline().is_live(*id)),
     };
     named::check(repo, &request.selection, request.commit, head, observer)?;
     let target = Target::open(workdir.root(), MetaPolicy::safe())?;

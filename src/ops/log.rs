@@ -1,6 +1,6 @@
 //! `log`: commits, newest first.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::ControlFlow;
 
 use crate::format::dirtree::{DirEntry, Timestamp};
@@ -14,7 +14,7 @@ use super::{OpsError, tree};
 pub struct LogRequest {
     /// Start at these. Empty: at every live commit.
     pub from: Vec<CommitId>,
-    /// Only commits in which the entry at one of these paths is another than in the first parent that is live.
+    /// Only commits in which the entry at one of these paths is another than in the nearest commit before it that is live.
     pub paths: Vec<Vec<u8>>,
     /// Only commits of this host.
     pub host: Option<String>,
@@ -25,7 +25,7 @@ pub struct LogRequest {
 }
 
 /// Tells `sink` every live commit that the request's starts reach: children before their parents, otherwise newest
-/// first. A forgotten parent ends its line. Commits are read as they are told; `sink` may end it.
+/// first. What lies behind forgotten commits is told as well. Commits are read as they are told; `sink` may end it.
 ///
 /// # Errors
 /// When a start is no live commit, or a commit or a directory on the way to a path cannot be read.
@@ -54,7 +54,7 @@ fn fits(version: &VersionInfo, request: &LogRequest) -> bool {
         && request.tags.iter().all(|tag| commit.tags.contains(tag))
 }
 
-/// Whether one of the paths is another than in the first live parent; also if there are no paths.
+/// Whether one of the paths is another than in the first live commit before it; also if there are no paths.
 fn changes(
     repo: &Repository,
     timeline: &VersionTimeline,
@@ -64,8 +64,7 @@ fn changes(
     if paths.is_empty() {
         return Ok(true);
     }
-    let parent = version.commit.parents.iter().find(|id| timeline.is_live(**id));
-    let parent = parent.map(|id| repo.version(*id)).transpose()?;
+    let parent = timeline.live_parents(version.id).first().map(|id| repo.version(*id)).transpose()?;
     if parent.as_ref().is_some_and(|parent| parent.commit.root == version.commit.root) {
         return Ok(false);
     }
@@ -114,7 +113,7 @@ impl<'a> History<'a> {
         let from = if from.is_empty() { timeline.commits() } else { from.to_vec() };
         let reached = timeline.ancestors(from.iter().copied());
         let mut waiting: HashMap<CommitId, usize> = reached.iter().map(|id| (*id, 0)).collect();
-        for parent in reached.iter().flat_map(|id| distinct(timeline.parents(*id))) {
+        for parent in reached.iter().flat_map(|id| timeline.live_parents(*id)) {
             if let Some(children) = waiting.get_mut(&parent) {
                 *children += 1;
             }
@@ -134,7 +133,7 @@ impl<'a> History<'a> {
 
     fn next(&mut self) -> Result<Option<VersionInfo>, OpsError> {
         let Some(Ready { version, .. }) = self.ready.pop() else { return Ok(None) };
-        for parent in distinct(self.timeline.parents(version.id)) {
+        for parent in self.timeline.live_parents(version.id) {
             if let Some(children) = self.waiting.get_mut(&parent) {
                 *children -= 1;
                 if *children == 0 {
@@ -144,11 +143,6 @@ impl<'a> History<'a> {
         }
         Ok(Some(version))
     }
-}
-
-/// Parents without repetition: a commit may name one twice.
-fn distinct(parents: &[CommitId]) -> HashSet<CommitId> {
-    parents.iter().copied().collect()
 }
 
 impl Ord for Ready {
@@ -239,12 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn a_forgotten_parent_ends_its_line_quietly() {
+    fn what_lies_behind_a_forgotten_commit_is_told_as_well() {
         let (repo, [a, b, c, d]) = fork();
         repo.append(&mut |_| Ok(Draft { forgotten: vec![b], ..Draft::default() })).unwrap();
         let from_d = LogRequest { from: vec![d], ..LogRequest::default() };
-        assert_eq!(logged(&repo, &from_d), [d]);
-        assert_eq!(logged(&repo, &LogRequest { paths: vec!["x/one".into()], ..from_d }), [d]);
+        assert_eq!(logged(&repo, &from_d), [d, a]);
+        assert_eq!(logged(&repo, &LogRequest { paths: vec!["x/one".into()], ..from_d.clone() }), [a]);
+        assert_eq!(logged(&repo, &LogRequest { paths: vec!["x/two".into()], ..from_d }), [d]);
         assert_eq!(logged(&repo, &LogRequest::default()), [c, d, a]);
         let gone = LogRequest { from: vec![b], ..LogRequest::default() };
         let error = log(&repo, &gone, &mut |_| ControlFlow::Continue(())).unwrap_err();

@@ -9,21 +9,26 @@ mod convert;
 mod diff;
 mod error;
 mod find;
+mod forget;
+mod gc;
 mod log;
 mod ls;
 mod previous;
 mod repack;
 pub mod restore;
+mod rewrite;
 mod selection;
 mod shared;
 mod source_walk;
 mod stats;
 mod stored;
+mod sweep;
 #[cfg(test)]
 mod testkit;
 mod text_diff;
 mod tree;
 mod trials;
+mod undelete;
 mod undo;
 mod walk;
 
@@ -38,6 +43,8 @@ pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source
 pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
 pub use find::{FindRequest, Found, find};
+pub use forget::{ForgetGroup, ForgetOutcome, ForgetRequest, Judged, forget};
+pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use repack::{RepackOutcome, RepackRequest, repack};
@@ -47,4 +54,5 @@ pub use restore::{
 pub use selection::{Selection, Selector, Wanted};
 pub use stats::{RepositoryStats, stats};
 pub use text_diff::text_diff;
+pub use undelete::{Forgotten, UndeleteOutcome, forgotten, undelete};
 pub use undo::{UndoOutcome, undo};

@@ -215,6 +215,20 @@ pub enum RepoError {
     /// Another writer took away what this one relies on.
     #[error("another process is removing a pack that this commit relies on; run it again")]
     Condemned,
+    /// A commit that this one builds on was forgotten.
+    #[error("commit {commit}, which this builds on, was forgotten by another process; run it again")]
+    BaseForgotten {
+        /// The commit.
+        commit: CommitId,
+    },
+    /// A commit would be forgotten though a ref stands on it.
+    #[error("commit {commit} cannot be forgotten, since {name} stands on it")]
+    StillNamed {
+        /// Full name of the ref.
+        name: String,
+        /// The commit.
+        commit: CommitId,
+    },
     /// An entry of the log would add, condemn or remove a file that it must not.
     #[error("the log cannot take an entry about {file}: {why}")]
     Storage {
@@ -295,6 +309,8 @@ impl RepoError {
             | Self::Unmerged { .. }
             | Self::RefMoved { .. }
             | Self::Condemned
+            | Self::BaseForgotten { .. }
+            | Self::StillNamed { .. }
             | Self::Overtaken
             | Self::Storage { .. }
             | Self::NotEncrypted { .. }

@@ -1,5 +1,6 @@
 //! The log: numbered entries, created if absent, never changed. Its compare-and-swap is the only commit point.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::cas::{Part, Vault, pack_name, segment_name};
@@ -18,7 +19,7 @@ use super::{Client, RepoError};
 
 /// Role bit: may add packs, commits and refs.
 pub(super) const ROLE_WRITE: u8 = 1;
-/// Role bit: may condemn and remove packs, and remove segments.
+/// Role bit: may condemn and remove packs, remove segments, and forget commits.
 pub(super) const ROLE_GC: u8 = 4;
 /// All roles.
 pub(super) const ROLES_ALL: u8 = 15;
@@ -32,6 +33,12 @@ pub struct Draft {
     pub packs_condemned: Vec<PackId>,
     /// Packs that no longer exist: condemned ones.
     pub packs_removed: Vec<PackId>,
+    /// Files of packs, and of segments, that no entry has added: nobody shall add them later than an entry that removes them.
+    pub orphans_condemned: Vec<PackId>,
+    /// Files of packs that no entry has added: condemned ones.
+    pub orphans_removed: Vec<PackId>,
+    /// Files of segments that no entry has added: condemned ones.
+    pub orphan_segments_removed: Vec<SegmentId>,
     /// Segments that now exist.
     pub segments_added: Vec<SegmentRecord>,
     /// Segments that no longer exist.
@@ -42,7 +49,7 @@ pub struct Draft {
     pub commits: Vec<CommitRecord>,
     /// Commits whose content the new ones took over: they must still be live.
     pub based_on: Vec<CommitId>,
-    /// Commits that are no longer live.
+    /// Commits that are no longer live. No ref may be left on one.
     pub forgotten: Vec<CommitId>,
     /// Refs that move.
     pub refs: Vec<RefMove>,
@@ -217,10 +224,10 @@ impl Log {
             previous: state.hash.unwrap_or(EntryHash::new([0; 32])),
             attempt: AttemptId::new(crypto::random().map_err(RepoError::crypto("cannot name the entry"))?),
             packs_added: draft.packs_added,
-            packs_condemned: draft.packs_condemned,
-            packs_removed: draft.packs_removed,
+            packs_condemned: [draft.packs_condemned, draft.orphans_condemned].concat(),
+            packs_removed: [draft.packs_removed, draft.orphans_removed].concat(),
             segments_added: draft.segments_added,
-            segments_removed: draft.segments_removed,
+            segments_removed: [draft.segments_removed, draft.orphan_segments_removed].concat(),
             uses: draft.uses,
             commits: draft.commits,
             forgotten: draft.forgotten,
@@ -307,7 +314,8 @@ pub(super) fn check_signature(state: &LogState, entry: &LogEntry, signed: &[u8])
     }
     let takes_away = !public.packs_condemned.is_empty()
         || !public.packs_removed.is_empty()
-        || !public.segments_removed.is_empty();
+        || !public.segments_removed.is_empty()
+        || !public.forgotten.is_empty();
     if takes_away && roles & ROLE_GC == 0 {
         return Err(RepoError::Log { number, why: "its device may not take anything away" });
     }
@@ -322,11 +330,27 @@ fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
         return Err(RepoError::Condemned);
     }
     check_storage(state, draft)?;
-    if draft.based_on.iter().any(|id| !state.is_live(id)) {
-        return Err(RepoError::Condemned);
+    if let Some(commit) = draft.based_on.iter().find(|id| !state.is_live(id)) {
+        return Err(RepoError::BaseForgotten { commit: *commit });
     }
+    check_forgotten(state, draft)?;
     match draft.refs.iter().find(|change| state.refs.get(&change.name) != change.old.as_ref()) {
         Some(change) => Err(RepoError::RefMoved { name: change.name.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// No ref is left on a commit that is forgotten.
+fn check_forgotten(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
+    if draft.forgotten.is_empty() {
+        return Ok(());
+    }
+    let gone: HashSet<&CommitId> = draft.forgotten.iter().collect();
+    let moves = |name: &String| draft.refs.iter().any(|change| change.name == *name);
+    let stay = state.refs.iter().filter(|(name, _)| !moves(name));
+    let arrive = draft.refs.iter().filter_map(|change| Some((&change.name, change.new.as_ref()?)));
+    match stay.chain(arrive).find(|(_, commit)| gone.contains(commit)) {
+        Some((name, commit)) => Err(RepoError::StillNamed { name: name.clone(), commit: *commit }),
         None => Ok(()),
     }
 }
@@ -335,11 +359,17 @@ fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
 /// by an entry before and not used since.
 fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
     let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
+    let swept = draft.packs_added.iter().any(|pack| state.removed_packs.contains(&pack.uid))
+        || draft.segments_added.iter().any(|segment| state.removed_segments.contains(&segment.uid));
+    if swept {
+        return Err(RepoError::Condemned);
+    }
     for pack in draft.packs_added.iter().map(|pack| pack.uid) {
-        if state.packs.contains_key(&pack) || state.removed_packs.contains(&pack) {
+        if state.packs.contains_key(&pack) {
             return refuse(pack_name(&pack), "an earlier entry of the log names it");
         }
     }
+    check_orphans(state, draft)?;
     for pack in &draft.packs_condemned {
         if !state.packs.contains_key(pack) {
             return refuse(pack_name(pack), "it cannot be condemned, since it is not there");
@@ -362,6 +392,30 @@ fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
         }
     }
     Ok(())
+}
+
+/// What is condemned as an orphan was never added nor named, what is removed as one was condemned so by an entry before.
+fn check_orphans(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
+    let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
+    let is_named = |pack: &PackId| {
+        let segment = SegmentId::new(*pack.as_bytes());
+        state.packs.contains_key(pack)
+            || state.removed_packs.contains(pack)
+            || state.orphans.contains_key(pack)
+            || state.removed_segments.contains(&segment)
+            || state.segments.iter().any(|there| there.uid == segment)
+    };
+    if let Some(pack) = draft.orphans_condemned.iter().find(|pack| is_named(pack)) {
+        return refuse(pack_name(pack), "it is no orphan, since an entry names it");
+    }
+    if let Some(pack) = draft.orphans_removed.iter().find(|pack| !state.orphans.contains_key(*pack)) {
+        return refuse(pack_name(pack), "it is not condemned as an orphan");
+    }
+    let is_stranger = |uid: &&SegmentId| !state.orphans.contains_key(&PackId::new(*uid.as_bytes()));
+    match draft.orphan_segments_removed.iter().find(is_stranger) {
+        Some(segment) => refuse(segment_name(segment), "it is not condemned as an orphan"),
+        None => Ok(()),
+    }
 }
 
 /// The group that a ref belongs to: `tags`, `heads`, or `heads/HOST` for branches of one host.

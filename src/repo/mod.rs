@@ -13,6 +13,7 @@ mod recover;
 mod refs;
 mod repository;
 mod resolve;
+mod retention;
 mod state;
 mod timeline;
 mod verified;
@@ -31,7 +32,11 @@ pub use refs::check_ref_name;
 pub(crate) use repository::read_version;
 pub use repository::{CreateOptions, Probe, Repository};
 pub use resolve::ResolveContext;
-pub use state::{LogState, RefLogEntry, RefMove};
+pub use retention::{
+    Age, GroupBy, GroupKey, KeepReason, Period, Quota, RetentionFacts, RetentionGroup, RetentionPolicy,
+    Verdict, group_commits,
+};
+pub use state::{Condemned, LogState, RefLogEntry, RefMove};
 pub use timeline::{VersionInfo, VersionTimeline};
 pub(crate) use verified::Verified;
 pub use workdir::{Head, WorkDir};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::format::config::Config;
+use crate::format::dirtree::Timestamp;
 use crate::format::log::{EntryPublic, LogEntry, entry_hash};
 use crate::id::{CommitId, DeviceId, EntryHash, FamilyId, InstanceId, RefId};
 use crate::limits::LOG_ENTRY_LEN_MAX;
@@ -93,7 +94,9 @@ impl PublicLog {
         match self.verified(number, bytes) {
             Ok(public) => {
                 let hash = entry_hash(bytes);
-                self.state.apply_public(&public, hash, bytes.len() as u64);
+                // When it was written is sealed.
+                let time = Timestamp::default();
+                self.state.apply_public(&public, time, hash, bytes.len() as u64);
                 self.previous = Some(hash);
             }
             Err(error) => self.fault(number, error),

@@ -4,7 +4,7 @@ use crate::format::dirtree::Timestamp;
 use crate::id::CommitId;
 
 use super::workdir::Head;
-use super::{RepoError, Repository, when};
+use super::{RepoError, Repository, VersionTimeline, when};
 
 /// Fewest hex digits that are taken for the beginning of an id.
 const PREFIX_MIN: usize = 4;
@@ -59,10 +59,12 @@ impl Repository {
             };
             for _ in 0..times {
                 let index = usize::try_from(which - 1).unwrap_or(usize::MAX);
-                at = *timeline.parents(at).get(index).ok_or_else(|| missing("history is not that long"))?;
-                if !timeline.is_live(at) {
-                    return Err(missing("that commit was forgotten"));
+                let parent =
+                    *timeline.parents(at).get(index).ok_or_else(|| missing("history is not that long"))?;
+                if !timeline.is_live(parent) {
+                    return Err(missing(&forgotten(parent, &timeline)));
                 }
+                at = parent;
             }
         }
         Ok(at)
@@ -76,7 +78,8 @@ impl Repository {
                 None => {
                     Err(missing("a repository without a working directory has no HEAD; try `latest`".into()))
                 }
-                Some(Head::Detached(id)) => Ok(*id),
+                Some(Head::Detached(id)) if timeline.is_live(*id) => Ok(*id),
+                Some(Head::Detached(id)) => Err(missing(forgotten(*id, &timeline))),
                 Some(Head::Branch(branch)) => timeline
                     .branch(branch)
                     .ok_or_else(|| missing(format!("branch {branch} has no commit yet"))),
@@ -100,10 +103,15 @@ impl Repository {
             return Err(missing("the beginning of an id needs 4 digits or more"));
         }
         let text = text.to_ascii_lowercase();
+        let state = self.state();
+        let fits = |id: &CommitId| id.to_hex().starts_with(&text);
         let mut found = self.timeline().commits();
-        found.retain(|id| id.to_hex().starts_with(&text));
+        found.retain(fits);
         match found[..] {
-            [] => Err(missing("no branch, tag or commit has this name")),
+            [] => Err(match state.parents.keys().find(|id| fits(id)) {
+                Some(gone) => missing(&forgotten(*gone, &self.timeline())),
+                None => missing("no branch, tag or commit has this name"),
+            }),
             [one] => Ok(one),
             _ => Err(RepoError::Ambiguous { spec: spec.to_owned(), candidates: found }),
         }
@@ -160,7 +168,19 @@ impl Repository {
         };
         let at = found.and_then(|entry| entry.new);
         let at = at.ok_or_else(|| missing(format!("{branch} did not stand anywhere then")))?;
-        if timeline.is_live(at) { Ok(at) } else { Err(missing("that commit was forgotten".into())) }
+        if timeline.is_live(at) { Ok(at) } else { Err(missing(forgotten(at, &timeline))) }
+    }
+}
+
+/// Why a forgotten commit is none to work with, and which one is left before it.
+fn forgotten(id: CommitId, timeline: &VersionTimeline) -> String {
+    match timeline.live_parents(id).first() {
+        Some(before) => format!(
+            "commit {} was forgotten; the nearest one before it that is left is {}",
+            id.short(),
+            before.short()
+        ),
+        None => format!("commit {} was forgotten", id.short()),
     }
 }
 

@@ -39,6 +39,15 @@ pub struct RefMove {
     pub new: Option<CommitId>,
 }
 
+/// That something was condemned: when, and by which entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condemned {
+    /// Number of the entry.
+    pub entry: u64,
+    /// When it was written, by its writer's clock.
+    pub time: Timestamp,
+}
+
 /// What exists, as of one entry of the log.
 #[derive(Debug, Clone, Default)]
 pub struct LogState {
@@ -50,8 +59,10 @@ pub struct LogState {
     pub packs: BTreeMap<PackId, PackRecord>,
     /// The packs that exist, in the order in which they came.
     pub pack_order: Vec<PackId>,
-    /// Packs that must not be used any more, though they exist, with the number of the entry that says so.
-    pub condemned: HashMap<PackId, u64>,
+    /// Packs that must not be used any more, though they exist.
+    pub condemned: HashMap<PackId, Condemned>,
+    /// Names of files that no entry has added, and that one has condemned: they may belong to a writer that is still at work.
+    pub orphans: HashMap<PackId, Condemned>,
     /// Packs that exist and that entries other than their own relied on, with the number of the last such entry.
     pub used: HashMap<PackId, u64>,
     /// Packs that existed once: a file that still has such a name is left over.
@@ -73,6 +84,8 @@ pub struct LogState {
     /// Bytes of all entries.
     pub log_bytes: u64,
     live: HashSet<CommitId>,
+    /// Places of all commits that ever were live, in the order in which they first came.
+    order: HashMap<CommitId, usize>,
     names: HashMap<RefId, String>,
 }
 
@@ -82,10 +95,33 @@ impl LogState {
         self.live.contains(id)
     }
 
+    /// Whether the commit was live once and is no more.
+    pub fn is_forgotten(&self, id: &CommitId) -> bool {
+        self.parents.contains_key(id) && !self.is_live(id)
+    }
+
+    /// The nearest commits before `id` that `is_left` picks, along every line of descent, that of the first parents first.
+    /// What is not picked is walked through: so history holds together when commits in its middle are forgotten.
+    pub fn nearest_before(&self, id: &CommitId, is_left: impl Fn(&CommitId) -> bool) -> Vec<CommitId> {
+        let parents = |id: &CommitId| self.parents.get(id).into_iter().flatten().rev().copied();
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut open: Vec<CommitId> = parents(id).collect();
+        while let Some(at) = open.pop() {
+            if !seen.insert(at) {
+                continue;
+            }
+            match is_left(&at) {
+                true => found.push(at),
+                false => open.extend(parents(&at)),
+            }
+        }
+        found
+    }
+
     /// Whether the pack is condemned, and no entry has used it since: then no commit can come to need it any more.
     pub fn is_removable(&self, pack: &PackId) -> bool {
         let used = self.used.get(pack).copied().unwrap_or(0);
-        self.condemned.get(pack).is_some_and(|condemned| used < *condemned)
+        self.condemned.get(pack).is_some_and(|condemned| used < condemned.entry)
     }
 
     /// What the index shall speak of.
@@ -107,16 +143,16 @@ impl LogState {
         hash: EntryHash,
         len: u64,
     ) -> Result<(), RepoError> {
-        self.apply_public(public, hash, len);
+        self.apply_public(public, private.time, hash, len);
         self.apply_refs(public, private)
     }
 
-    /// Applies what the next entry says to everybody: all but refs.
-    pub(super) fn apply_public(&mut self, public: &EntryPublic, hash: EntryHash, len: u64) {
+    /// Applies what the next entry, written at `time`, says to everybody: all but refs.
+    pub(super) fn apply_public(&mut self, public: &EntryPublic, time: Timestamp, hash: EntryHash, len: u64) {
         self.number = public.number;
         self.hash = Some(hash);
         self.log_bytes += len;
-        self.apply_storage(public);
+        self.apply_storage(public, time);
         self.apply_commits(public);
         for device in &public.devices {
             match device.roles {
@@ -126,14 +162,21 @@ impl LogState {
         }
     }
 
-    fn apply_storage(&mut self, public: &EntryPublic) {
-        self.packs.extend(public.packs_added.iter().map(|pack| (pack.uid, *pack)));
+    fn apply_storage(&mut self, public: &EntryPublic, time: Timestamp) {
+        for pack in &public.packs_added {
+            self.packs.insert(pack.uid, *pack);
+            self.orphans.remove(&pack.uid);
+        }
         self.pack_order.extend(public.packs_added.iter().map(|pack| pack.uid));
         self.used.extend(public.uses.iter().map(|pack| (*pack, public.number)));
-        self.condemned.extend(public.packs_condemned.iter().map(|pack| (*pack, public.number)));
+        for uid in &public.packs_condemned {
+            let list = if self.packs.contains_key(uid) { &mut self.condemned } else { &mut self.orphans };
+            list.insert(*uid, Condemned { entry: public.number, time });
+        }
         for uid in &public.packs_removed {
             self.packs.remove(uid);
             self.condemned.remove(uid);
+            self.orphans.remove(uid);
             self.used.remove(uid);
         }
         if !public.packs_removed.is_empty() {
@@ -142,16 +185,26 @@ impl LogState {
         }
         if !public.segments_removed.is_empty() {
             self.removed_segments.extend(&public.segments_removed);
+            public.segments_removed.iter().for_each(|uid| {
+                self.orphans.remove(&PackId::new(*uid.as_bytes()));
+            });
             self.segments.retain(|segment| !self.removed_segments.contains(&segment.uid));
         }
-        self.segments.extend(&public.segments_added);
+        for segment in &public.segments_added {
+            self.orphans.remove(&PackId::new(*segment.uid.as_bytes()));
+            self.segments.push(*segment);
+        }
     }
 
     fn apply_commits(&mut self, public: &EntryPublic) {
         for commit in &public.commits {
             self.parents.insert(commit.id, commit.parents.clone());
+            let next = self.order.len();
+            let place = *self.order.entry(commit.id).or_insert(next);
             if self.live.insert(commit.id) {
-                self.commits.push(commit.id);
+                // One that was forgotten comes back to its old place: it is not the latest.
+                let at = self.commits.partition_point(|other| self.order[other] < place);
+                self.commits.insert(at, commit.id);
             }
         }
         if !public.forgotten.is_empty() {

@@ -98,6 +98,11 @@ impl VersionTimeline {
         self.state.is_live(&id)
     }
 
+    /// Whether the commit was live once and was forgotten.
+    pub fn is_forgotten(&self, id: CommitId) -> bool {
+        self.state.is_forgotten(&id)
+    }
+
     /// All live commits, the one that was added last first.
     pub fn commits(&self) -> Vec<CommitId> {
         self.state.commits.iter().rev().copied().collect()
@@ -108,15 +113,21 @@ impl VersionTimeline {
         self.state.parents.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// Every live commit that `from` reaches, itself included.
+    /// Parents of a commit and, in the place of forgotten ones, the nearest live commits before these.
+    pub fn live_parents(&self, id: CommitId) -> Vec<CommitId> {
+        self.state.nearest_before(&id, |id| self.state.is_live(id))
+    }
+
+    /// Every live commit that `from` reaches, itself included, also where forgotten ones lie between.
     pub fn ancestors(&self, from: impl IntoIterator<Item = CommitId>) -> HashSet<CommitId> {
         let mut seen = HashSet::new();
         let mut open: Vec<CommitId> = from.into_iter().collect();
         while let Some(id) = open.pop() {
-            if self.is_live(id) && seen.insert(id) {
+            if seen.insert(id) {
                 open.extend(self.parents(id));
             }
         }
+        seen.retain(|id| self.is_live(*id));
         seen
     }
 

@@ -12,6 +12,7 @@ mod environment;
 #[cfg(feature = "testing")]
 mod example;
 #[cfg(feature = "testing")]
+mod forget;
 mod hostile_names;
 #[cfg(feature = "testing")]
 mod keys;

@@ -1,6 +1,8 @@
 //! Repositories of tests: cheap keys, a folder that goes with the test.
 #![allow(dead_code, reason = "every test program uses a part of this")]
 
+pub(crate) mod history;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

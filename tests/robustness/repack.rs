@@ -17,12 +17,12 @@ use crate::faults::{FAULTS, open};
 use crate::program::{Home, news};
 
 /// A tree, and the commit that holds it.
-type Version = (CommitId, PathBuf);
+pub(crate) type Version = (CommitId, PathBuf);
 
-const REPACK: RepackRequest = RepackRequest { aggressive: false, dry_run: false };
+const REPACK: RepackRequest = RepackRequest { aggressive: false, dry_run: false, grace: 0 };
 
 /// A disk with a repository of small packs, of which some chunks are stored in full that need not be.
-fn disk_with_history(folder: &Path) -> (SimDisk, Vec<Version>) {
+pub(crate) fn disk_with_history(folder: &Path) -> (SimDisk, Vec<Version>) {
     let disk = SimDisk::new();
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
     for folder in ["/repo", "/state"] {
@@ -47,7 +47,7 @@ fn disk_with_history(folder: &Path) -> (SimDisk, Vec<Version>) {
     (disk, versions)
 }
 
-fn check(repo: &Repository, versions: &[Version], what: &str) {
+pub(crate) fn check(repo: &Repository, versions: &[Version], what: &str) {
     for (commit, tree) in versions {
         let target = tempfile::tempdir().unwrap();
         let root = target.path().join("out");

@@ -87,7 +87,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
     compression: Option<Level>,
 
-    /// Store what changed in full, not as differences to what the last commit holds
+    /// Store what changed in full, not as differences to what the repository holds
     #[arg(long)]
     no_delta: bool,
 

@@ -12,9 +12,8 @@ use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::graph::Graph;
 use crate::cli::history::{self, Decorations};
-use crate::cli::json::{self, Snapshot};
 use crate::cli::ui::{Paint, Ui};
-use crate::cli::{escape, time};
+use crate::cli::{escape, json, time};
 
 /// Show commits, newest first
 ///
@@ -135,12 +134,8 @@ impl Printer<'_> {
         if ui.is_json() {
             // restic prints one array.
             let start = if self.shown == 1 { "[" } else { "," };
-            let refs = self.decorations.refs(version.id);
-            return write!(
-                ui.out(),
-                "{start}{}",
-                json::line(&Snapshot::new(version.id, &version.commit, refs))
-            );
+            let snapshot = history::snapshot(version, &self.decorations);
+            return write!(ui.out(), "{start}{}", json::line(&snapshot));
         }
         let mut lines = match self.args.oneline {
             true => vec![history::oneline(ui, version, &self.decorations)],
@@ -156,7 +151,7 @@ impl Printer<'_> {
     }
 
     fn with_graph(&mut self, version: &VersionInfo, lines: Vec<String>) -> Vec<String> {
-        let rows = self.graph.next(version.id, &version.commit.parents);
+        let rows = self.graph.next(version.id, &self.decorations.live_parents(version.id));
         let prefixes = std::iter::once(&rows.first).chain(std::iter::repeat(&rows.others));
         let mut out: Vec<String> = prefixes
             .zip(&lines)
@@ -185,6 +180,8 @@ struct Movement {
     time: String,
     who: String,
     message: String,
+    /// The commit is no longer part of history.
+    forgotten: bool,
 }
 
 fn reflog(ui: &mut Ui, args: &Args, opened: &Opened) -> Result<Exit, CliError> {
@@ -195,8 +192,10 @@ fn reflog(ui: &mut Ui, args: &Args, opened: &Opened) -> Result<Exit, CliError> {
         _ => return Err(CliError::usage("say the reflog of which branch, as in `warp log --reflog main`")),
     };
     let short = escape::line(full.strip_prefix("heads/").unwrap_or(&full));
-    let entries = opened.repo.timeline().reflog(&full);
+    let timeline = opened.repo.timeline();
+    let entries = timeline.reflog(&full);
     for (number, entry) in entries.iter().enumerate().take(args.limit.unwrap_or(usize::MAX)) {
+        let forgotten = entry.new.is_some_and(|id| !timeline.is_live(id));
         if ui.is_json() {
             ui.json(&Movement {
                 message_type: "reflog",
@@ -207,13 +206,15 @@ fn reflog(ui: &mut Ui, args: &Args, opened: &Opened) -> Result<Exit, CliError> {
                 time: time::rfc3339(entry.time),
                 who: entry.who.clone(),
                 message: entry.message.clone(),
+                forgotten,
             })?;
             continue;
         }
         let id = entry.new.map_or_else(|| "deleted ".to_owned(), |id| id.short());
         let id = ui.paint(Paint::Yellow, &id).into_owned();
         let (when, message) = (time::short(entry.time), escape::line(&entry.message));
-        writeln!(ui.out(), "{id} {short}@{{{number}}} {when} {}: {message}", escape::line(&entry.who))?;
+        let mark = if forgotten { " (forgotten)" } else { "" };
+        writeln!(ui.out(), "{id} {short}@{{{number}}} {when} {}: {message}{mark}", escape::line(&entry.who))?;
     }
     Ok(Exit::Done)
 }

@@ -11,6 +11,8 @@ mod completions;
 mod config;
 mod diff;
 mod find;
+mod forget;
+mod gc;
 mod init;
 mod key;
 mod log;
@@ -23,6 +25,7 @@ mod status;
 mod stream;
 mod switch;
 mod tag;
+mod undelete;
 mod undo;
 mod util;
 
@@ -51,6 +54,9 @@ pub(crate) enum Command {
     Branch(branch::Args),
     Tag(tag::Args),
     Undo(undo::Args),
+    Forget(Box<forget::Args>),
+    Gc(gc::Args),
+    Undelete(undelete::Args),
     Repack(repack::Args),
     Check(check::Args),
     Key(key::Args),
@@ -91,6 +97,9 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Branch(args) => branch::run(ui, ctx, args),
         Command::Tag(args) => tag::run(ui, ctx, args),
         Command::Undo(args) => undo::run(ui, ctx, args),
+        Command::Forget(args) => forget::run(ui, ctx, args),
+        Command::Gc(args) => gc::run(ui, ctx, args),
+        Command::Undelete(args) => undelete::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Check(args) => check::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use warp::ops::{self, RepackOutcome, RepackRequest};
+use warp::ops::{self, GcConfig, RepackOutcome, RepackRequest};
 
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
@@ -13,7 +13,7 @@ use crate::cli::ui::Ui;
 ///
 /// All commits stay as they are. Others may go on working: a commit that meets a repack begins anew, but for one that reads
 /// a stream, which fails and has to be run again; a restore under way finds what it needs in the new packs. The new packs
-/// need room beside the old ones until these are deleted, which happens at the end. If it is stopped, the next repack takes
+/// need room beside the old ones until these are deleted, which happens at the end. If it is stopped, a later gc takes
 /// away what it left.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -53,7 +53,8 @@ struct Repacked {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     let progress = ui.progress();
-    let request = RepackRequest { aggressive: args.aggressive, dry_run: args.dry_run };
+    let request =
+        RepackRequest { aggressive: args.aggressive, dry_run: args.dry_run, grace: GcConfig::GRACE };
     let done = ops::repack(&opened.repo, request, &progress)?;
     drop(progress);
     if ui.is_json() {
@@ -90,11 +91,11 @@ fn told(done: &RepackOutcome) -> String {
     let before = format!("{} of {}", count(done.packs_before, "pack", "packs"), human(done.bytes_before));
     let verb = if done.dry_run { "would become" } else { "became" };
     let after = format!("{} of {}", done.packs_after, human(done.bytes_after));
-    match done.deltas.objects {
-        0 => format!("{before} {verb} {after}"),
-        1 => format!("{before} {verb} {after}; 1 chunk is a difference now"),
-        chunks => format!("{before} {verb} {after}; {chunks} chunks are differences now"),
+    if done.deltas.objects == 0 {
+        return format!("{before} {verb} {after}");
     }
+    let chunks = count(done.deltas.objects, "chunk", "chunks");
+    format!("{before} {verb} {after}; {chunks} {verb} differences")
 }
 
 fn details(ui: &mut Ui, done: &RepackOutcome) {

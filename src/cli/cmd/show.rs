@@ -46,10 +46,15 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         lines.extend([String::new(), history::counts(&version), String::new()]);
         history::print(ui, &lines)?;
     }
-    // A parent that was forgotten leaves nothing to compare with.
-    let timeline = opened.repo.timeline();
-    let parent = version.commit.parents.first().copied().filter(|parent| timeline.is_live(*parent));
-    let old = parent.map_or(Side::Empty, Side::Commit);
+    // In the place of a forgotten parent stands the nearest commit before it.
+    let before = decorations.live_parents(version.id).first().copied();
+    if let (Some(before), [_, ..]) = (before, decorations.forgotten_parents(&version).as_slice()) {
+        ui.status(format_args!(
+            "Its parent was forgotten: compared with {}, which is left before it",
+            before.short()
+        ));
+    }
+    let old = before.map_or(Side::Empty, Side::Commit);
     let comparison =
         Comparison { old, new: Side::Commit(version.id), selection: Default::default(), costs: false };
     let summary = patch::print(ui, ctx, &opened, comparison, &args.format.or_stat())?;

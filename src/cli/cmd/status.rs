@@ -62,7 +62,13 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
 /// The commit to compare with; `None` before the first one of a working directory.
 fn version(ctx: &Context, args: &Args, opened: &Opened) -> Result<Option<VersionInfo>, CliError> {
     if opened.workdir.is_some() {
-        return Ok(opened.head_commit()?.map(|id| opened.repo.version(id)).transpose()?);
+        let head = opened.head_commit()?;
+        if let Some(gone) = head.filter(|id| !opened.repo.timeline().is_live(*id)) {
+            let error =
+                CliError::failed(format!("HEAD stands on commit {}, which was forgotten", gone.short()));
+            return Err(error.hint("`warp switch` goes to a branch"));
+        }
+        return Ok(head.map(|id| opened.repo.version(id)).transpose()?);
     }
     let host = Some(args.latest.host.clone().unwrap_or_else(|| ctx.host()));
     let latest = LatestArgs { host, tag: args.latest.tag.clone(), path: args.latest.path.clone() };

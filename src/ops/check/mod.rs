@@ -349,7 +349,9 @@ impl Check<'_> {
         let gone = gone(&self.state, &now);
         let has_moved = now.number > self.state.number;
         let is_moot = |finding: &Finding| {
-            let is_of_none = finding.kind == FindingKind::MissingObject && finding.paths.is_empty();
+            let is_missing = finding.kind == FindingKind::MissingObject
+                || (finding.kind == FindingKind::MissingBase && finding.file == reach::NOWHERE);
+            let is_of_none = is_missing && finding.paths.is_empty();
             gone.contains(&finding.file) || (is_of_none && has_moved)
         };
         report.counts.add_state(&self.state);

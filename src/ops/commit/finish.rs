@@ -57,6 +57,9 @@ impl Finish {
             (None, _) => None,
         };
         let base = request.parent.or(stands);
+        if let Some(gone) = base.filter(|id| !timeline.is_live(*id)) {
+            return Err(not_live(gone, request));
+        }
         let base = base.map(|id| repo.version(id)).transpose()?;
         let parents = match (&base, request.amend) {
             (Some(base), true) => base.commit.parents.clone(),
@@ -225,6 +228,22 @@ impl Finish {
             Some(line) => format!("{verb}: {line}"),
             None => verb.to_owned(),
         }
+    }
+}
+
+/// Why nothing can be recorded on top of a commit.
+fn not_live(commit: CommitId, request: &CommitRequest) -> OpsError {
+    match request.parent {
+        Some(_) => {
+            let why = "it is no live commit".to_owned();
+            RepoError::NoRevision { spec: commit.to_hex(), why }.into()
+        }
+        None => OpsError::Refused {
+            why: format!(
+                "HEAD stands on commit {}, which was forgotten; `warp switch` goes to a branch",
+                commit.short()
+            ),
+        },
     }
 }
 

@@ -236,7 +236,8 @@ pub struct CommitOutcome {
 /// When the repository or the source as a whole fails, or the observer cancels. The repository is then as it was.
 /// Single paths that cannot be read are no errors: they go to the observer, and are counted.
 ///
-/// Where packs that it relied on were condemned meanwhile, it begins anew, once, unless the source is a stream.
+/// Where packs that it relied on were condemned meanwhile, or the commit that it builds on was forgotten, it begins anew,
+/// once, unless the source is a stream.
 pub fn commit(
     repo: &Repository,
     request: CommitRequest,
@@ -247,6 +248,11 @@ pub fn commit(
         (Err(OpsError::Repo { source: RepoError::Condemned }), Some(again)) => {
             repo.refresh()?;
             observer.notice("packs that this commit relied on were rewritten meanwhile; it begins anew");
+            commit_once(repo, again, observer)
+        }
+        (Err(OpsError::Repo { source: RepoError::BaseForgotten { .. } }), Some(again)) => {
+            repo.refresh()?;
+            observer.notice("the commit that this one builds on was forgotten meanwhile; it begins anew");
             commit_once(repo, again, observer)
         }
         (done, _) => done,

@@ -5,22 +5,17 @@
 //! an old pack is in one of two places: before that entry, then the pack is not condemned; or behind it, then the commit is
 //! refused and begins anew. Whatever is left when a repack dies, the next one takes away.
 
-mod encode;
 mod plan;
-mod rewrite;
-mod tidy;
 
-use std::collections::HashSet;
-
-use crate::cas::{pack_name, segment_name};
 use crate::id::PackId;
 use crate::observe::{Observer, Phase};
 use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
 use super::commit::DeltaCounts;
+use super::rewrite::{self, Job, Keep, Rewritten};
+use super::sweep::{self, Due};
 use plan::Plan;
-use rewrite::Rewritten;
 
 /// What to store anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +24,9 @@ pub struct RepackRequest {
     pub aggressive: bool,
     /// Tell what would be gained, and write nothing.
     pub dry_run: bool,
+    /// For so many seconds packs that gc has condemned are left alone. Those that take no part in anything any more because
+    /// they were rewritten go at once.
+    pub grace: u64,
 }
 
 /// What came of it.
@@ -71,7 +69,7 @@ pub fn repack(
 ) -> Result<RepackOutcome, OpsError> {
     let mut outcome = RepackOutcome { dry_run: request.dry_run, ..RepackOutcome::default() };
     if !request.dry_run {
-        outcome.left_over_files = tidy::remove_condemned(repo)?;
+        outcome.left_over_files = sweep::sweep(repo, &Due::after(repo, request.grace), "repack")?.files;
     }
     let state = repo.refresh()?;
     let plan = Plan::new(repo, &state, request.aggressive)?;
@@ -79,8 +77,10 @@ pub fn repack(
         return Ok(outcome);
     }
     (outcome.packs_before, outcome.bytes_before) = (plan.packs.len() as u64, plan.bytes);
-    let packs = plan.packs.clone();
-    let done = rewrite::run(repo, plan, request, observer);
+    let Plan { packs, bytes, unsketched, pinned, chunks } = plan;
+    let keep = Keep::All { unsketched: &unsketched, pinned, improve: request.aggressive };
+    let job = Job { packs: &packs, bytes, chunks: &chunks, keep, dry_run: request.dry_run };
+    let done = rewrite::run(repo, job, observer);
     let rewritten = done.map_err(|error| if is_overtaken(repo, &state) { overtaken() } else { error })?;
     (outcome.packs_after, outcome.bytes_after) = (rewritten.counts.packs, rewritten.counts.bytes);
     (outcome.deltas, outcome.dropped_copies) = (rewritten.counts.deltas, rewritten.counts.dropped);
@@ -94,7 +94,7 @@ pub fn repack(
         return if outcome.replaced { Err(OpsError::Cancelled) } else { Ok(outcome) };
     }
     outcome.packs_kept = publish(repo, &state, &packs, rewritten)?;
-    tidy::remove_condemned(repo)?;
+    sweep::sweep(repo, &Due::after(repo, request.grace).and(packs), "repack")?;
     Ok(outcome)
 }
 
@@ -145,46 +145,18 @@ fn publish(
 }
 
 /// Whether a pack that was there and could be used is so no more: then what was read says too little.
-fn is_changed(read: &LogState, now: &LogState) -> bool {
+pub(super) fn is_changed(read: &LogState, now: &LogState) -> bool {
     let usable =
         |state: &LogState, pack| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
     read.packs.keys().any(|pack| usable(read, pack) && !usable(now, pack))
 }
 
-fn is_overtaken(repo: &Repository, read: &LogState) -> bool {
-    repo.refresh().is_ok_and(|now| is_changed(read, &now))
+/// Whether others have taken away a file that whoever reads in an old state of the log may need.
+pub(super) fn is_overtaken(repo: &Repository, read: &LogState) -> bool {
+    let is_gone = |now: &LogState| read.segments.iter().any(|segment| !now.segments.contains(segment));
+    repo.refresh().is_ok_and(|now| is_changed(read, &now) || is_gone(&now))
 }
 
-fn overtaken() -> OpsError {
+pub(super) fn overtaken() -> OpsError {
     RepoError::Overtaken.into()
-}
-
-impl Rewritten {
-    /// Deletes what was written: no entry of the log names it. A file that stays does no harm.
-    fn discard(&self, repo: &Repository) {
-        let store = repo.chunks().vault().store();
-        let segments = self.segments.iter().map(|segment| segment_name(&segment.uid));
-        for name in self.packs.iter().map(|pack| pack_name(&pack.uid)).chain(segments) {
-            let _ = store.delete(&name);
-        }
-    }
-}
-
-/// Objects by half a locator. One in very many is taken for another: whoever asks must be right then, too.
-#[derive(Debug, Default)]
-struct RoughSet(HashSet<u64>);
-
-impl RoughSet {
-    fn insert(&mut self, locator: crate::id::Locator) {
-        self.0.insert(half(locator));
-    }
-
-    fn contains(&self, locator: crate::id::Locator) -> bool {
-        self.0.contains(&half(locator))
-    }
-}
-
-fn half(locator: crate::id::Locator) -> u64 {
-    let (first, _) = locator.as_bytes().split_first_chunk::<8>().expect("a locator has 16 bytes");
-    u64::from_le_bytes(*first)
 }

@@ -8,7 +8,7 @@ use crate::limits::{MIB, PACK_LEN_FULL};
 use crate::repo::{LogState, Repository};
 
 use super::super::OpsError;
-use super::RoughSet;
+use super::super::rewrite::RoughSet;
 
 /// Packs below this length are small.
 const SMALL_PACK: u64 = 16 * MIB as u64;

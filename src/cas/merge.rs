@@ -1,0 +1,54 @@
+//! Making one index segment of several.
+
+use std::collections::HashMap;
+
+use crate::format::DecodeError;
+use crate::format::index::IndexRow;
+use crate::format::log::SegmentRecord;
+use crate::id::PackId;
+use crate::limits::SEGMENT_PACKS_MAX;
+
+use super::CasError;
+use super::segment::{Segment, SegmentWriter};
+use super::vault::{Vault, segment_name};
+
+impl SegmentWriter {
+    /// Adds what a segment says of those of its packs that `stays` names, and that were not added before. Memory: up to 100
+    /// bytes a row, until the segment is finished.
+    ///
+    /// # Errors
+    /// When the segment cannot be read, is damaged, or speaks of more packs than fit beside those that were added.
+    pub fn add_segment(
+        &mut self,
+        vault: &Vault,
+        record: SegmentRecord,
+        stays: impl Fn(&PackId) -> bool,
+    ) -> Result<(), CasError> {
+        let segment = Segment::new(record);
+        let file = || segment_name(&record.uid).as_str().to_owned();
+        let format = |source| CasError::Format { file: file(), part: "page", source };
+        let open = segment.open(vault)?;
+        // The segments' numbers of packs that stay, and ours.
+        let mut numbers: HashMap<u16, u16> = HashMap::new();
+        for (number, pack) in (0..).zip(open.packs()) {
+            if stays(pack) && !self.packs.contains(pack) {
+                let found = self.packs.len() as u64;
+                let max = SEGMENT_PACKS_MAX as u64;
+                let full = DecodeError::Limit { what: "number of packs of a segment", found, max };
+                numbers.insert(number, u16::try_from(found).map_err(|_| format(full))?);
+                self.packs.push(*pack);
+            }
+        }
+        let rows = segment.read_rows(vault)?;
+        let moved = |row: &IndexRow| numbers.get(&row.pack).map(|pack| IndexRow { pack: *pack, ..*row });
+        let of = |number: u32| rows.get(number as usize).and_then(moved);
+        // They are many: doubling what is held would take as much again.
+        self.rows.reserve_exact(rows.len());
+        self.rows.extend(rows.iter().filter_map(moved));
+        let deltas = segment.read_deltas(vault)?;
+        self.bases.extend(deltas.iter().filter_map(|delta| Some((of(delta.row)?, delta.bases))));
+        let features = segment.read_features(vault)?;
+        self.features.extend(features.iter().filter_map(|entry| Some((of(entry.row)?, entry.feature))));
+        Ok(())
+    }
+}

@@ -121,7 +121,7 @@ fn a_check_by_hashes_is_not_led_astray_by_a_repack_either() {
 /// Forgets all commits but the newest, and frees what only they needed.
 fn forget_and_collect(bench: &Bench) {
     let commits = bench.repo.timeline().commits();
-    let forgotten = commits[..commits.len() - 1].to_vec();
+    let forgotten = commits[1..].to_vec();
     let draft = Draft { forgotten, message: "forget".to_owned(), ..Draft::default() };
     bench.repo.append(&mut |_| Ok(draft.clone())).unwrap();
     let config = ops::GcConfig { grace: 0, ..ops::GcConfig::aggressive() };

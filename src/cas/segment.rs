@@ -259,7 +259,7 @@ impl Segment {
         decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
-    /// The deltas among the rows, with their bases; reads them each time.
+    /// Bases of the rows that are deltas, ascending by row; reads them each time.
     pub(super) fn read_deltas(&self, vault: &Vault) -> Result<Vec<IndexDelta>, CasError> {
         const PART: &str = "table of deltas";
         let open = self.open(vault)?;

@@ -31,7 +31,7 @@ const PHASES: [&str; 10] = [
     "restoring",
     "verifying",
     "comparing",
-    "mark",
+    "marking",
     "checking",
 ];
 

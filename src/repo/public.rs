@@ -94,9 +94,7 @@ impl PublicLog {
         match self.verified(number, bytes) {
             Ok(public) => {
                 let hash = entry_hash(bytes);
-                // When it was written is sealed.
-                let time = Timestamp::default();
-                self.state.apply_public(&public, time, hash, bytes.len() as u64);
+                self.state.apply_public(&public, Timestamp::default(), hash, bytes.len() as u64);
                 self.previous = Some(hash);
             }
             Err(error) => self.fault(number, error),

@@ -147,7 +147,7 @@ impl LogState {
         self.apply_refs(public, private)
     }
 
-    /// Applies what the next entry, written at `time`, says to everybody: all but refs.
+    /// Applies what the next entry says to everybody: all but refs. When it was written only holders of the keys know.
     pub(super) fn apply_public(&mut self, public: &EntryPublic, time: Timestamp, hash: EntryHash, len: u64) {
         self.number = public.number;
         self.hash = Some(hash);

@@ -78,7 +78,7 @@ fn meddle(bench: &Bench) {
     fs::write(source.join("new"), "new").unwrap();
     bench.commit(&source);
     let done =
-        ops::repack(&bench.repo, RepackRequest { aggressive: true, dry_run: false, grace: 0 }, &Silent)
+        ops::repack(&bench.repo, RepackRequest { aggressive: true, ..RepackRequest::default() }, &Silent)
             .unwrap();
     assert!(done.replaced, "the repack did nothing");
 }

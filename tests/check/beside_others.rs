@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use warp::observe::{Observer, Phase, Silent};
 use warp::ops::{self, CheckRequest, RepackRequest};
-use warp::repo::Repository;
+use warp::repo::{Draft, Repository};
 use warp::store::{LocalStore, OsVfs};
 use warp::testing::Rng;
 
@@ -115,5 +115,30 @@ fn a_check_by_hashes_is_not_led_astray_by_a_repack_either() {
         let report = ops::check_sealed(&store, request, &meddler).unwrap();
         assert!(report.is_clean(), "{at}: {:?}", report.findings);
         assert!(meddler.act.lock().unwrap().is_none(), "{at}: nothing was done");
+    }
+}
+
+/// Forgets all commits but the newest, and frees what only they needed.
+fn forget_and_collect(bench: &Bench) {
+    let commits = bench.repo.timeline().commits();
+    let forgotten = commits[1..].to_vec();
+    let draft = Draft { forgotten, message: "forget".to_owned(), ..Draft::default() };
+    bench.repo.append(&mut |_| Ok(draft.clone())).unwrap();
+    let config = ops::GcConfig { grace: 0, ..ops::GcConfig::aggressive() };
+    ops::GarbageCollector::new(&bench.repo, config).run(&Silent).unwrap();
+}
+
+#[test]
+fn commits_that_are_forgotten_and_collected_at_any_point_of_a_check_are_no_error() {
+    for request in [CheckRequest::default(), ALL] {
+        for at in [1, 2, 3, 5, 8, 12, 16, 20, 26, 32] {
+            let bench = history();
+            let act: Box<dyn FnOnce() + Send> = Box::new(|| forget_and_collect(&bench));
+            let meddler = Meddler { at, asked: Mutex::default(), act: Mutex::new(Some(act)), phase: None };
+            let report = ops::check(&other(&bench), request, &meddler).unwrap();
+            assert!(report.is_clean(), "{request:?}, {at}: {:?}", report.findings);
+            let after = ops::check(&other(&bench), request, &Silent).unwrap();
+            assert!(after.is_clean(), "afterwards: {:?}", after.findings);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{self, CheckReport, CheckRequest, OpsError, ReadData, RestoreRequest, SealedRequest};
@@ -217,6 +218,8 @@ fn a_missing_segment_loses_no_path_and_is_the_only_error() {
         let report = check(&Arc::new(store), ALL).unwrap();
         let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
         assert_eq!((finding.file.as_str(), finding.paths.len()), (blob.name.as_str(), 0));
+        let told = finding.faults.last().unwrap();
+        assert!(told.starts_with("it is a part of the index: until it is back"), "{:?}", finding.faults);
     }
 }
 
@@ -236,5 +239,28 @@ fn every_damaged_file_is_told_when_there_are_many() {
     for report in [check(&store, ALL).unwrap(), check_sealed(&store)] {
         let told: BTreeSet<&str> = report.findings.iter().map(|finding| finding.file.as_str()).collect();
         assert_eq!(told, names);
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_a_small_repository_is_told_by_hashes_alone_and_named_by_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let repo = create(store.clone(), stranger());
+    for text in ["a few bytes", "a few other bytes"] {
+        fs::write(dir.path().join("file"), text).unwrap();
+        ops::commit(&repo, request(dir.path()), &Silent).unwrap();
+    }
+    let victim = Victim { store, commits: Vec::new(), dir };
+    assert!(check_sealed(&victim.store).is_clean());
+    for blob in victim.blobs(&["config/", "log/", "packs/"]) {
+        let bytes = victim.bytes(&blob.name);
+        (0..bytes.len()).into_par_iter().for_each(|place| {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= [0x01, 0x80, 0xff, 0x10][place % 4];
+            let report = check_sealed(&victim.with(&blob.name, damaged));
+            let told = report.findings.iter().any(|finding| finding.file.starts_with(blob.name.as_str()));
+            assert!(told, "{} flipped at {place}: {:?}", blob.name, report.findings);
+        });
     }
 }

@@ -42,6 +42,9 @@ pub use choose::ReadData;
 pub use report::{AffectedPath, CheckCounts, CheckReport, Finding, FindingKind, StrayFile};
 pub use sealed::{SealedRequest, check_sealed};
 
+/// What follows where a part of the index cannot be read: every look-up asks all of it.
+const NEEDED: &str =
+    "it is a part of the index: until it is back, also what other packs hold cannot be brought back";
 /// Most times that files are compared with the log again because others removed some.
 const PINS_MAX: usize = 8;
 
@@ -189,6 +192,11 @@ impl<'a> Notes<'a> {
         self.findings.lock().expect("no panic while locked").get_mut(finding).paths.push(path);
     }
 
+    /// Adds what follows from a finding.
+    fn note(&self, file: &str, note: &str) {
+        self.findings.lock().expect("no panic while locked").note(file, note);
+    }
+
     /// Notes what is wrong with the configuration and the log.
     fn log(&self, public: &PublicLog) {
         for (file, error) in &public.faults {
@@ -227,6 +235,7 @@ impl Check<'_> {
             self.fault(segment_name(segment).as_str(), FindingKind::Missing, fault);
         }
         let index = IndexSide::read(self, &absent.segments)?;
+        index.lost.iter().for_each(|segment| self.note(segment_name(segment).as_str(), NEEDED));
         let directories = Directories::read(self, &absent.packs, &index)?;
         self.set_blame(&directories);
         let chunks = self.reduced(&index, &directories);
@@ -300,6 +309,7 @@ impl Check<'_> {
     fn set_blame(&self, directories: &Directories) {
         let lost = directories.lost.iter();
         let unknown: Vec<_> = lost.filter(|(pack, _)| self.state.packs[*pack].self_indexed).collect();
+        unknown.iter().for_each(|(pack, _)| self.note(pack_name(pack).as_str(), NEEDED));
         let finding = match &unknown[..] {
             [] => return,
             [(_, finding)] => **finding,
@@ -339,7 +349,9 @@ impl Check<'_> {
         let gone = gone(&self.state, &now);
         let has_moved = now.number > self.state.number;
         let is_moot = |finding: &Finding| {
-            let is_of_none = finding.kind == FindingKind::MissingObject && finding.paths.is_empty();
+            let is_missing = finding.kind == FindingKind::MissingObject
+                || (finding.kind == FindingKind::MissingBase && finding.file == reach::NOWHERE);
+            let is_of_none = is_missing && finding.paths.is_empty();
             gone.contains(&finding.file) || (is_of_none && has_moved)
         };
         report.counts.add_state(&self.state);

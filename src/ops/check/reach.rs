@@ -30,6 +30,9 @@ pub(super) struct Reach<'a> {
     broken: &'a mut Broken,
 }
 
+/// What stands for the file where objects are in none.
+pub(super) const NOWHERE: &str = "packs";
+
 /// Part of a file's content: level, id, length in bytes.
 type Part = (u8, ChunkId, u64);
 
@@ -176,7 +179,7 @@ pub(super) fn blame(check: &Check<'_>, broken: &Broken, error: OpsError) -> Resu
     let known = missing.and_then(|(kind, locator)| broken.blame(kind, locator));
     let known = known.or_else(|| missing.and_then(|_| check.blame_for_missing()));
     Ok(known.unwrap_or_else(|| {
-        let file = cas.file().unwrap_or_else(|| "packs".to_owned());
+        let file = cas.file().unwrap_or_else(|| NOWHERE.to_owned());
         check.cas_fault(&file, cas)
     }))
 }

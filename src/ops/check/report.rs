@@ -175,6 +175,13 @@ impl Findings {
         self.add(file, kind_of(error), told(error))
     }
 
+    /// Adds to the first finding of a file what follows from it.
+    pub(super) fn note(&mut self, file: &str, note: &str) {
+        if let Some(finding) = self.list.iter_mut().find(|finding| finding.file == file) {
+            finding.faults.push(note.to_owned());
+        }
+    }
+
     pub(super) fn get_mut(&mut self, number: usize) -> &mut Finding {
         &mut self.list[number]
     }

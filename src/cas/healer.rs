@@ -102,7 +102,7 @@ impl Healer {
         }
         // Makes room before another pack is read.
         *last = None;
-        let Some(bytes) = read_what_can_be(store, &pack_name(pack)) else { return Ok(None) };
+        let Ok(bytes) = read_damaged(store, pack) else { return Ok(None) };
         let record = own_record(&bytes, *pack).ok_or(HealError::NoHeader { pack: *pack });
         let healed = record.and_then(|record| heal(&bytes, &record));
         let outcome = healed.map(|healed| Arc::new(HealedPack { pack: *pack, healed }));
@@ -131,28 +131,31 @@ impl Healer {
     }
 }
 
-/// A file as far as it can be read: what the disk does not give counts as zeros. `None`: nothing of it can be read.
-fn read_what_can_be(store: &dyn StorageBackend, name: &BlobName) -> Option<Vec<u8>> {
-    match store.get(name, PackHeader::TOTAL_LEN_MAX) {
-        Ok(bytes) => return Some(bytes),
-        Err(StoreError::Io { .. }) => {}
-        Err(_) => return None,
-    }
-    let len = store.len(name).ok().flatten().filter(|len| *len <= PackHeader::TOTAL_LEN_MAX)?;
-    let mut bytes = vec![0; usize::try_from(len).ok()?];
+/// The file of a pack as far as it can be read: what the disk does not give counts as zeros, which [`heal`] takes for damage.
+///
+/// # Errors
+/// When there is no such file, it is longer than a pack, or nothing of it can be read.
+pub fn read_damaged(store: &dyn StorageBackend, pack: &PackId) -> Result<Vec<u8>, StoreError> {
+    let name = pack_name(pack);
+    let error = match store.get(&name, PackHeader::TOTAL_LEN_MAX) {
+        Err(error @ StoreError::Io { .. }) => error,
+        done => return done,
+    };
+    let len = store.len(&name)?.filter(|len| *len <= PackHeader::TOTAL_LEN_MAX);
+    let mut bytes = vec![0; len.and_then(|len| usize::try_from(len).ok()).unwrap_or(0)];
     let mut read = 0;
     for start in (0..bytes.len()).step_by(PIECES[0]) {
         let end = bytes.len().min(start + PIECES[0]);
-        if read_piece(store, name, start, &mut bytes[start..end]) {
+        if read_piece(store, &name, start, &mut bytes[start..end]) {
             read += 1;
             continue;
         }
         for start in (start..end).step_by(PIECES[1]) {
             let end = end.min(start + PIECES[1]);
-            read += usize::from(read_piece(store, name, start, &mut bytes[start..end]));
+            read += usize::from(read_piece(store, &name, start, &mut bytes[start..end]));
         }
     }
-    (read > 0).then_some(bytes)
+    if read > 0 { Ok(bytes) } else { Err(error) }
 }
 
 fn read_piece(store: &dyn StorageBackend, name: &BlobName, start: usize, to: &mut [u8]) -> bool {

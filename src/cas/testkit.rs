@@ -30,7 +30,8 @@ impl Packs {
         Self { keyring, parity, store: Arc::new(MemoryStore::new()) }
     }
 
-    fn vault(&self, store: Arc<MemoryStore>) -> Vault {
+    /// Who reads and writes packs in a store.
+    pub(super) fn vault(&self, store: Arc<dyn StorageBackend>) -> Vault {
         let nonces = NonceSource::new().expect("the system has random numbers");
         let family = FamilyId::new([7; 16]);
         Vault::new(store, self.keyring.clone(), Cipher::XChaCha20Poly1305, family, nonces)
@@ -38,7 +39,7 @@ impl Packs {
 
     /// Writes a pack of these objects; returns what the log would say of it, and its bytes.
     pub(super) fn write(&self, objects: &[Vec<u8>]) -> (PackRecord, Vec<u8>) {
-        let vault = Arc::new(self.vault(Arc::clone(&self.store)));
+        let vault = Arc::new(self.vault(self.store.clone()));
         let index = Index::new(Arc::clone(&vault));
         let packs = Mutex::new(Vec::new());
         let sealer = Sealer::new(Arc::clone(&vault), &index, |pack| {

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::cas::read_damaged;
 use crate::cas::testkit::{Packs, objects};
 use crate::format::pack::Parity;
 use crate::merkle::leaf_hash;
+use crate::store::{BlobInfo, BlobName, MemoryStore, Put, StorageBackend, StoreError};
 use crate::testing::{RecordingObserver, Rng};
 use proptest::prelude::*;
 
@@ -220,6 +222,72 @@ fn a_reader_of_a_pack_that_is_lost_says_which_and_how_much_of_it() {
     let crate::cas::CasError::Lost { source } = &error else { panic!("{error:?}") };
     assert!(error.is_damage() && source.to_string().contains(&record.uid.to_string()), "{source}");
     assert!(source.to_string().ends_with("at most 2 can be healed"), "{source}");
+}
+
+/// A disk with sectors that it cannot read.
+#[derive(Debug)]
+struct BadSectors {
+    store: MemoryStore,
+    bad: Range<u64>,
+}
+
+impl StorageBackend for BadSectors {
+    fn location(&self) -> String {
+        self.store.location()
+    }
+
+    fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
+        self.store.put_new(name, parts)
+    }
+
+    fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.store.get(name, max)?;
+        self.read_at(name, 0, bytes.len())
+    }
+
+    fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
+        if offset < self.bad.end && self.bad.start < offset + len as u64 {
+            let source = std::io::Error::from_raw_os_error(5);
+            return Err(StoreError::Io { action: "read", path: name.to_string(), source });
+        }
+        self.store.read_at(name, offset, len)
+    }
+
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError> {
+        self.store.len(name)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
+        self.store.list(prefix)
+    }
+
+    fn delete(&self, name: &BlobName) -> Result<bool, StoreError> {
+        self.store.delete(name)
+    }
+}
+
+#[test]
+fn sectors_that_the_disk_does_not_read_are_healed_like_others() {
+    let packs = Packs::new(Parity::default());
+    let objects = objects(700_000);
+    let (record, bytes) = packs.write(&objects);
+    let with = |bad: Range<u64>| {
+        let store = MemoryStore::new();
+        store.put_new(&pack_name(&record.uid), &[&bytes]).unwrap();
+        packs.vault(Arc::new(BadSectors { store, bad }))
+    };
+    for bad in [0..512, 4096..5000, 300_000..308_000, bytes.len() as u64 - 512..bytes.len() as u64] {
+        let reader = with(bad.clone());
+        assert_eq!(packs.read(&reader, &record).unwrap(), objects, "{bad:?}");
+        let found = read_damaged(reader.store(), &record.uid).unwrap();
+        assert!(heal(&found, &record).unwrap().bytes == bytes, "{bad:?}");
+    }
+    let dead = with(0..u64::MAX);
+    let error = read_damaged(dead.store(), &record.uid).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    assert!(matches!(packs.read(&dead, &record), Err(crate::cas::CasError::Store { .. })));
+    let missing = read_damaged(dead.store(), &PackId::new([0; 16])).unwrap_err();
+    assert!(missing.is_not_found());
 }
 
 proptest! {

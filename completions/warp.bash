@@ -621,7 +621,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__check)
-            opts="-r -q -v -h --fast --read-data --read-data-subset --max-age --seed --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-r -q -v -h --fast --read-data --read-data-subset --max-age --repair --salvage --seed --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -599,6 +599,8 @@ never\t'Never'"
 complete -c warp -n "__fish_warp_using_subcommand check" -l threads -d 'Work with this many threads; 0: one for each core' -r
 complete -c warp -n "__fish_warp_using_subcommand check" -l fast -d 'Hash all files and verify the log, without the keys'
 complete -c warp -n "__fish_warp_using_subcommand check" -l read-data -d 'Read all packs whole, and verify every object in them'
+complete -c warp -n "__fish_warp_using_subcommand check" -l repair -d 'Heal what is damaged, as far as parity and second copies can'
+complete -c warp -n "__fish_warp_using_subcommand check" -l salvage -d 'With --repair: give up what cannot be healed'
 complete -c warp -n "__fish_warp_using_subcommand check" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand check" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand check" -l no-progress -d 'Show no progress'
@@ -619,6 +621,8 @@ never\t'Never'"
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l threads -d 'Work with this many threads; 0: one for each core' -r
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l fast -d 'Hash all files and verify the log, without the keys'
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l read-data -d 'Read all packs whole, and verify every object in them'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l repair -d 'Heal what is damaged, as far as parity and second copies can'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l salvage -d 'With --repair: give up what cannot be healed'
 complete -c warp -n "__fish_warp_using_subcommand fsck" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand fsck" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l no-progress -d 'Show no progress'

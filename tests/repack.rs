@@ -109,6 +109,11 @@ fn commit_on_first(history: &History, other: &Repository) -> CommitId {
 #[test]
 fn packs_that_a_commit_used_while_they_were_rewritten_stay() {
     let mut history = History::new(Bench::new(), &[0, 0]);
+    // One pack that the commit has no use for: where all must stay, there is nothing to exchange.
+    let strange = history.bench.path("strange");
+    make_texts(&strange, &mut Rng::new(404));
+    let strange = CommitRequest { branch: Some("strange".to_owned()), ..request(&strange) };
+    ops::commit(&history.bench.repo, strange, &Silent).unwrap();
     let other = history.other();
     let committed = Mutex::new(None);
     let at = At::new(Phase::Finish, || {

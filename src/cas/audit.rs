@@ -8,11 +8,12 @@ use std::num::NonZeroUsize;
 pub use segment::{SegmentAudit, check_segment_bytes};
 
 use crate::format::log::PackRecord;
-use crate::format::pack::PackHeader;
-use crate::merkle::{ShardHasher, root_of_shards};
+use crate::format::pack::{PackHeader, ShardMark};
+use crate::merkle::ShardHasher;
 use crate::store::{BlobName, StorageBackend};
 
 use super::CasError;
+use super::pack_writer::{leaves, root};
 use super::vault::pack_name;
 
 /// Bytes that are read at a time where nothing else says how many.
@@ -95,7 +96,8 @@ impl<'a> SealedPack<'a> {
         self.header.parity_offset() - self.at
     }
 
-    /// Reads the rest, and the parity, and compares all with the roots in the header. `read` is told how many bytes came.
+    /// Reads the rest, the parity and the shard tables, and compares all with the roots in the header. `read` is told how many
+    /// bytes came.
     ///
     /// # Errors
     /// [`CasError::Hash`]; when something cannot be read.
@@ -105,18 +107,33 @@ impl<'a> SealedPack<'a> {
             read(bytes.len() as u64);
         }
         let changed = |part| CasError::Hash { file: self.name.as_str().to_owned(), part };
-        if self.hasher.clone().finish() != self.header.payload_root {
+        let header = &self.header;
+        let mut leaves = self.hasher.into_leaves();
+        if root(&leaves) != header.payload_root {
             return Err(changed("payload"));
         }
-        if self.header.parity_shards == 0 {
+        if header.parity_shards == 0 {
             return Ok(());
         }
-        let len = usize::try_from(self.header.parity_len()).expect("a header's check");
-        let parity = self.store.read_at(&self.name, self.header.parity_offset(), len)?;
-        read(parity.len() as u64);
-        let shard_len = NonZeroUsize::new(self.header.shard_len as usize).expect("a header's check");
-        let is_right = root_of_shards([&parity[..]], shard_len) == self.header.parity_root;
-        if is_right { Ok(()) } else { Err(changed("parity")) }
+        let get = |offset, len| {
+            let len = usize::try_from(len).expect("a header's check");
+            let bytes = self.store.read_at(&self.name, offset, len)?;
+            read(bytes.len() as u64);
+            Ok::<_, CasError>(bytes)
+        };
+        let parity = get(header.parity_offset(), header.parity_len())?;
+        let of_parity = self::leaves(&[&parity], header.shard_len);
+        if root(&of_parity) != header.parity_root {
+            return Err(changed("parity"));
+        }
+        leaves.extend(of_parity);
+        let table = ShardMark::table(&leaves);
+        for offset in [header.first_table_offset(), header.second_table_offset()] {
+            if get(offset, header.table_len())? != table {
+                return Err(changed("shard table"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use crate::format::log::PackRecord;
 use crate::format::pack::PackHeader;
 use crate::id::PackId;
 use crate::observe::Observer;
 use crate::store::{BlobName, StorageBackend, StoreError};
 
 use super::CasError;
-use super::heal::{HealError, Healed, heal, own_record};
+use super::heal::{HealError, Healed, PackHealth, heal, inspect, own_record};
 use super::vault::{Vault, pack_name};
 
 /// Lengths of the pieces in which a file is read that cannot be read as a whole: some that go quickly, and in them the
@@ -163,4 +164,13 @@ fn read_piece(store: &dyn StorageBackend, name: &BlobName, start: usize, to: &mu
         to.copy_from_slice(&bytes);
         true
     })
+}
+
+/// What state a pack's file is in, as far as it can be read. `record` is what the log says of it.
+///
+/// # Errors
+/// As [`inspect`](super::inspect); [`HealError::NoHeader`] where nothing of it can be read.
+pub fn pack_health(store: &dyn StorageBackend, record: &PackRecord) -> Result<PackHealth, HealError> {
+    let bytes = read_damaged(store, &record.uid);
+    inspect(&bytes.map_err(|_| HealError::NoHeader { pack: record.uid })?, record)
 }

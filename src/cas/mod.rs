@@ -29,7 +29,7 @@ pub use block::{Block, BlockBuilder, DeltaOf};
 pub use chunk_store::{Base, ChunkStore, Delta, Location, OpenBlock};
 pub use error::CasError;
 pub use heal::{HealError, Healed, PackHealth, heal, inspect};
-pub use healer::read_damaged;
+pub use healer::{pack_health, read_damaged};
 pub use index::{Alike, Index, IndexView, Refresh};
 pub use pack_reader::PackMap;
 pub use pack_writer::FinishedPack;

@@ -15,6 +15,7 @@ mod log;
 mod ls;
 mod previous;
 mod repack;
+mod repair;
 pub mod restore;
 mod rewrite;
 mod selection;
@@ -35,8 +36,8 @@ mod walk;
 pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
 pub use check::{
-    AffectedPath, CheckCounts, CheckReport, CheckRequest, Finding, FindingKind, ReadData, SealedRequest,
-    StrayFile, check, check_sealed,
+    AffectedPath, CheckCounts, CheckReport, CheckRequest, DamagedShards, Finding, FindingKind, ReadData,
+    SealedRequest, StrayFile, check, check_sealed,
 };
 pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
@@ -48,6 +49,7 @@ pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use repack::{RepackOutcome, RepackRequest, repack};
+pub use repair::{RepairOutcome, repair};
 pub use restore::{
     ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
 };

@@ -348,6 +348,14 @@ impl Repository {
         self.config().settings.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// Writes both copies of the configuration anew, from the one that is whole.
+    ///
+    /// # Errors
+    /// When neither is whole, or the store fails.
+    pub fn renew_config(&self) -> Result<(), RepoError> {
+        self.change_config(&mut |_| Ok(()))
+    }
+
     /// All settings, sorted by name.
     pub fn settings(&self) -> Vec<(String, String)> {
         self.config().settings

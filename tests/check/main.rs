@@ -11,5 +11,6 @@ mod oracle;
 #[path = "../robustness/program.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod program;
+mod repair;
 mod scale;
 mod whole_program;

@@ -52,6 +52,17 @@ impl Victim {
         victim
     }
 
+    /// Restores the versions of the sound repository and shows each.
+    pub(crate) fn each_version(&self, mut see: impl FnMut(&Path)) {
+        let repo = Repository::open(self.store.clone(), &password(), stranger()).unwrap();
+        for (commit, _) in &self.commits {
+            let target = tempfile::tempdir_in(self.dir.path()).unwrap();
+            let root = target.path().join("source");
+            ops::restore(&repo, RestoreRequest::new(*commit, &root), &Silent).unwrap();
+            see(&root);
+        }
+    }
+
     fn commit(&mut self, repo: &Repository, source: &Path) {
         let done = ops::commit(repo, request(source), &Silent).unwrap();
         self.commits.push((done.commit.unwrap(), snapshot(source).unwrap()));
@@ -72,7 +83,7 @@ impl Victim {
     }
 
     /// The paths that do not come back, with the number of their commit; `None`: of one commit nothing comes back.
-    fn lost(&self, store: &Arc<MemoryStore>) -> Option<BTreeSet<(usize, PathBuf)>> {
+    pub(crate) fn lost(&self, store: &Arc<MemoryStore>) -> Option<BTreeSet<(usize, PathBuf)>> {
         let repo = Repository::open(store.clone(), &password(), stranger()).ok()?;
         let mut lost = BTreeSet::new();
         for (number, (commit, expected)) in self.commits.iter().enumerate() {
@@ -92,7 +103,7 @@ impl Victim {
     }
 
     /// Every path that the report names, with the number of its commit.
-    fn named(&self, report: &CheckReport) -> BTreeSet<(usize, PathBuf)> {
+    pub(crate) fn named(&self, report: &CheckReport) -> BTreeSet<(usize, PathBuf)> {
         let number = |place: u32| {
             let id = report.commits[place as usize];
             self.commits.iter().position(|(commit, _)| *commit == id).unwrap()
@@ -173,19 +184,25 @@ fn the_paths_that_are_named_are_those_that_do_not_come_back() {
     let mut with_deltas = 0;
     for _ in 0..12 {
         let mut damaged = bytes.clone();
-        let at = 30_000 + rng.below(bytes.len() - 60_000);
+        let stretch = bytes.len() / 9;
+        let at = 30_000 + rng.below(bytes.len() - stretch - 60_000);
         damaged[at] ^= 4;
+        // One byte parity brings back.
+        let report = check(&victim.with(data, damaged.clone()), ALL).unwrap();
+        assert!(victim.named(&report).is_empty() && report.findings[0].shards.unwrap().can_be_healed());
+        damaged[at..at + stretch].fill(7);
         let store = victim.with(data, damaged);
         let report = check(&store, ALL).unwrap();
         let files: BTreeSet<_> = report.findings.iter().map(|finding| finding.file.as_str()).collect();
         assert_eq!(files, [data.as_str()].into(), "{:?}", report.findings);
         let lost = victim.lost(&store).expect("all else comes back");
-        assert_eq!(victim.named(&report), lost, "flipped at {at}");
+        assert!(!report.findings[0].shards.unwrap().can_be_healed());
+        assert_eq!(victim.named(&report), lost, "overwritten from {at} on");
         // The first version holds what the others are differences to.
         let later =
             lost.iter().filter(|(number, path)| *number > 0 && path.to_string_lossy().contains("text"));
         with_deltas += later.count();
-        assert!(!lost.is_empty(), "flipped at {at}");
+        assert!(!lost.is_empty(), "overwritten from {at} on");
     }
     assert!(with_deltas > 0, "no difference to anything damaged was met");
 }

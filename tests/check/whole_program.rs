@@ -277,8 +277,8 @@ fn a_report_in_words_names_file_fault_paths_and_what_to_do() {
     let packs: Vec<String> = files(&home).into_iter().filter(|file| file.starts_with("packs")).collect();
     let largest = packs.iter().max_by_key(|file| fs::metadata(home.repo.join(file)).unwrap().len()).unwrap();
     change(&home, largest, |bytes| {
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
+        let (from, to) = (bytes.len() / 2, bytes.len() * 5 / 8);
+        bytes[from..to].fill(1);
     });
     let output = home.run(DATA);
     let said = String::from_utf8(output.stdout.clone()).unwrap();

@@ -17,8 +17,8 @@ use report::Told;
 /// everything is there that the commits are made of. Bytes of files are not read: --read-data reads, decrypts and decompresses
 /// all, and computes every id anew.
 ///
-/// All that is wrong is told, with the paths of the commits that it touches. Nothing is changed in the repository, and others may
-/// go on working in it. The exit code is 0 only if nothing is wrong.
+/// All that is wrong is told, with the paths of the commits that it touches. Nothing is changed in the repository without
+/// --repair, and others may go on working in it. The exit code is 0 only if nothing is wrong, or all was repaired.
 #[derive(clap::Args, Debug)]
 #[command(
     visible_alias = "fsck",
@@ -29,7 +29,8 @@ Examples:
   warp check --read-data-subset 1/7           a seventh: on Mondays 1/7, on Tuesdays 2/7
   warp check --read-data-subset 10G --max-age 30d
                                               10 GiB of what was not verified for longest
-  warp check --fast                           without a password: hashes alone"
+  warp check --fast                           without a password: hashes alone
+  warp check --repair                         everything, and heal what parity can heal"
 )]
 pub(crate) struct Args {
     /// Hash all files and verify the log, without the keys
@@ -56,6 +57,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "AGE", value_parser = spec::age)]
     max_age: Option<u64>,
 
+    /// Heal what is damaged, as far as parity and second copies can
+    ///
+    /// Without --read-data-subset all packs are read. What a damaged pack holds is written into a new one, which takes its place;
+    /// a damaged part of the index is made anew, and so is a copy of the configuration. What cannot be healed stays as it is,
+    /// and is told.
+    #[arg(long, conflicts_with = "fast")]
+    repair: bool,
+
+    /// With --repair: give up what cannot be healed
+    ///
+    /// Of packs that are damaged beyond their parity the rest is kept, and the damaged files are deleted: copy them away first, if another
+    /// copy of them may turn up. The next commit of the same files stores anew what is lost, for the older commits as well.
+    #[arg(long, requires = "repair")]
+    salvage: bool,
+
     /// Take the same packs whenever the same number is given
     #[arg(long, value_name = "NUMBER", requires = "read_data_subset")]
     seed: Option<u64>,
@@ -65,7 +81,7 @@ impl Args {
     fn data(&self) -> ReadData {
         match self.read_data_subset {
             Some(part) => part,
-            None if self.read_data => ReadData::All,
+            None if self.read_data || self.repair => ReadData::All,
             None => ReadData::None,
         }
     }
@@ -87,14 +103,36 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         Err(error) if error.exit == Exit::Failed => return unopened(ui, ctx, args, error, began),
         Err(error) => return Err(error),
     };
-    let report = keyed(ui, ctx, args, &opened)?;
-    tell(ui, &report, Told { data: args.data(), ..Told::default_at(began) })
+    let report = keyed(ui, ctx, args, &opened, args.data())?;
+    let exit = tell(ui, &report, Told { data: args.data(), ..Told::default_at(began) })?;
+    if args.repair && !report.is_clean() { repair(ui, ctx, args, &opened, &report) } else { Ok(exit) }
 }
 
-fn keyed(ui: &mut Ui, ctx: &Context, args: &Args, opened: &Opened) -> Result<CheckReport, OpsError> {
+/// Repairs what was found, and checks again whether all is there.
+fn repair(
+    ui: &mut Ui,
+    ctx: &Context,
+    args: &Args,
+    opened: &Opened,
+    report: &CheckReport,
+) -> Result<Exit, CliError> {
     let progress = ui.progress();
-    let request =
-        CheckRequest { data: args.data(), seed: args.seed, max_age: args.max_age, threads: ctx.threads() };
+    let done = ops::repair(&opened.repo, report, args.salvage, &progress)?;
+    drop(progress);
+    let after = keyed(ui, ctx, args, opened, ReadData::None)?;
+    report::repaired(ui, &done, &after)?;
+    Ok(if after.is_clean() && done.beyond.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn keyed(
+    ui: &mut Ui,
+    ctx: &Context,
+    args: &Args,
+    opened: &Opened,
+    data: ReadData,
+) -> Result<CheckReport, OpsError> {
+    let progress = ui.progress();
+    let request = CheckRequest { data, seed: args.seed, max_age: args.max_age, threads: ctx.threads() };
     ops::check(&opened.repo, request, &progress)
 }
 

@@ -262,10 +262,18 @@ impl Reader<'_> {
                 self.full_objects(map, &block, number);
                 self.deltas(&block, frames);
             }
-            Err(error) => {
-                self.unopened(map, number, &error);
-                frames.iter().for_each(|frame| self.is_bad(frame.at.pack));
-            }
+            Err(error) => match self.chunks.open_block(map.uid(), number, decompressor) {
+                // Parity has made it whole: the file is damaged, and nothing in it is lost.
+                Ok(block) => {
+                    self.fault_of_block(map, number, &error);
+                    self.full_objects(map, &block, number);
+                    self.deltas(&block, frames);
+                }
+                Err(_) => {
+                    self.unopened(map, number, &error);
+                    frames.iter().for_each(|frame| self.is_bad(frame.at.pack));
+                }
+            },
         }
     }
 
@@ -345,13 +353,19 @@ impl Reader<'_> {
     /// Notes that a whole block cannot be opened.
     fn unopened(&self, map: &PackMap, number: u16, error: &CasError) {
         let objects = map.objects(number);
-        let fault = format!("block {number} with {} objects: {}", objects.len(), super::report::told(error));
-        let finding = self.check.fault(pack_name(&map.uid()).as_str(), FindingKind::Damaged, fault);
-        self.is_bad(map.uid());
+        let finding = self.fault_of_block(map, number, error);
         let place = (map.uid(), number);
         let damaged =
             objects.iter().map(|entry| Damage { kind: entry.kind, locator: entry.locator, place, finding });
         self.damage.lock().expect("no panic while locked").extend(damaged);
+    }
+
+    /// Notes what is wrong with a block.
+    fn fault_of_block(&self, map: &PackMap, number: u16, error: &CasError) -> usize {
+        let objects = map.objects(number).len();
+        let fault = format!("block {number} with {objects} objects: {}", super::report::told(error));
+        self.is_bad(map.uid());
+        self.check.fault(pack_name(&map.uid()).as_str(), FindingKind::Damaged, fault)
     }
 
     /// Notes that an object of a block is not what it should be. Where its base is to blame, so is the base's pack; that a

@@ -18,13 +18,16 @@ mod segments;
 mod tests;
 mod work;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::cas::{CasError, ChunkStore, Index, IndexView, Refresh, Vault, pack_name, segment_name};
+use crate::cas::{
+    CasError, ChunkStore, Index, IndexView, Refresh, Vault, pack_health, pack_name, segment_name,
+};
 use crate::crypto;
+use crate::format::log::PackRecord;
 use crate::id::{PackId, SegmentId};
 use crate::observe::{Observer, Phase};
 use crate::repo::{LogState, PublicLog, RepoError, Repository};
@@ -39,7 +42,7 @@ use report::{Findings, told};
 use segments::IndexSide;
 
 pub use choose::ReadData;
-pub use report::{AffectedPath, CheckCounts, CheckReport, Finding, FindingKind, StrayFile};
+pub use report::{AffectedPath, CheckCounts, CheckReport, DamagedShards, Finding, FindingKind, StrayFile};
 pub use sealed::{SealedRequest, check_sealed};
 
 /// What follows where a part of the index cannot be read: every look-up asks all of it.
@@ -358,7 +361,22 @@ impl Check<'_> {
         report.counts.bytes_read = self.bytes_read.load(Ordering::Relaxed);
         let findings = self.notes.findings.into_inner().expect("no panic while locked");
         report.findings = findings.into_sorted(is_moot);
+        tell_health(self.notes.store, &self.state, &mut report.findings);
         Ok(report)
+    }
+}
+
+/// Says of damaged packs what parity can do for them.
+fn tell_health(store: &dyn StorageBackend, state: &LogState, findings: &mut [Finding]) {
+    let names: HashMap<String, &PackRecord> =
+        state.packs.values().map(|pack| (pack_name(&pack.uid).as_str().to_owned(), pack)).collect();
+    for finding in findings.iter_mut().filter(|finding| finding.kind.is_of_bytes()) {
+        let Some(record) = names.get(&finding.file) else { continue };
+        finding.shards = pack_health(store, record).ok().map(|health| DamagedShards {
+            damaged: health.damaged() as u64,
+            all: health.shards() as u64,
+            limit: health.parity_shards as u64,
+        });
     }
 }
 

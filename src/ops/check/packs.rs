@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
-use crate::cas::{CasError, ChunkStore, PackMap, SealedPack, pack_name};
+use crate::cas::{CasError, ChunkStore, PackMap, SealedPack, pack_health, pack_name};
 use crate::format::log::PackRecord;
 use crate::id::{Locator, ObjectKind, PackId};
 
@@ -139,6 +139,9 @@ pub(super) fn blame_cut(
     broken: &mut Broken,
 ) {
     for (pack, (finding, len)) in &directories.cut {
+        if pack_health(check.store(), &check.state.packs[pack]).is_ok_and(|health| health.can_be_healed()) {
+            continue;
+        }
         let Ok(map) = PackMap::load(check.vault, pack) else { continue };
         for (entry, block, _) in map.rows() {
             let is_cut = map.offset(block) + map.stored_len(block) > *len;

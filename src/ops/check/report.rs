@@ -37,6 +37,11 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// Whether bytes of a file are not as they were written, or not there.
+    pub fn is_of_bytes(self) -> bool {
+        matches!(self, Self::Missing | Self::Length | Self::Damaged | Self::Unreadable)
+    }
+
     /// A word for programs.
     pub fn name(self) -> &'static str {
         match self {
@@ -68,6 +73,27 @@ pub struct Finding {
     pub more_faults: u64,
     /// What cannot be brought back because of it, sorted by path.
     pub paths: Vec<AffectedPath>,
+    /// How many shards of the pack are damaged, and how many can be healed; `None`: it is no pack, or nothing of it can be
+    /// read.
+    pub shards: Option<DamagedShards>,
+}
+
+/// What parity can do for a damaged pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedShards {
+    /// Shards that are damaged or missing.
+    pub damaged: u64,
+    /// Shards of payload and parity.
+    pub all: u64,
+    /// How many damaged ones can be healed.
+    pub limit: u64,
+}
+
+impl DamagedShards {
+    /// Whether the pack can be healed.
+    pub fn can_be_healed(&self) -> bool {
+        self.damaged <= self.limit
+    }
 }
 
 /// A path that cannot be brought back whole.
@@ -158,7 +184,7 @@ impl Findings {
         let number = *self.known.entry((file.to_owned(), kind)).or_insert(self.list.len());
         if number == self.list.len() {
             let (file, faults, paths) = (file.to_owned(), Vec::new(), Vec::new());
-            self.list.push(Finding { file, kind, faults, more_faults: 0, paths });
+            self.list.push(Finding { file, kind, faults, more_faults: 0, paths, shards: None });
         }
         let finding = &mut self.list[number];
         if finding.faults.contains(&fault) {

@@ -119,5 +119,6 @@ fn finish(notes: Notes<'_>, state: &LogState, mut report: CheckReport) -> Result
     report.counts.bytes_read = notes.bytes_read.load(Ordering::Relaxed);
     let findings = notes.findings.into_inner().expect("no panic while locked");
     report.findings = findings.into_sorted(|finding: &Finding| gone.contains(&finding.file));
+    super::tell_health(store, state, &mut report.findings);
     Ok(report)
 }

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use warp::ops::{AffectedPath, CheckReport, Finding, FindingKind, ReadData, StrayFile};
+use warp::ops::{
+    AffectedPath, CheckReport, DamagedShards, Finding, FindingKind, ReadData, RepairOutcome, StrayFile,
+};
 
 use crate::cli::error::CliError;
 use crate::cli::json::PathText;
@@ -82,6 +84,9 @@ fn finding_text(ui: &mut Ui, finding: &Finding, report: &CheckReport) -> Result<
     if finding.more_faults > 0 {
         writeln!(out, "  … and {} more faults", finding.more_faults)?;
     }
+    if let Some(shards) = &finding.shards {
+        writeln!(out, "  {}", shards_text(shards))?;
+    }
     if finding.paths.is_empty() {
         return Ok(());
     }
@@ -93,6 +98,64 @@ fn finding_text(ui: &mut Ui, finding: &Finding, report: &CheckReport) -> Result<
         writeln!(out, "    … and {more} more (--json lists all)")?;
     }
     Ok(())
+}
+
+/// What was repaired, and what is left.
+pub(super) fn repaired(ui: &mut Ui, done: &RepairOutcome, after: &CheckReport) -> Result<(), CliError> {
+    if ui.is_json() {
+        return Ok(ui.json(&Repaired {
+            message_type: "repaired",
+            healed: &done.healed,
+            salvaged: &done.salvaged,
+            lost_objects: done.lost_objects,
+            beyond: &done.beyond,
+            segments: &done.segments,
+            configuration: done.configuration,
+            packs_written: done.packs_written,
+            bytes_written: done.bytes_written,
+            errors_left: after.findings.iter().map(|finding| &finding.file[..]).collect(),
+        })?);
+    }
+    let out = ui.out();
+    for (files, what) in [
+        (&done.healed, "healed; what it held is in a new pack"),
+        (&done.segments, "made anew"),
+        (&done.salvaged, "given up; what could be read of it is in a new pack"),
+        (&done.beyond, "damaged beyond its parity, and left as it is (--salvage keeps what can be read)"),
+    ] {
+        files.iter().try_for_each(|file| writeln!(out, "{}: {what}", escape::line(file)))?;
+    }
+    if done.configuration {
+        writeln!(out, "configuration: both copies written anew")?;
+    }
+    if done.lost_objects > 0 {
+        let objects = count(done.lost_objects, "object is lost", "objects are lost");
+        writeln!(out, "{objects}: commit the same files again to store them anew")?;
+    }
+    for finding in &after.findings {
+        finding_text(ui, finding, after)?;
+    }
+    let verdict = match after.findings.len() {
+        0 => "all is repaired".to_owned(),
+        many => count(many as u64, "error is left", "errors are left"),
+    };
+    writeln!(ui.out(), "{verdict}")?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Repaired<'r> {
+    message_type: &'static str,
+    healed: &'r [String],
+    salvaged: &'r [String],
+    lost_objects: u64,
+    beyond: &'r [String],
+    segments: &'r [String],
+    configuration: bool,
+    packs_written: u64,
+    bytes_written: u64,
+    /// Files that are still damaged.
+    errors_left: Vec<&'r str>,
 }
 
 fn title(kind: FindingKind) -> &'static str {
@@ -108,6 +171,20 @@ fn title(kind: FindingKind) -> &'static str {
         FindingKind::MissingBase => "bases of differences are missing",
         FindingKind::Tree => "breaks a rule",
         _ => "wrong",
+    }
+}
+
+fn shards_text(shards: &DamagedShards) -> String {
+    let DamagedShards { damaged, all, limit } = shards;
+    match (damaged, limit, shards.can_be_healed()) {
+        (0, _, _) => "nothing of its content is lost: `warp check --repair` writes it anew".to_owned(),
+        (_, 0, _) => "it has no parity to heal it with".to_owned(),
+        (_, _, true) => {
+            format!(
+                "{damaged} of its {all} shards are damaged, and {limit} can be healed: `warp check --repair` does that"
+            )
+        }
+        (_, _, false) => format!("{damaged} of its {all} shards are damaged, and only {limit} can be healed"),
     }
 }
 
@@ -183,7 +260,8 @@ fn strays_text(ui: &mut Ui, strays: &[StrayFile], what: &str) {
 fn hints(report: &CheckReport) -> Vec<&'static str> {
     let is_config = |finding: &&Finding| finding.kind == FindingKind::Configuration;
     let mut hints = Vec::new();
-    if report.findings.iter().any(|finding| !is_config(&finding)) {
+    let can_be_healed = |finding: &&Finding| finding.shards.is_some_and(|shards| shards.can_be_healed());
+    if report.findings.iter().any(|finding| !is_config(&finding) && !can_be_healed(&finding)) {
         hints.push(
             "bring the files named above back from another copy of the repository, in which they have the same names; until then change nothing, and copy what is left to a sound disk",
         );
@@ -201,6 +279,11 @@ struct Damage<'r> {
     kind: &'static str,
     faults: &'r [String],
     more_faults: u64,
+    /// Shards of a pack that are damaged, and how many can be healed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged_shards: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    healable_shards: Option<u64>,
     paths: Vec<LostPath>,
 }
 
@@ -293,6 +376,8 @@ fn damage<'r>(finding: &'r Finding, report: &CheckReport) -> Damage<'r> {
         kind: finding.kind.name(),
         faults: &finding.faults,
         more_faults: finding.more_faults,
+        damaged_shards: finding.shards.map(|shards| shards.damaged),
+        healable_shards: finding.shards.map(|shards| shards.limit),
         paths: finding.paths.iter().map(lost).collect(),
     }
 }

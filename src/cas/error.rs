@@ -213,6 +213,13 @@ impl CasError {
         }
     }
 
+    /// Whether a file is not there, ends early, or holds something else than it should.
+    pub(super) fn is_loss(&self) -> bool {
+        let is_cut =
+            |source: &StoreError| matches!(source, StoreError::NotFound { .. } | StoreError::Short { .. });
+        matches!(self, Self::Store { source } if is_cut(source)) || self.is_damage()
+    }
+
     /// Name in the store of the file that is to blame, where there is one.
     pub fn file(&self) -> Option<String> {
         match self {

@@ -23,6 +23,7 @@ const PIECES: [usize; 2] = [256 << 10, 4096];
 pub(super) struct Healer {
     last: Mutex<Option<(PackId, Outcome)>>,
     told: Mutex<HashSet<PackId>>,
+    noticed: Mutex<HashSet<String>>,
     observer: Mutex<Option<Arc<dyn Observer>>>,
 }
 
@@ -109,6 +110,15 @@ impl Healer {
         let outcome = healed.map(|healed| Arc::new(HealedPack { pack: *pack, healed }));
         *last = Some((*pack, outcome.clone()));
         outcome.map(Some)
+    }
+
+    /// Tells of something that is lost, once.
+    pub(super) fn notice(&self, what: &str) {
+        let is_new = self.noticed.lock().expect("no panic while locked").insert(what.to_owned());
+        let observer = self.observer.lock().expect("no panic while locked").clone();
+        if let Some(observer) = observer.filter(|_| is_new) {
+            observer.notice(what);
+        }
     }
 
     /// Tells of a damaged pack, once.

@@ -13,7 +13,7 @@ use crate::id::{ChunkId, Locator, ObjectKind, PackId, SegmentId};
 
 use super::fresh::Fresh;
 use super::segment::{OpenSegment, Segment};
-use super::vault::Vault;
+use super::vault::{Vault, pack_name, segment_name};
 use super::{Base, CasError, Location, PackMap};
 
 /// Pages kept in memory: 32 MiB.
@@ -62,6 +62,8 @@ pub struct Index {
     state: RwLock<Arc<State>>,
     fresh: Fresh,
     pages: Mutex<LruCache<PageKey, Page>>,
+    /// Segments that are lost: without them everything goes on.
+    lost: Mutex<HashSet<SegmentId>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -87,6 +89,24 @@ pub(super) enum Which {
 }
 
 impl State {
+    /// Takes lost segments out. The directories of packs that no other segment speaks of become their index; returns how many.
+    fn set_aside(&mut self, vault: &Vault, lost: &HashSet<SegmentId>) -> usize {
+        let before = self.segments.len();
+        self.segments.retain(|segment| !lost.contains(&segment.record.uid));
+        if self.segments.len() == before {
+            return 0;
+        }
+        // Of another lost one the packs are found when that comes up.
+        let open = self.segments.iter().filter_map(|segment| segment.open(vault).ok());
+        let covered: HashSet<PackId> = open.flat_map(|open| open.packs().to_vec()).collect();
+        let own: HashSet<PackId> = self.self_indexed.iter().copied().collect();
+        let is_bare = |pack: &&PackId| !covered.contains(*pack) && !own.contains(*pack);
+        let bare: Vec<PackId> = self.live.iter().filter(is_bare).copied().collect();
+        self.self_indexed.extend(&bare);
+        (self.small, self.features) = (None, None);
+        bare.len()
+    }
+
     pub(super) fn holds(&self, pack: &PackId, which: Which) -> bool {
         self.live.contains(pack) && self.condemned.contains(pack) == matches!(which, Which::Condemned)
     }
@@ -109,7 +129,7 @@ impl Index {
     pub fn new(vault: Arc<Vault>) -> Self {
         let (state, fresh) = Default::default();
         let pages = Mutex::new(LruCache::new(PAGES_CACHED));
-        Self { vault, refresh: None, state, fresh, pages }
+        Self { vault, refresh: None, state, fresh, pages, lost: Mutex::default() }
     }
 
     /// The same index; where a file is gone that it speaks of, it asks `refresh` and looks again.
@@ -129,7 +149,7 @@ impl Index {
             .segments
             .into_iter()
             .map(|record| known.remove(&record.uid).unwrap_or_else(|| Arc::new(Segment::new(record))));
-        *state = Arc::new(State {
+        let mut next = State {
             entry: view.entry,
             segments: segments.collect(),
             live: Arc::new(view.live),
@@ -137,7 +157,9 @@ impl Index {
             self_indexed: view.self_indexed,
             small: None,
             features: None,
-        });
+        };
+        next.set_aside(&self.vault, &self.lost.lock().expect("no panic while locked"));
+        *state = Arc::new(next);
     }
 
     /// Adds what a writer has stored and not yet published: `packs` and the segment that speaks of them.
@@ -158,18 +180,38 @@ impl Index {
         }
     }
 
-    /// Does it again, once, where a file was gone: with what the log says now.
+    /// Does it again, once, where a file was gone: with what the log says now. And where a segment is lost, without it.
     pub(super) fn with_present_files<T>(
         &self,
         mut read: impl FnMut() -> Result<T, CasError>,
     ) -> Result<T, CasError> {
-        match read() {
-            Err(error) if error.may_have_moved() => {
-                self.refresh();
-                read()
-            }
-            done => done,
+        let mut done = read();
+        if done.as_ref().is_err_and(CasError::may_have_moved) {
+            self.refresh();
+            done = read();
         }
+        while done.as_ref().is_err_and(|error| self.goes_on_without(error)) {
+            done = read();
+        }
+        done
+    }
+
+    /// Sets the segment aside that an error says is lost: directories of packs serve instead.
+    fn goes_on_without(&self, error: &CasError) -> bool {
+        let Some(file) = error.file().filter(|_| error.is_loss()) else { return false };
+        let mut state = self.state.write().expect("no panic while locked");
+        let is_it = |segment: &&Arc<Segment>| segment_name(&segment.record.uid).as_str() == file;
+        let Some(segment) = state.segments.iter().find(is_it).map(|segment| segment.record.uid) else {
+            return false;
+        };
+        let mut lost = self.lost.lock().expect("no panic while locked");
+        lost.insert(segment);
+        let packs = Arc::make_mut(&mut state).set_aside(&self.vault, &lost);
+        let what = format!(
+            "{file} is lost, and the directories of {packs} packs serve instead; `warp check --repair` makes it anew"
+        );
+        self.vault.healer().notice(&what);
+        true
     }
 
     pub(super) fn vault(&self) -> &Vault {
@@ -294,7 +336,13 @@ impl Index {
         }
         let mut both: [SmallRows; 2] = Default::default();
         for uid in state.self_indexed.iter().filter(|uid| state.live.contains(*uid)) {
-            let map = PackMap::load(&self.vault, uid)?;
+            let map = match PackMap::load(&self.vault, uid) {
+                Err(error) if error.is_loss() => {
+                    self.is_gone_for_good(uid, error)?;
+                    continue;
+                }
+                map => map?,
+            };
             let rows = &mut both[usize::from(state.condemned.contains(uid))];
             for (entry, block, slot) in map.rows() {
                 let depth = map.delta(block, slot).map_or(0, |delta| delta.depth);
@@ -312,6 +360,19 @@ impl Index {
             Arc::make_mut(&mut current).small = Some(Arc::clone(&rows));
         }
         Ok(rows)
+    }
+
+    /// That a pack which is its own index cannot be read: what it held is missing, and all else can be found. Where the log has
+    /// removed it meanwhile, that is the error of whoever looked for it, who then looks again.
+    fn is_gone_for_good(&self, pack: &PackId, error: CasError) -> Result<(), CasError> {
+        self.refresh();
+        if !self.state().live.contains(pack) {
+            return Err(error);
+        }
+        let what =
+            format!("{} is lost, and all that it held; `warp check` says what that is", pack_name(pack));
+        self.vault.healer().notice(&what);
+        Ok(())
     }
 
     /// Whether the chunks of a pack were sketched: those of packs that are their own index were not.

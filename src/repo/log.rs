@@ -11,6 +11,7 @@ use crate::format::log::{
 };
 use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId, SegmentId};
 use crate::limits::LOG_ENTRY_LEN_MAX;
+use crate::mutants::{self, Mutant};
 use crate::store::{BlobName, Put, StorageBackend};
 
 use super::client::SeenHead;
@@ -326,7 +327,8 @@ impl Log {
 /// What a writer must check again after every lost race.
 fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
     let usable = |pack: &PackId| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
-    if draft.uses.iter().any(|pack| !usable(pack)) {
+    // (A mutant of the explorer leaves this out.)
+    if draft.uses.iter().any(|pack| !usable(pack)) && !mutants::is_on(Mutant::UsesUnchecked) {
         return Err(RepoError::Condemned);
     }
     check_storage(state, draft)?;
@@ -361,7 +363,8 @@ fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
     let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
     let swept = draft.packs_added.iter().any(|pack| state.removed_packs.contains(&pack.uid))
         || draft.segments_added.iter().any(|segment| state.removed_segments.contains(&segment.uid));
-    if swept {
+    // (A mutant of the explorer leaves this out.)
+    if swept && !mutants::is_on(Mutant::OwnRemovalIgnored) {
         return Err(RepoError::Condemned);
     }
     for pack in draft.packs_added.iter().map(|pack| pack.uid) {
@@ -405,7 +408,9 @@ fn check_orphans(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
             || state.removed_segments.contains(&segment)
             || state.segments.iter().any(|there| there.uid == segment)
     };
-    if let Some(pack) = draft.orphans_condemned.iter().find(|pack| is_named(pack)) {
+    let found = draft.orphans_condemned.iter().find(|pack| is_named(pack));
+    // (A mutant of the explorer leaves this out.)
+    if let Some(pack) = found.filter(|_| !mutants::is_on(Mutant::OrphansNotListedAnew)) {
         return refuse(pack_name(pack), "it is no orphan, since an entry names it");
     }
     if let Some(pack) = draft.orphans_removed.iter().find(|pack| !state.orphans.contains_key(*pack)) {

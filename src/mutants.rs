@@ -10,6 +10,8 @@
 pub enum Mutant {
     /// The log takes an entry although what it relies on was condemned or removed meanwhile.
     UsesUnchecked,
+    /// The log takes a commit that took files over from one that was forgotten meanwhile.
+    ForgottenBaseTaken,
     /// gc forgets that what is unneeded in a pack that stays may be a delta, whose base must stay, too.
     BasesOfStayingForgotten,
     /// gc keeps a pack that a commit began to use, and not those with the bases of the deltas in it.

@@ -1,71 +1,103 @@
 //! Who meets whom, over what.
 
-use warp::ops::{self, GarbageCollector, GcConfig, MaxUnused};
 use warp::observe::Silent;
+use warp::ops::{self, GarbageCollector, GcConfig, MaxUnused};
 use warp::testing::Rng;
-use warp::testing::explore::Scenario;
 
-use crate::world::{ALL, Did, World, commit, gc, litter, read, repack, undelete};
+use crate::world::{ALL, Act, World, commit, forget, gc, litter, read, repack, undelete};
 
 /// A gc that condemns, and removes nothing yet.
 const CONDEMN: GcConfig = GcConfig { grace: 3600, ..ALL };
+/// A gc that merges, too.
+const MERGE: GcConfig = GcConfig { merge: true, ..ALL };
 
-/// A scenario and what a run of it is about.
+/// A repository and those who meet in it.
+#[derive(Clone, Copy)]
 pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    pub(crate) world: World,
-    pub(crate) make: fn(&World) -> Scenario<'_, Did>,
+    pub(crate) world: fn() -> World,
+    pub(crate) actors: fn(&World) -> Vec<(&'static str, Act)>,
 }
 
-/// All of them.
-pub(crate) const CASES: [(&str, fn() -> World, fn(&World) -> Scenario<'_, Did>); 14] = [
-    ("a commit finds chunks that gc takes away", with_unneeded_delta, |world| {
-        world.scenario(vec![("commit", commit(world, "first-again", ("again", 0))), ("gc", gc(ALL))])
-    }),
-    ("a commit finds a delta whose base gc takes away", with_unneeded_delta, |world| {
-        world.scenario(vec![("commit", commit(world, "second-again", ("again", 0))), ("gc", gc(ALL))])
-    }),
-    ("a commit finds a delta in a pack that stays", with_unneeded_delta, |world| {
-        let config = GcConfig { max_unused: MaxUnused::Bytes(1500), ..ALL };
-        world.scenario(vec![("commit", commit(world, "second-again", ("again", 0))), ("gc", gc(config))])
-    }),
-    ("a commit makes deltas against what gc takes away", with_unneeded_delta, |world| {
-        world.scenario(vec![("commit", commit(world, "third", ("again", 1))), ("gc", gc(ALL))])
-    }),
-    ("gc takes the files of a living writer for left over", with_litter, |world| {
-        world.scenario(vec![("commit", commit(world, "new", ("new", 0))), ("gc", gc(ALL))])
-    }),
-    ("two collectors", with_unneeded_delta, |world| {
-        world.scenario(vec![("gc-1", gc(ALL)), ("gc-2", gc(ALL))])
-    }),
-    ("gc beside repack", with_unneeded_delta, |world| {
-        world.scenario(vec![("gc", gc(ALL)), ("repack", repack())])
-    }),
-    ("a commit finds chunks that repack moves", with_unneeded_delta, |world| {
-        world.scenario(vec![("commit", commit(world, "first-again", ("again", 1))), ("repack", repack())])
-    }),
-    ("two commits on one branch", with_unneeded_delta, |world| {
-        let main = ("main", 1);
-        world.scenario(vec![("commit-1", commit(world, "third", main)), ("commit-2", commit(world, "new", main))])
-    }),
-    ("a restore beside gc", with_unneeded_delta, |world| {
-        world.scenario(vec![("restore", read(world, "other")), ("gc", gc(ALL))])
-    }),
-    ("a commit comes back beside gc", with_forgotten, |world| {
-        world.scenario(vec![("undelete", undelete(forgotten(world))), ("gc", gc(ALL))])
-    }),
-    ("a commit comes back from what is condemned", with_condemned, |world| {
-        world.scenario(vec![("undelete", undelete(forgotten(world))), ("gc", gc(ALL))])
-    }),
-    ("segments are merged under a mark", with_segments, |world| {
-        let merge = GcConfig { merge: true, ..ALL };
-        world.scenario(vec![("gc-1", gc(merge)), ("gc-2", gc(merge)), ("restore", read(world, "keep-4"))])
-    }),
-    ("two commits and a gc", with_unneeded_delta, |world| {
-        let [first, second] = ["first-again", "second-again"].map(|name| commit(world, name, ("again", 0)));
-        world.scenario(vec![("commit-1", first), ("commit-2", second), ("gc", gc(ALL))])
-    }),
-];
+impl Case {
+    const fn new(world: fn() -> World, actors: fn(&World) -> Vec<(&'static str, Act)>) -> Self {
+        Self { world, actors }
+    }
+}
+
+pub(crate) const COMMIT_FINDS_CHUNKS_GC: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("commit", commit(world, "first-again", ("again", 0))), ("gc", gc(ALL))]
+});
+
+pub(crate) const COMMIT_FINDS_DELTA_GC: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("commit", commit(world, "second-again", ("again", 0))), ("gc", gc(ALL))]
+});
+
+/// The pack of the delta stays, since little of it is not needed; that of its base does not.
+pub(crate) const COMMIT_FINDS_DELTA_THAT_STAYS_GC: Case = Case::new(with_unneeded_delta, |world| {
+    let config = GcConfig { max_unused: MaxUnused::Bytes(1500), ..ALL };
+    vec![("commit", commit(world, "second-again", ("again", 0))), ("gc", gc(config))]
+});
+
+pub(crate) const COMMIT_MAKES_DELTAS_GC: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("commit", commit(world, "third", ("again", 1))), ("gc", gc(ALL))]
+});
+
+pub(crate) const COMMIT_FINDS_CONDEMNED_GC: Case = Case::new(with_condemned, |world| {
+    vec![("commit", commit(world, "second-again", ("again", 1))), ("gc", gc(ALL))]
+});
+
+pub(crate) const COMMIT_NEW_GC: Case =
+    Case::new(with_litter, |world| vec![("commit", commit(world, "new", ("new", 0))), ("gc", gc(ALL))]);
+
+pub(crate) const COMMIT_COMMIT: Case = Case::new(with_unneeded_delta, |world| {
+    let commits = ["third", "new"].map(|name| commit(world, name, ("main", 1)));
+    ["commit-1", "commit-2"].into_iter().zip(commits).collect()
+});
+
+pub(crate) const COMMIT_REPACK: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("commit", commit(world, "first-again", ("again", 1))), ("repack", repack())]
+});
+
+pub(crate) const COMMIT_MAKES_DELTAS_REPACK: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("commit", commit(world, "third", ("again", 4))), ("repack", repack())]
+});
+
+pub(crate) const GC_GC: Case = Case::new(with_unneeded_delta, |_| vec![("gc-1", gc(ALL)), ("gc-2", gc(ALL))]);
+
+pub(crate) const GC_REPACK: Case =
+    Case::new(with_unneeded_delta, |_| vec![("gc", gc(ALL)), ("repack", repack())]);
+
+pub(crate) const RESTORE_GC: Case =
+    Case::new(with_unneeded_delta, |world| vec![("restore", read(world, "other")), ("gc", gc(ALL))]);
+
+pub(crate) const UNDELETE_GC: Case =
+    Case::new(with_forgotten, |world| vec![("undelete", undelete(forgotten(world))), ("gc", gc(ALL))]);
+
+pub(crate) const UNDELETE_CONDEMNED_GC: Case =
+    Case::new(with_condemned, |world| vec![("undelete", undelete(forgotten(world))), ("gc", gc(ALL))]);
+
+pub(crate) const SEGMENTS_GC_GC: Case =
+    Case::new(with_segments, |_| vec![("gc-1", gc(MERGE)), ("gc-2", gc(MERGE))]);
+
+pub(crate) const SEGMENTS_RESTORE_GC: Case =
+    Case::new(with_segments, |world| vec![("restore", read(world, "keep-4")), ("gc", gc(MERGE))]);
+
+pub(crate) const COMMIT_FORGET_GC: Case = Case::new(with_grown, |world| {
+    let forget = forget(world.repo().timeline().branch("main").unwrap());
+    vec![("commit", commit(world, "grown", ("main", 0))), ("forget", forget), ("gc", gc(ALL))]
+});
+
+pub(crate) const COMMIT_COMMIT_GC: Case = Case::new(with_unneeded_delta, |world| {
+    let commits = ["first-again", "second-again"].map(|name| commit(world, name, ("again", 0)));
+    ["commit-1", "commit-2", "gc"].into_iter().zip(commits.into_iter().chain([gc(ALL)])).collect()
+});
+
+pub(crate) const ALL_AT_ONCE: Case = Case::new(with_unneeded_delta, |world| {
+    let commits = ["second-again", "third"].map(|name| commit(world, name, ("again", 1)));
+    let others = [gc(ALL), gc(ALL), read(world, "other")];
+    let names = ["commit-1", "commit-2", "gc-1", "gc-2", "restore"];
+    names.into_iter().zip(commits.into_iter().chain(others)).collect()
+});
 
 /// Three commits: `text`; `text` a little changed, which is stored as a difference, and beside it `other`; `other` alone. The first
 /// two are forgotten.
@@ -75,9 +107,9 @@ fn with_unneeded_delta() -> World {
     world
 }
 
-/// The same, with files of writers that died.
+/// Nothing is forgotten, but there are files of writers that died.
 fn with_litter() -> World {
-    let world = with_unneeded_delta();
+    let world = with_text();
     litter(&world.store, &format!("packs/{}.warp", "09".repeat(16)));
     litter(&world.store, &format!("index/{}", "08".repeat(16)));
     world
@@ -94,6 +126,15 @@ fn with_forgotten() -> World {
 fn with_condemned() -> World {
     let world = with_unneeded_delta();
     GarbageCollector::new(&world.repo(), CONDEMN).run(&Silent).unwrap();
+    world
+}
+
+/// The last of the three has one more file now, and need not stay.
+fn with_grown() -> World {
+    let (mut world, mut rng) = (with_text(), Rng::new(43));
+    world.forget(&["first", "second"]);
+    world.grow("other", "grown", ("more", rng.text(4000)));
+    world.give_up("other");
     world
 }
 

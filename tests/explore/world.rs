@@ -21,8 +21,6 @@ use warp::store::{BlobName, MemoryStore, StorageBackend};
 use warp::testing::explore::{Actor, Ended, Scenario};
 use warp::testing::{RecordingObserver, SimDisk};
 
-use crate::common::history::check_bases;
-
 /// Files by their names.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 
@@ -39,7 +37,8 @@ pub(crate) struct Did {
     wrong: Option<String>,
 }
 
-type Act = Box<dyn Fn(Arc<dyn StorageBackend>) -> Did + Send + Sync>;
+/// An operation, with the store through which it works.
+pub(crate) type Act = Box<dyn Fn(Arc<dyn StorageBackend>) -> Did + Send + Sync>;
 
 /// A repository in memory, and every tree that was or will be committed to it.
 pub(crate) struct World {
@@ -47,11 +46,14 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     /// The trees, by the messages of the commits that hold them.
     trees: BTreeMap<String, Tree>,
+    /// And the folders that hold them.
+    folders: BTreeMap<String, PathBuf>,
     ids: BTreeMap<String, CommitId>,
 }
 
 fn clock() -> Timestamp {
-    Timestamp { secs: 1_700_000_000, nanos: 0 }
+    // Later than any change of a file, or what is unchanged would be read again.
+    Timestamp { secs: 4_102_444_800, nanos: 0 }
 }
 
 fn client() -> Client {
@@ -84,7 +86,7 @@ impl World {
         };
         Repository::create(Arc::clone(&store) as Arc<dyn StorageBackend>, options, client()).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, store, trees: BTreeMap::new(), ids: BTreeMap::new() }
+        Self { dir, store, trees: BTreeMap::new(), folders: BTreeMap::new(), ids: BTreeMap::new() }
     }
 
     pub(crate) fn repo(&self) -> Repository {
@@ -102,7 +104,18 @@ impl World {
         let tree: Tree = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
         tree.iter().for_each(|(name, bytes)| std::fs::write(path.join(name), bytes).unwrap());
         self.trees.insert(name.to_owned(), tree);
+        self.folders.insert(name.to_owned(), path.clone());
         path
+    }
+
+    /// Puts another file into a folder: what it then holds has another name, and what it held is unchanged.
+    pub(crate) fn grow(&mut self, from: &str, name: &str, (file, bytes): (&str, Vec<u8>)) {
+        let folder = self.folders[from].clone();
+        std::fs::write(folder.join(file), &bytes).unwrap();
+        let mut tree = self.trees[from].clone();
+        tree.insert(file.to_owned(), bytes);
+        self.trees.insert(name.to_owned(), tree);
+        self.folders.insert(name.to_owned(), folder);
     }
 
     /// Commits such a folder at once.
@@ -113,27 +126,28 @@ impl World {
         files: impl IntoIterator<Item = (&'n str, Vec<u8>)>,
     ) {
         let source = self.source(name, files);
+        // A file that changed only just now counts as changed ever after.
+        std::thread::sleep(std::time::Duration::from_millis(60));
         let outcome = ops::commit(&self.repo(), request(&source, name, branch, depth), &Silent).unwrap();
         self.ids.insert(name.to_owned(), outcome.commit.unwrap());
     }
 
     /// Forgets commits, and the branches on them.
     pub(crate) fn forget(&mut self, names: &[&str]) {
-        let ids: Vec<CommitId> = names.iter().map(|name| self.ids.remove(*name).unwrap()).collect();
-        let draft = |state: &LogState| {
-            let refs = state.refs.iter().filter(|(_, at)| ids.contains(at));
-            let gone = refs.map(|(name, at)| RefMove { name: name.clone(), old: Some(*at), new: None });
-            let message = "forget".to_owned();
-            Ok(Draft { forgotten: ids.clone(), refs: gone.collect(), message, ..Draft::default() })
-        };
-        self.repo().append(&mut |state| draft(state)).unwrap();
+        let ids: Vec<CommitId> = names.iter().map(|name| self.give_up(name)).collect();
+        forget_all(&self.repo(), &ids).unwrap();
+    }
+
+    /// From now on the commit need not be live.
+    pub(crate) fn give_up(&mut self, name: &str) -> CommitId {
+        self.ids.remove(name).unwrap()
     }
 
     pub(crate) fn id(&self, name: &str) -> CommitId {
         self.ids[name]
     }
 
-    /// These actors, whose names begin with what they are.
+    /// These actors in this repository.
     pub(crate) fn scenario(&self, actors: Vec<(&'static str, Act)>) -> Scenario<'_, Did> {
         let actors = actors.into_iter().map(|(name, act)| Actor { name, act }).collect();
         Scenario { store: &self.store, actors, check: Box::new(|ended| self.check(ended)) }
@@ -170,9 +184,37 @@ impl World {
                 return Err(format!("commit {id}, {message:?}, came back as something else"));
             }
         }
-        let bases = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check_bases(repo)));
-        bases.map(drop).map_err(|_| "the base of a delta is not there".to_owned())
+        check_bases(repo)
     }
+}
+
+/// Whatever can be used and is a delta has its bases, less deep, in packs that can be used. (What is condemned, and still there
+/// because a gc was killed, need not.)
+fn check_bases(repo: &Repository) -> Result<(), String> {
+    let state = repo.state();
+    for pack in state.packs.keys().filter(|pack| !state.condemned.contains_key(pack)) {
+        let map = repo.chunks().map(*pack).map_err(|error| format!("pack {pack}: {error}"))?;
+        for (entry, block, slot) in map.rows() {
+            let Some(delta) = map.delta(block, slot) else { continue };
+            for &base in delta.bases.iter() {
+                let found = repo.chunks().index().find_usable(entry.kind, base, delta.depth);
+                if !matches!(found, Ok(Some(_))) {
+                    return Err(format!("{base}, the base of a delta in pack {pack}, is not there"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn forget_all(repo: &Repository, ids: &[CommitId]) -> Result<(), RepoError> {
+    let draft = |state: &LogState| {
+        let refs = state.refs.iter().filter(|(_, at)| ids.contains(at));
+        let gone = refs.map(|(name, at)| RefMove { name: name.clone(), old: Some(*at), new: None });
+        let message = "forget".to_owned();
+        Ok(Draft { forgotten: ids.to_vec(), refs: gone.collect(), message, ..Draft::default() })
+    };
+    repo.append(&mut |state| draft(state)).map(drop)
 }
 
 /// All files that the log names are there, and, if so asked, no others.
@@ -243,7 +285,7 @@ fn gave_up(error: &OpsError) -> bool {
 
 /// A commit of a folder of the world.
 pub(crate) fn commit(world: &World, name: &'static str, (branch, depth): (&'static str, u8)) -> Act {
-    let source = world.dir.path().join(name);
+    let source = world.folders[name].clone();
     Box::new(move |store| {
         let outcome = open(store).map_err(OpsError::from).and_then(|repo| {
             let observer = RecordingObserver::new();
@@ -311,9 +353,12 @@ pub(crate) fn undelete(id: CommitId) -> Act {
     })
 }
 
-/// Bytes of all packs.
-pub(crate) fn pack_bytes(store: &MemoryStore) -> u64 {
-    store.list("packs/").unwrap().iter().map(|blob| blob.len).sum()
+/// Takes a commit out of the live ones.
+pub(crate) fn forget(id: CommitId) -> Act {
+    Box::new(move |store| {
+        let done = open(store).and_then(|repo| forget_all(&repo, &[id]));
+        did("forget", done.map_err(OpsError::from))
+    })
 }
 
 /// Puts a file into the store that no entry of the log names.

@@ -26,8 +26,8 @@ use crate::mutants::Mutant;
 use crate::store::{MemoryStore, StorageBackend};
 
 use super::Rng;
-use schedule::{Frontier, Policy, Replay, Walk};
 pub use schedule::{Choice, Step};
+use schedule::{Frontier, Policy, Replay, Walk};
 pub use stage::Handle;
 use stage::{Doomed, Stage};
 

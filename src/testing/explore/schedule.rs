@@ -23,7 +23,9 @@ impl Choice {
     /// Whose step it is.
     pub fn actor(self) -> usize {
         match self {
-            Self::Go(actor) | Self::Kill(actor) | Self::LoseReply(actor) | Self::RepeatRequest(actor) => actor,
+            Self::Go(actor) | Self::Kill(actor) | Self::LoseReply(actor) | Self::RepeatRequest(actor) => {
+                actor
+            }
         }
     }
 
@@ -220,7 +222,8 @@ impl Frontier {
         let choices: Vec<Choice> = steps.iter().map(|step| step.choice).collect();
         for (at, step) in steps.iter().enumerate().skip(planned.choices.len()) {
             let with_faults = planned.faults < self.faults;
-            for choice in step.situation.all(with_faults).into_iter().filter(|choice| *choice != step.choice) {
+            for choice in step.situation.all(with_faults).into_iter().filter(|choice| *choice != step.choice)
+            {
                 // Behind what was planned nothing is spent: the default preempts nobody.
                 let cost = usize::from(step.situation.is_preemption(choice)) + usize::from(choice.is_fault());
                 let spent = planned.spent + cost;

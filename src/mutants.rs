@@ -2,7 +2,7 @@
 //!
 //! A model checker that finds nothing proves something only if it would find what is wrong. So the rules can be taken out, one at
 //! a time, in the code that runs, and `tests/explore` shows that each of them is missed. Without feature `testing` no rule can
-//! be: [`is_on`] is then a constant.
+//! be: `is_on` is then a constant.
 
 /// A rule that is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,6 +12,8 @@ pub enum Mutant {
     UsesUnchecked,
     /// The log takes a commit that took files over from one that was forgotten meanwhile.
     ForgottenBaseTaken,
+    /// A writer whose entry is in the log, and who was told that the place is taken, believes that another was faster.
+    LostReplyTakenForLostRace,
     /// gc forgets that what is unneeded in a pack that stays may be a delta, whose base must stay, too.
     BasesOfStayingForgotten,
     /// gc keeps a pack that a commit began to use, and not those with the bases of the deltas in it.

@@ -145,24 +145,29 @@ fn two_commits_two_collectors_and_a_restore_lose_nothing() {
     explore(ALL_AT_ONCE);
 }
 
-/// With this rule taken out the explorer finds a commit that cannot be read, by a schedule of at most two preemptions; with it, the
-/// same search finds nothing.
-fn must_be_missed(mutant: Mutant, cases: &[Case]) {
+/// With this rule taken out the explorer finds that something begins to be so, by a schedule of at most two preemptions or faults;
+/// with it, the same search finds nothing.
+fn must_lead_to(what: &str, mutant: Mutant, faults: usize, cases: &[Case]) {
     for case in cases {
         let world = (case.world)();
         let scenario = world.scenario((case.actors)(&world));
-        let limits = Limits { budget: 2, faults: 0, runs: 3000, seed: 1 };
+        let limits = Limits { budget: 2, faults, runs: 3000, seed: 1 };
         let found = match Explorer::new(Some(mutant)).exhaust(&scenario, limits) {
             Ok(done) => panic!("{mutant:?} is not missed: {done:?}"),
             Err(violation) => violation,
         };
-        assert!(found.what.starts_with("reading commit "), "{found}");
+        assert!(found.what.starts_with(what), "{found}");
         println!("{mutant:?}: {} runs, {} steps; {}", found.explored.runs, found.steps.len(), found.what);
         let same = Limits { runs: found.explored.runs, ..limits };
         if let Err(violation) = Explorer::new(None).exhaust(&scenario, same) {
             panic!("{violation}");
         }
     }
+}
+
+/// With this rule taken out an acknowledged commit cannot be read any more.
+fn must_be_missed(mutant: Mutant, cases: &[Case]) {
+    must_lead_to("reading commit ", mutant, 0, cases);
 }
 
 #[test]
@@ -203,4 +208,9 @@ fn the_check_of_ones_own_packs_is_missed() {
 #[test]
 fn the_second_look_at_what_is_left_over_is_missed() {
     must_be_missed(Mutant::OrphansNotListedAnew, &[COMMIT_NEW_GC]);
+}
+
+#[test]
+fn that_a_lost_reply_is_no_lost_race_is_missed() {
+    must_lead_to("commit failed", Mutant::LostReplyTakenForLostRace, 1, &[COMMIT_COMMIT]);
 }

@@ -45,14 +45,17 @@ impl<T> fmt::Debug for Actor<'_, T> {
     }
 }
 
+/// Looks at what a run has led to, and says what is wrong.
+pub type Check<'a, T> = Box<dyn Fn(&Ended<T>) -> Result<(), String> + 'a>;
+
 /// What runs, on what, and what must hold afterwards.
 pub struct Scenario<'a, T> {
     /// What the store holds before; every run has a copy.
     pub store: &'a MemoryStore,
     /// Who runs.
     pub actors: Vec<Actor<'a, T>>,
-    /// Says what is wrong after a run.
-    pub check: Box<dyn Fn(&Ended<T>) -> Result<(), String> + 'a>,
+    /// Asked after every run.
+    pub check: Check<'a, T>,
 }
 
 impl<T> fmt::Debug for Scenario<'_, T> {

@@ -13,8 +13,7 @@ fn name(text: &str) -> BlobName {
 }
 
 /// Two actors that put so many blobs each.
-fn writers(store: &MemoryStore, puts: [usize; 2]) -> Vec<Actor<'_, ()>> {
-    let _ = store;
+fn writers(puts: [usize; 2]) -> Vec<Actor<'static, ()>> {
     let actor = |which: usize| Actor {
         name: ["left", "right"][which],
         act: Box::new(move |handle: Arc<dyn StorageBackend>| {
@@ -31,14 +30,14 @@ fn with_enough_preemptions_every_order_is_run_once() {
     let store = MemoryStore::new();
     for (puts, orders) in [([1, 1], 2), ([2, 2], 6), ([3, 4], 35)] {
         let check = Box::new(|_: &Ended<()>| Ok(()));
-        let scenario = Scenario { store: &store, actors: writers(&store, puts), check };
+        let scenario = Scenario { store: &store, actors: writers(puts), check };
         let done = Explorer::new(None).exhaust(&scenario, WIDE).unwrap();
         assert_eq!((done.runs, done.left, done.strayed), (orders, 0, 0));
         assert_eq!((done.longest, done.steps), (puts[0] + puts[1], orders * (puts[0] + puts[1])));
     }
     // Without a preemption, one goes after the other.
     let check = Box::new(|_: &Ended<()>| Ok(()));
-    let scenario = Scenario { store: &store, actors: writers(&store, [3, 4]), check };
+    let scenario = Scenario { store: &store, actors: writers([3, 4]), check };
     let limits = Limits { budget: 0, ..WIDE };
     assert_eq!(Explorer::new(None).exhaust(&scenario, limits).unwrap().runs, 2);
 }
@@ -52,7 +51,7 @@ fn a_kill_leaves_each_beginning_of_what_the_actor_does() {
         seen.lock().unwrap().insert((ended.disturbed.clone(), names));
         Ok(())
     });
-    let scenario = Scenario { store: &store, actors: writers(&store, [2, 0]), check };
+    let scenario = Scenario { store: &store, actors: writers([2, 0]), check };
     Explorer::new(None).exhaust(&scenario, Limits { faults: 1, ..WIDE }).unwrap();
     drop(scenario);
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();

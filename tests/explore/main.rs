@@ -4,7 +4,7 @@
 //!
 //! By default each case runs all schedules with at most one preemption (35 to 100 with two actors, up to some hundred with more;
 //! of those with segments a part), a part of those with two preemptions or faults, and a few random walks in which every call of
-//! the store is a step: some 2,000 runs. With WARP_LONG=1 these are all schedules with two preemptions (about 600 to 2,000 with
+//! the store is a step: some 2,600 runs with the mutants'. With WARP_LONG=1 these are all schedules with two preemptions (about 600 to 2,000 with
 //! two actors; at most 20,000), as many with a kill or a lost reply among them, and a thousand walks.
 //!
 //! That it would find what is wrong, the mutants show: rules of the real code that are taken out, one at a time.

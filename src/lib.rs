@@ -11,6 +11,11 @@ pub mod id;
 pub mod isa;
 pub mod limits;
 pub mod merkle;
+#[cfg(any(test, feature = "testing"))]
+pub mod mutants;
+#[cfg(not(any(test, feature = "testing")))]
+#[expect(unreachable_pub, reason = "public for tests only")]
+mod mutants;
 pub mod observe;
 pub mod ops;
 pub mod repo;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const WORDS: &[&str] = &["id", "limits", "isa", "observe"];
+const WORDS: &[&str] = &["id", "limits", "isa", "observe", "mutants"];
 const KERNELS: &[&str] = &["chunk", "chonkers", "merkle", "compress", "crypto", "erasure"];
 
 /// A room and what it may import, besides the words and itself.
@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("limits", &[]),
     ("isa", &[]),
     ("observe", &[]),
+    ("mutants", &[]),
     ("chunk", &[]),
     ("chonkers", &[&["chunk"]]),
     ("merkle", &[]),

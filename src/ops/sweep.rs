@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::cas::{pack_name, segment_name};
 use crate::id::{PackId, SegmentId};
+use crate::mutants::{self, Mutant};
 use crate::repo::{Condemned, Draft, LogState, RepoError, Repository};
 use crate::store::{BlobInfo, BlobName, StoreError};
 
@@ -71,6 +72,10 @@ pub(super) fn sweep(repo: &Repository, due: &Due, message: &str) -> Result<Swept
     let mut swept = Swept::default();
     if !due.packs(&state).is_empty() || !due.orphans(&state).is_empty() {
         let listed = Listed::new(repo)?;
+        // (Only a mutant of the explorer does this here.)
+        if mutants::is_on(Mutant::DeletedBeforeRemoved) {
+            delete_due(repo, &state, due)?;
+        }
         repo.append(&mut |now| {
             let draft = removal(repo, now, (due, &listed), message)?;
             swept.packs = draft.packs_removed.len() as u64;
@@ -108,6 +113,12 @@ fn removal(
     })
 }
 
+/// Deletes what is due before the log removes it: wrong, and what a mutant does.
+fn delete_due(repo: &Repository, state: &LogState, due: &Due) -> Result<(), OpsError> {
+    let names = due.packs(state).into_iter().chain(due.orphans(state));
+    delete_files(repo, &names.map(|pack| pack_name(&pack)).collect(), &mut Swept::default())
+}
+
 fn delete_left_over(repo: &Repository, state: &LogState, swept: &mut Swept) -> Result<(), OpsError> {
     let removed: HashSet<BlobName> = state
         .removed_packs
@@ -115,6 +126,10 @@ fn delete_left_over(repo: &Repository, state: &LogState, swept: &mut Swept) -> R
         .map(pack_name)
         .chain(state.removed_segments.iter().map(segment_name))
         .collect();
+    delete_files(repo, &removed, swept)
+}
+
+fn delete_files(repo: &Repository, removed: &HashSet<BlobName>, swept: &mut Swept) -> Result<(), OpsError> {
     if removed.is_empty() {
         return Ok(());
     }

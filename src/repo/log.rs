@@ -11,6 +11,7 @@ use crate::format::log::{
 };
 use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId, SegmentId};
 use crate::limits::LOG_ENTRY_LEN_MAX;
+use crate::mutants::{self, Mutant};
 use crate::store::{BlobName, Put, StorageBackend};
 
 use super::client::SeenHead;
@@ -138,7 +139,13 @@ impl Log {
         match self.vault.store().put_new(&entry_name(number), &[bytes]).map_err(self.store())? {
             Put::Created => Ok(Attempt::Won),
             // A lost reply is not a lost race: an entry is mine if its bytes, with their random attempt id, are mine.
-            Put::Exists if self.read(number)?.as_deref() == Some(bytes) => Ok(Attempt::Won),
+            // (A mutant of the explorer leaves this out.)
+            Put::Exists
+                if self.read(number)?.as_deref() == Some(bytes)
+                    && !mutants::is_on(Mutant::LostReplyTakenForLostRace) =>
+            {
+                Ok(Attempt::Won)
+            }
             Put::Exists => Ok(Attempt::Lost),
         }
     }
@@ -326,11 +333,14 @@ pub(super) fn check_signature(state: &LogState, entry: &LogEntry, signed: &[u8])
 /// What a writer must check again after every lost race.
 fn check(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
     let usable = |pack: &PackId| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
-    if draft.uses.iter().any(|pack| !usable(pack)) {
+    // (A mutant of the explorer leaves this out.)
+    if draft.uses.iter().any(|pack| !usable(pack)) && !mutants::is_on(Mutant::UsesUnchecked) {
         return Err(RepoError::Condemned);
     }
     check_storage(state, draft)?;
-    if let Some(commit) = draft.based_on.iter().find(|id| !state.is_live(id)) {
+    let gone = draft.based_on.iter().find(|id| !state.is_live(id));
+    // (A mutant of the explorer leaves this out.)
+    if let Some(commit) = gone.filter(|_| !mutants::is_on(Mutant::ForgottenBaseTaken)) {
         return Err(RepoError::BaseForgotten { commit: *commit });
     }
     check_forgotten(state, draft)?;
@@ -361,7 +371,8 @@ fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
     let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
     let swept = draft.packs_added.iter().any(|pack| state.removed_packs.contains(&pack.uid))
         || draft.segments_added.iter().any(|segment| state.removed_segments.contains(&segment.uid));
-    if swept {
+    // (A mutant of the explorer leaves this out.)
+    if swept && !mutants::is_on(Mutant::OwnRemovalIgnored) {
         return Err(RepoError::Condemned);
     }
     for pack in draft.packs_added.iter().map(|pack| pack.uid) {
@@ -405,7 +416,9 @@ fn check_orphans(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
             || state.removed_segments.contains(&segment)
             || state.segments.iter().any(|there| there.uid == segment)
     };
-    if let Some(pack) = draft.orphans_condemned.iter().find(|pack| is_named(pack)) {
+    let found = draft.orphans_condemned.iter().find(|pack| is_named(pack));
+    // (A mutant of the explorer leaves this out.)
+    if let Some(pack) = found.filter(|_| !mutants::is_on(Mutant::OrphansNotListedAnew)) {
         return refuse(pack_name(pack), "it is no orphan, since an entry names it");
     }
     if let Some(pack) = draft.orphans_removed.iter().find(|pack| !state.orphans.contains_key(*pack)) {

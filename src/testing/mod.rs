@@ -4,6 +4,7 @@
 //! repeated.
 
 mod compare;
+pub mod explore;
 mod fault_vfs;
 mod forger;
 pub mod fuzz;

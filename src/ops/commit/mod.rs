@@ -31,10 +31,11 @@ use crate::format::node::ContentRoot;
 use crate::id::CommitId;
 use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::{Observer, Phase};
-use crate::repo::{RepoError, Repository, VersionInfo};
+use crate::repo::{ErrorKind, RepoError, Repository, VersionInfo};
 use crate::worktree::{FileType, OwnerNames, ScanOptions, Scanner, Stat};
 
 use super::previous::Previous;
+use super::repack::is_overtaken;
 use super::shared::Shared;
 use super::{OpsError, source_walk};
 use assemble::{Assembled, Assembler, EnterDir, Plan, Planned, Step};
@@ -236,14 +237,14 @@ pub struct CommitOutcome {
 /// When the repository or the source as a whole fails, or the observer cancels. The repository is then as it was.
 /// Single paths that cannot be read are no errors: they go to the observer, and are counted.
 ///
-/// Where packs that it relied on were condemned meanwhile, or the commit that it builds on was forgotten, it begins anew,
-/// once, unless the source is a stream.
+/// Where packs that it relied on were condemned meanwhile, or the commit that it builds on was forgotten or even taken away, it
+/// begins anew, once, unless the source is a stream.
 pub fn commit(
     repo: &Repository,
     request: CommitRequest,
     observer: &dyn Observer,
 ) -> Result<CommitOutcome, OpsError> {
-    let again = request.again();
+    let (again, before) = (request.again(), repo.state());
     match (commit_once(repo, request, observer), again) {
         (Err(OpsError::Repo { source: RepoError::Condemned }), Some(again)) => {
             repo.refresh()?;
@@ -255,8 +256,17 @@ pub fn commit(
             observer.notice("the commit that this one builds on was forgotten meanwhile; it begins anew");
             commit_once(repo, again, observer)
         }
+        (Err(error), Some(again)) if is_of_the_store(&error) && is_overtaken(repo, &before) => {
+            observer.notice("what this commit builds on was taken away meanwhile; it begins anew");
+            commit_once(repo, again, observer)
+        }
         (done, _) => done,
     }
+}
+
+/// Whether the repository did not give what it should.
+fn is_of_the_store(error: &OpsError) -> bool {
+    matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Store | ErrorKind::NotFound)
 }
 
 fn commit_once(

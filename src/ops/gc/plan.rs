@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::cas::{ChunkStore, Location, PackMap};
 use crate::id::PackId;
 use crate::limits::{MIB, PACK_LEN_FULL, PACK_OBJECTS_MAX};
+use crate::mutants::{self, Mutant};
 use crate::observe::Observer;
 use crate::repo::{LogState, Repository};
 
@@ -72,6 +73,10 @@ impl Plan {
         }
         let mut rewritten = choose(&held, config);
         for pack in held.iter().filter(|pack| pack.waste > 0 && !rewritten.contains(&pack.id)) {
+            // (A mutant of the explorer leaves this out.)
+            if mutants::is_on(Mutant::BasesOfStayingForgotten) {
+                break;
+            }
             marker.bases_of(&*map(chunks, &pack.id)?)?;
         }
         // What a pack that stays needs is written anew, wherever it lies.
@@ -94,7 +99,8 @@ impl Plan {
     pub(super) fn kept_with(&self, kept: impl IntoIterator<Item = PackId>) -> HashSet<PackId> {
         let (mut all, mut open) = (HashSet::new(), kept.into_iter().collect::<Vec<_>>());
         while let Some(pack) = open.pop() {
-            if all.insert(pack) {
+            // (A mutant of the explorer leaves the second part out.)
+            if all.insert(pack) && !mutants::is_on(Mutant::BasesOfKeptForgotten) {
                 open.extend(self.needs.get(&pack).into_iter().flatten());
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cas::{FinishedSegment, SegmentWriter, segment_name};
+use crate::cas::{CasError, FinishedSegment, SegmentWriter, segment_name};
 use crate::format::log::SegmentRecord;
 use crate::id::PackId;
 use crate::repo::{Draft, LogState, RepoError, Repository};
@@ -21,10 +21,10 @@ pub(super) fn merge(repo: &Repository) -> Result<u64, OpsError> {
     for _ in 0..MERGED_FROM {
         let state = repo.refresh()?;
         let Some(segments) = choose(&state.segments) else { break };
-        merged += segments.len() as u64;
         if !exchange(repo, &state, &segments)? {
             break;
         }
+        merged += segments.len() as u64;
     }
     Ok(merged)
 }
@@ -49,21 +49,13 @@ fn choose(all: &[SegmentRecord]) -> Option<Vec<SegmentRecord>> {
 
 /// Writes one segment in place of several; returns whether it took their place.
 fn exchange(repo: &Repository, read: &LogState, segments: &[SegmentRecord]) -> Result<bool, OpsError> {
-    let vault = repo.chunks().vault();
-    let failed = OpsError::cas("merge the index");
-    let stays = |pack: &PackId| read.packs.contains_key(pack);
-    let mut writer = SegmentWriter::default();
-    for segment in segments {
-        writer.add_segment(vault, *segment, stays).map_err(&failed)?;
-    }
-    let finished: Option<FinishedSegment> =
-        if writer.is_empty() { None } else { Some(writer.finish(vault).map_err(&failed)?) };
-    if let Some(finished) = &finished {
-        finished.write(vault.store()).map_err(&failed)?;
-    }
+    let finished = match write_merged(repo, read, segments) {
+        // Another process has merged them meanwhile, and deleted what was to be read.
+        Err(_) if !are_there(&*repo.refresh()?, segments) => return Ok(false),
+        written => written.map_err(OpsError::cas("merge the index"))?,
+    };
     let appended = repo.append(&mut |now| {
-        let is_there = |segment: &SegmentRecord| now.segments.iter().any(|other| other.uid == segment.uid);
-        if !segments.iter().all(is_there) {
+        if !are_there(now, segments) {
             return Err(RepoError::Overtaken);
         }
         Ok(Draft {
@@ -78,11 +70,35 @@ fn exchange(repo: &Repository, read: &LogState, segments: &[SegmentRecord]) -> R
         Err(RepoError::Overtaken) => {
             // No entry names it. If it stays, the next collection takes it away.
             let name = finished.map(|finished| segment_name(&finished.record.uid));
-            let _ = name.map(|name| vault.store().delete(&name));
+            let _ = name.map(|name| repo.chunks().vault().store().delete(&name));
             Ok(false)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Writes one segment of what several say; `None`: they say nothing that counts.
+fn write_merged(
+    repo: &Repository,
+    read: &LogState,
+    segments: &[SegmentRecord],
+) -> Result<Option<FinishedSegment>, CasError> {
+    let vault = repo.chunks().vault();
+    let stays = |pack: &PackId| read.packs.contains_key(pack);
+    let mut writer = SegmentWriter::default();
+    for segment in segments {
+        writer.add_segment(vault, *segment, stays)?;
+    }
+    if writer.is_empty() {
+        return Ok(None);
+    }
+    let finished = writer.finish(vault)?;
+    finished.write(vault.store())?;
+    Ok(Some(finished))
+}
+
+fn are_there(now: &LogState, segments: &[SegmentRecord]) -> bool {
+    segments.iter().all(|segment| now.segments.iter().any(|other| other.uid == segment.uid))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod plan;
 
 use crate::id::PackId;
+use crate::mutants::{self, Mutant};
 use crate::observe::{Observer, Phase};
 use crate::repo::{Draft, LogState, RepoError, Repository};
 
@@ -72,7 +73,8 @@ pub fn repack(
         outcome.left_over_files = sweep::sweep(repo, &Due::after(repo, request.grace), "repack")?.files;
     }
     let state = repo.refresh()?;
-    let plan = Plan::new(repo, &state, request.aggressive)?;
+    let undone = |error| if is_overtaken(repo, &state) { overtaken() } else { error };
+    let plan = Plan::new(repo, &state, request.aggressive).map_err(undone)?;
     if plan.packs.is_empty() {
         return Ok(outcome);
     }
@@ -80,8 +82,7 @@ pub fn repack(
     let Plan { packs, bytes, unsketched, pinned, chunks } = plan;
     let keep = Keep::All { unsketched: &unsketched, pinned, improve: request.aggressive };
     let job = Job { packs: &packs, bytes, chunks: &chunks, keep, dry_run: request.dry_run };
-    let done = rewrite::run(repo, job, observer);
-    let rewritten = done.map_err(|error| if is_overtaken(repo, &state) { overtaken() } else { error })?;
+    let rewritten = rewrite::run(repo, job, observer).map_err(undone)?;
     (outcome.packs_after, outcome.bytes_after) = (rewritten.counts.packs, rewritten.counts.bytes);
     (outcome.deltas, outcome.dropped_copies) = (rewritten.counts.deltas, rewritten.counts.dropped);
     outcome.replaced = pays(&outcome);
@@ -117,7 +118,7 @@ fn publish(
         if is_changed(read, now) {
             return Err(RepoError::Overtaken);
         }
-        let is_free = |pack: &&PackId| now.used.get(*pack).is_none_or(|used| *used <= read.number);
+        let is_free = |pack: &&PackId| !is_used_since(read, now, pack);
         let condemned: Vec<PackId> = packs.iter().filter(is_free).copied().collect();
         kept = (packs.len() - condemned.len()) as u64;
         if condemned.is_empty() {
@@ -151,9 +152,19 @@ pub(super) fn is_changed(read: &LogState, now: &LogState) -> bool {
     read.packs.keys().any(|pack| usable(read, pack) && !usable(now, pack))
 }
 
-/// Whether others have taken away a file that whoever reads in an old state of the log may need.
+/// Whether an entry since `read` uses the pack.
+pub(super) fn is_used_since(read: &LogState, now: &LogState, pack: &PackId) -> bool {
+    // (A mutant of the explorer leaves this out.)
+    now.used.get(pack).is_some_and(|used| *used > read.number) && !mutants::is_on(Mutant::UsedSinceIgnored)
+}
+
+/// Whether others have taken away a file that whoever reads in an old state of the log may need: a condemned pack, too, whose
+/// directory the index reads.
 pub(super) fn is_overtaken(repo: &Repository, read: &LogState) -> bool {
-    let is_gone = |now: &LogState| read.segments.iter().any(|segment| !now.segments.contains(segment));
+    let is_gone = |now: &LogState| {
+        read.packs.keys().any(|pack| !now.packs.contains_key(pack))
+            || read.segments.iter().any(|segment| !now.segments.contains(segment))
+    };
     repo.refresh().is_ok_and(|now| is_changed(read, &now) || is_gone(&now))
 }
 

@@ -30,8 +30,10 @@ mod tree;
 mod trials;
 mod undelete;
 mod undo;
+mod verify_pack;
 mod walk;
 
+pub use crate::cas::{PackFault, PackReport};
 pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
 pub use check::{
@@ -56,3 +58,4 @@ pub use stats::{RepositoryStats, stats};
 pub use text_diff::text_diff;
 pub use undelete::{Forgotten, UndeleteOutcome, forgotten, undelete};
 pub use undo::{UndoOutcome, undo};
+pub use verify_pack::{VerifyRequest, verify_pack};

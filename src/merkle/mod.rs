@@ -1,11 +1,19 @@
 #![doc = include_str!("merkle.md")]
 
+mod absence;
 mod hasher;
 mod proof;
+mod sample;
+mod sparse;
 mod tree;
 
+pub use absence::{Neighbour, NonInclusionProof};
 pub use hasher::{ShardHasher, root_of_shards};
 pub use proof::{MerkleProof, ProofError};
+pub use sample::{
+    SampleReport, detection_probability, draw_sample, sample_size, verify_chunk_fast, verify_random_sample,
+};
+pub use sparse::{SparseMerkleTree, entry_hash};
 pub use tree::{MerkleTree, RootBuilder};
 
 use crate::id::Root;
@@ -39,5 +47,7 @@ fn empty_top() -> NodeHash {
     *blake3::hash(&[]).as_bytes()
 }
 
+#[cfg(test)]
+mod sparse_tests;
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,27 @@ pub enum ProofError {
         /// The root that was expected.
         root: Root,
     },
+    /// The proof is about another leaf, or a tree of another size, than was asked about.
+    #[error("the proof is about leaf {found} of {found_count}, not about leaf {index} of {leaf_count}")]
+    Other {
+        /// Number of the leaf that was asked about.
+        index: u64,
+        /// How many leaves the tree has.
+        leaf_count: u64,
+        /// Number of the leaf in the proof.
+        found: u64,
+        /// How many leaves the proof names.
+        found_count: u64,
+    },
+    /// The leaves of a proof of absence leave room between them, or at an end.
+    #[error("the leaves of the proof are not neighbours in a tree of {leaf_count} leaves")]
+    NotNeighbours {
+        /// How many leaves the proof names.
+        leaf_count: u64,
+    },
+    /// The key does not lie between the keys of a proof of absence.
+    #[error("the key does not lie between those of the proof")]
+    NotBetween,
 }
 
 impl MerkleProof {

@@ -31,8 +31,10 @@ mod tree;
 mod trials;
 mod undelete;
 mod undo;
+mod verify_pack;
 mod walk;
 
+pub use crate::cas::{PackFault, PackReport};
 pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
 pub use check::{
@@ -58,3 +60,4 @@ pub use stats::{RepositoryStats, stats};
 pub use text_diff::text_diff;
 pub use undelete::{Forgotten, UndeleteOutcome, forgotten, undelete};
 pub use undo::{UndoOutcome, undo};
+pub use verify_pack::{VerifyRequest, verify_pack};

@@ -4,6 +4,7 @@ mod chunker;
 mod client;
 mod config;
 mod error;
+mod head;
 mod journal;
 mod keys;
 mod live_state;
@@ -24,6 +25,7 @@ pub use chunker::{Chunker, ChunkerConfig, ChunkerError, ChunkerKind, ChunkerStre
 pub use client::Client;
 pub(crate) use error::cas_kind;
 pub use error::{ErrorKind, RepoError};
+pub use head::{LogHead, SeenBefore};
 pub use keys::{Credentials, SlotInfo};
 pub use log::Draft;
 pub use public::PublicLog;

@@ -12,6 +12,7 @@ use crate::format::pack::Cipher;
 use crate::id::{CommitId, DeviceId, FamilyId, InstanceId, ObjectKind};
 use crate::store::StorageBackend;
 
+use super::head::SeenBefore;
 use super::journal::Journal;
 use super::keys::{self, Credentials, SlotInfo};
 use super::log::{self, Draft, Log};
@@ -81,6 +82,7 @@ pub struct Repository {
     slot: Option<u32>,
     journal: Arc<Journal>,
     client: Client,
+    pub(super) seen_before: SeenBefore,
     notices: Vec<String>,
 }
 
@@ -189,14 +191,16 @@ impl Repository {
             master,
             slot,
             client,
+            seen_before: SeenBefore::Never,
             notices: Vec::new(),
         })
     }
 
     pub(super) fn read_log(&mut self) -> Result<(), RepoError> {
         let instance = self.instance();
-        let mut seen = self.client.seen(instance)?;
-        if let Some(head) = seen {
+        let known = self.client.seen(instance)?;
+        let mut seen = known;
+        if let Some(head) = known {
             match self.journal.log.check_seen(head) {
                 Ok(()) => {}
                 Err(RepoError::Rollback { .. }) if self.client.accept_rollback => seen = None,
@@ -207,6 +211,7 @@ impl Repository {
         self.journal.log.read_all(&mut state, seen)?;
         self.index.update(state.index_view());
         let head = log::seen_head(&state);
+        self.seen_before = SeenBefore::of(known, head, known != seen);
         if let Some(head) = head.filter(|head| seen != Some(*head))
             && let Err(error) = self.client.remember(instance, head)
         {

@@ -14,6 +14,8 @@ mod example;
 #[cfg(feature = "testing")]
 mod forget;
 #[cfg(feature = "testing")]
+mod head;
+#[cfg(feature = "testing")]
 mod healing;
 #[cfg(feature = "testing")]
 mod hostile_names;
@@ -25,3 +27,5 @@ mod reproducible;
 mod savings;
 mod settings;
 mod usage;
+#[cfg(feature = "testing")]
+mod verify;

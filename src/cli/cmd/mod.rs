@@ -13,6 +13,7 @@ mod diff;
 mod find;
 mod forget;
 mod gc;
+mod head;
 mod init;
 mod key;
 mod log;
@@ -28,6 +29,7 @@ mod tag;
 mod undelete;
 mod undo;
 mod util;
+mod verify;
 
 use super::Cli;
 use super::context::Context;
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Undelete(undelete::Args),
     Repack(repack::Args),
     Check(check::Args),
+    Verify(verify::Args),
+    Head(head::Args),
     Key(key::Args),
     Config(config::Args),
     Bench(bench::Args),
@@ -72,6 +76,7 @@ pub(crate) fn run_alone(ui: &mut Ui, cli: &Cli) -> Option<Result<Exit, CliError>
     match &cli.command {
         Command::Completions(args) => Some(completions::run(ui, args)),
         Command::Util(args) => Some(util::run(args)),
+        Command::Verify(args) => Some(verify::run(ui, args)),
         Command::Config(args) => config::run_on_file(ui, &cli.globals, args),
         _ => None,
     }
@@ -102,6 +107,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Undelete(args) => undelete::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Check(args) => check::run(ui, ctx, args),
+        Command::Verify(args) => verify::run(ui, args),
+        Command::Head(args) => head::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),
         Command::Bench(args) => bench::run(ui, ctx, args),

@@ -61,6 +61,8 @@ complete -c warp -n "__fish_warp_needs_command" -f -a "forget" -d 'Forget commit
 complete -c warp -n "__fish_warp_needs_command" -f -a "gc" -d 'Free the room of what no commit needs any more'
 complete -c warp -n "__fish_warp_needs_command" -f -a "undelete" -d 'Bring forgotten commits back'
 complete -c warp -n "__fish_warp_needs_command" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
+complete -c warp -n "__fish_warp_needs_command" -f -a "check" -d 'Check that the repository holds what it says'
+complete -c warp -n "__fish_warp_needs_command" -f -a "fsck" -d 'Check that the repository holds what it says'
 complete -c warp -n "__fish_warp_needs_command" -f -a "key" -d 'Manage the passwords and key files that open the repository'
 complete -c warp -n "__fish_warp_needs_command" -f -a "config" -d 'Read and change lasting settings'
 complete -c warp -n "__fish_warp_needs_command" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
@@ -75,6 +77,7 @@ complete -c warp -n "__fish_warp_using_subcommand init" -l chunk-size -d 'How fi
 backup\t'Pieces four times as large: for terabytes of large files'
 fine\t'Pieces of about 11 KiB with chonkers, 8 KiB with seqcdc: finds more that repeats, at the price of a larger index'"
 complete -c warp -n "__fish_warp_using_subcommand init" -l compression -d 'How commits compress: auto, off, or a zstd level from 1 to 22' -r
+complete -c warp -n "__fish_warp_using_subcommand init" -l parity -d 'Share of each pack that may be damaged and is healed all the same, 1% to 50%, or none [default: 3%]' -r
 complete -c warp -n "__fish_warp_using_subcommand init" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand init" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand init" -l password-command -d 'Run a command that prints the password' -r
@@ -582,6 +585,50 @@ complete -c warp -n "__fish_warp_using_subcommand repack" -l no-progress -d 'Sho
 complete -c warp -n "__fish_warp_using_subcommand repack" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand repack" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand repack" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand check" -l read-data-subset -d 'Read a part of the packs whole: `n/t`, `5%` or `10G`' -r
+complete -c warp -n "__fish_warp_using_subcommand check" -l max-age -d 'Spare packs that this client verified less than AGE ago, such as `30d`' -r
+complete -c warp -n "__fish_warp_using_subcommand check" -l seed -d 'Take the same packs whenever the same number is given' -r
+complete -c warp -n "__fish_warp_using_subcommand check" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand check" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand check" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand check" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand check" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand check" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand check" -l fast -d 'Hash all files and verify the log, without the keys'
+complete -c warp -n "__fish_warp_using_subcommand check" -l read-data -d 'Read all packs whole, and verify every object in them'
+complete -c warp -n "__fish_warp_using_subcommand check" -l repair -d 'Heal what is damaged, as far as parity and second copies can'
+complete -c warp -n "__fish_warp_using_subcommand check" -l salvage -d 'With --repair: give up what cannot be healed'
+complete -c warp -n "__fish_warp_using_subcommand check" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand check" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand check" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand check" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand check" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l read-data-subset -d 'Read a part of the packs whole: `n/t`, `5%` or `10G`' -r
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l max-age -d 'Spare packs that this client verified less than AGE ago, such as `30d`' -r
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l seed -d 'Take the same packs whenever the same number is given' -r
+complete -c warp -n "__fish_warp_using_subcommand fsck" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l fast -d 'Hash all files and verify the log, without the keys'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l read-data -d 'Read all packs whole, and verify every object in them'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l repair -d 'Heal what is damaged, as far as parity and second copies can'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l salvage -d 'With --repair: give up what cannot be healed'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand fsck" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd export recover import help" -l password-command -d 'Run a command that prints the password' -r
@@ -828,6 +875,7 @@ complete -c warp -n "__fish_warp_using_subcommand bench" -l only -d 'Measure onl
 hash\t'Ids of chunks'
 merkle\t'Roots over the shards of a pack'
 compress\t'zstd'
+erasure\t'Parity of packs: making it, and healing with it'
 cipher\t'Sealing and opening'
 kdf\t'From password to key'
 disk\t'Writing, reading, small files'"
@@ -915,33 +963,34 @@ complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcomma
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "man" -d 'Write all man pages'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "completions" -d 'Write the completions of all shells'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "init" -d 'Make a repository'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "commit" -d 'Record files as a new commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "status" -d 'Show what has changed since the last commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "log" -d 'Show commits, newest first'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "diff" -d 'Compare commits with each other, or with live files'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "ls" -d 'List the files of a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "cat" -d 'Print a file of a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "find" -d 'Find files by name in all commits'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "stats" -d 'Show how large the repository is, and what it saves'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "switch" -d 'Go to a branch'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "restore" -d 'Write files of a commit into any directory'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "branch" -d 'List, make, rename or delete branches'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "undo" -d 'Take the last commit back'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "forget" -d 'Forget commits: those that are named, or those that no rule keeps'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "gc" -d 'Free the room of what no commit needs any more'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "undelete" -d 'Bring forgotten commits back'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "key" -d 'Manage the passwords and key files that open the repository'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "config" -d 'Read and change lasting settings'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "util" -d 'Generate files that the project keeps'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack key config bench completions util help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "init" -d 'Make a repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "commit" -d 'Record files as a new commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "status" -d 'Show what has changed since the last commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "log" -d 'Show commits, newest first'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "diff" -d 'Compare commits with each other, or with live files'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "ls" -d 'List the files of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "cat" -d 'Print a file of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "find" -d 'Find files by name in all commits'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "stats" -d 'Show how large the repository is, and what it saves'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "switch" -d 'Go to a branch'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "restore" -d 'Write files of a commit into any directory'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "branch" -d 'List, make, rename or delete branches'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "undo" -d 'Take the last commit back'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "forget" -d 'Forget commits: those that are named, or those that no rule keeps'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "gc" -d 'Free the room of what no commit needs any more'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "undelete" -d 'Bring forgotten commits back'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "check" -d 'Check that the repository holds what it says'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "key" -d 'Manage the passwords and key files that open the repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "config" -d 'Read and change lasting settings'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "util" -d 'Generate files that the project keeps'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete repack check key config bench completions util help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "add" -d 'Add a password or a key file'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "list" -d 'List passwords and key files; * marks the one in use'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "remove" -d 'Remove a password or key file; the last one stays'

@@ -5,6 +5,7 @@ pub mod chonkers;
 pub mod chunk;
 pub mod compress;
 pub mod crypto;
+pub mod erasure;
 pub mod format;
 pub mod id;
 pub mod isa;

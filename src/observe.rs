@@ -22,6 +22,8 @@ pub enum Phase {
     Verify,
     /// Comparing two trees.
     Compare,
+    /// Looking at what a repository consists of.
+    Check,
 }
 
 /// What one file turned out to be, compared with the parent commit.

@@ -2,9 +2,13 @@
 
 use crate::compress::CompressError;
 use crate::crypto::CryptoError;
+use crate::erasure::ErasureError;
 use crate::format::DecodeError;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::store::StoreError;
+
+use super::HealError;
+use super::vault::pack_name;
 
 /// Why an object could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +60,24 @@ pub enum CasError {
         /// Name in the store.
         file: String,
         /// Which part says so.
+        part: &'static str,
+    },
+    /// A file of the store has another length than the log says.
+    #[error("{file} is {found} bytes long; the log says {expected}")]
+    Length {
+        /// Name in the store.
+        file: String,
+        /// Its length in bytes.
+        found: u64,
+        /// What the log says.
+        expected: u64,
+    },
+    /// The hash over bytes of a file is another than the one that was recorded when they were written.
+    #[error("{file}: its {part} changed since it was written")]
+    Hash {
+        /// Name in the store.
+        file: String,
+        /// Which part of it.
         part: &'static str,
     },
     /// A data key is not in the keyring.
@@ -159,6 +181,22 @@ pub enum CasError {
         #[source]
         source: CompressError,
     },
+    /// A pack is damaged, and its parity cannot heal it.
+    #[error("a pack is damaged beyond what its parity can heal")]
+    Lost {
+        /// Which one, and how badly.
+        #[source]
+        source: HealError,
+    },
+    /// A pack's parity could not be computed: a defect of the program.
+    #[error("{file}: cannot compute its parity")]
+    Parity {
+        /// Name in the store.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: ErasureError,
+    },
     /// A finished pack could not be handed on because its writer stopped.
     #[error("writing packs has stopped")]
     WriterGone,
@@ -175,6 +213,25 @@ impl CasError {
         }
     }
 
+    /// Name in the store of the file that is to blame, where there is one.
+    pub fn file(&self) -> Option<String> {
+        match self {
+            Self::Format { file, .. }
+            | Self::Sealed { file, .. }
+            | Self::Compressed { file, .. }
+            | Self::Foreign { file, .. }
+            | Self::Length { file, .. }
+            | Self::Hash { file, .. }
+            | Self::UnknownEpoch { file, .. } => Some(file.clone()),
+            Self::WrongObject { pack, .. } => Some(pack_name(pack).as_str().to_owned()),
+            Self::UnreadableBase { source, .. } => source.file(),
+            Self::Store { source: StoreError::NotFound { name, .. } | StoreError::Short { name, .. } } => {
+                Some(name.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether bytes in the store are wrong (as opposed to a store that failed or an object that is not there).
     pub fn is_damage(&self) -> bool {
         if let Self::UnreadableBase { source, .. } = self {
@@ -186,11 +243,23 @@ impl CasError {
                 | Self::Sealed { .. }
                 | Self::Compressed { .. }
                 | Self::Foreign { .. }
+                | Self::Length { .. }
+                | Self::Hash { .. }
                 | Self::WrongObject { .. }
                 | Self::Missing { .. }
                 | Self::MissingBase { .. }
                 | Self::WrongDelta { .. }
+                | Self::Lost { .. }
         )
+    }
+
+    /// Whether it can be that bytes of a pack have rotted: they do not open, are not there, or the disk does not read them.
+    pub(super) fn may_be_rot(&self) -> bool {
+        match self {
+            Self::Store { source } => matches!(source, StoreError::Short { .. } | StoreError::Io { .. }),
+            Self::Format { .. } | Self::Sealed { .. } | Self::Compressed { .. } => true,
+            _ => false,
+        }
     }
 }
 

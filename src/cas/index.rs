@@ -65,9 +65,9 @@ pub struct Index {
 }
 
 #[derive(Debug, Default, Clone)]
-struct State {
+pub(super) struct State {
     entry: u64,
-    segments: Vec<Arc<Segment>>,
+    pub(super) segments: Vec<Arc<Segment>>,
     live: Arc<HashSet<PackId>>,
     condemned: Arc<HashSet<PackId>>,
     self_indexed: Vec<PackId>,
@@ -79,7 +79,7 @@ struct State {
 
 /// Which copies count.
 #[derive(Debug, Clone, Copy)]
-enum Which {
+pub(super) enum Which {
     /// Those that may be used for something new.
     Usable,
     /// Those that will be removed.
@@ -87,7 +87,7 @@ enum Which {
 }
 
 impl State {
-    fn holds(&self, pack: &PackId, which: Which) -> bool {
+    pub(super) fn holds(&self, pack: &PackId, which: Which) -> bool {
         self.live.contains(pack) && self.condemned.contains(pack) == matches!(which, Which::Condemned)
     }
 }
@@ -172,7 +172,11 @@ impl Index {
         }
     }
 
-    fn state(&self) -> Arc<State> {
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    pub(super) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().expect("no panic while locked"))
     }
 
@@ -256,7 +260,7 @@ impl Index {
         })
     }
 
-    fn find_in(
+    pub(super) fn find_in(
         &self,
         segment: &Segment,
         kind: ObjectKind,
@@ -284,7 +288,7 @@ impl Index {
         Ok(bytes)
     }
 
-    fn small_rows(&self, state: &State) -> Result<Arc<[SmallRows; 2]>, CasError> {
+    pub(super) fn small_rows(&self, state: &State) -> Result<Arc<[SmallRows; 2]>, CasError> {
         if let Some(small) = &state.small {
             return Ok(Arc::clone(small));
         }

@@ -8,11 +8,27 @@ use crate::format::log::SegmentRecord;
 use crate::id::PackId;
 use crate::limits::SEGMENT_PACKS_MAX;
 
-use super::CasError;
 use super::segment::{Segment, SegmentWriter};
 use super::vault::{Vault, segment_name};
+use super::{CasError, PackMap};
 
 impl SegmentWriter {
+    /// Adds what a pack's directory says. Of sketches it says nothing.
+    ///
+    /// # Panics
+    /// If the writer [is full](Self::is_full).
+    pub fn add_map(&mut self, map: &PackMap) {
+        let number = u16::try_from(self.packs.len()).expect("asked is_full before");
+        self.packs.push(map.uid());
+        for (entry, block, slot) in map.rows() {
+            let delta = map.delta(block, slot);
+            let (locator, kind, flags) = (entry.locator, entry.kind, delta.map_or(0, |delta| delta.depth));
+            let row = IndexRow { locator, kind, pack: number, block, slot, flags };
+            self.rows.push(row);
+            self.bases.extend(delta.map(|delta| (row, delta.bases)));
+        }
+    }
+
     /// Adds what a segment says of those of its packs that `stays` names, and that were not added before. Memory: up to 100
     /// bytes a row, until the segment is finished.
     ///
@@ -42,6 +58,8 @@ impl SegmentWriter {
         let rows = segment.read_rows(vault)?;
         let moved = |row: &IndexRow| numbers.get(&row.pack).map(|pack| IndexRow { pack: *pack, ..*row });
         let of = |number: u32| rows.get(number as usize).and_then(moved);
+        // They are many: doubling what is held would take as much again.
+        self.rows.reserve_exact(rows.len());
         self.rows.extend(rows.iter().filter_map(moved));
         let deltas = segment.read_deltas(vault)?;
         self.bases.extend(deltas.iter().filter_map(|delta| Some((of(delta.row)?, delta.bases))));

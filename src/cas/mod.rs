@@ -1,13 +1,18 @@
 //! Content-addressed storage over a store: objects in solid blocks, blocks in packs, packs found by an index.
 //!
 //! Writing: a [`Sealer`] takes objects, drops those that are known (the one deduplication decision), and hands out
-//! finished packs. Reading: a [`ChunkStore`] finds an object by the [`Index`], opens its block and verifies its id.
+//! finished packs. Reading: a [`ChunkStore`] finds an object by the [`Index`], opens its block and verifies its id. A pack that is
+//! damaged is healed in memory by its parity, and read on.
 
+mod audit;
 mod block;
 mod chunk_store;
 mod error;
 mod filter;
+mod find_many;
 mod fresh;
+mod heal;
+mod healer;
 mod index;
 mod merge;
 mod pack_reader;
@@ -15,11 +20,16 @@ mod pack_writer;
 mod padding;
 mod sealer;
 mod segment;
+#[cfg(test)]
+mod testkit;
 mod vault;
 
+pub use audit::{SealedPack, SegmentAudit, check_segment_bytes};
 pub use block::{Block, BlockBuilder, DeltaOf};
 pub use chunk_store::{Base, ChunkStore, Delta, Location, OpenBlock};
 pub use error::CasError;
+pub use heal::{HealError, Healed, PackHealth, heal, inspect};
+pub use healer::{pack_health, read_damaged};
 pub use index::{Alike, Index, IndexView, Refresh};
 pub use pack_reader::PackMap;
 pub use pack_writer::FinishedPack;

@@ -1,5 +1,7 @@
 //! Reading packs: the header and directory from whichever end is whole, blocks by number.
 
+use std::sync::Arc;
+
 use crate::compress::Decompressor;
 use crate::format::DecodeError;
 use crate::format::pack::{BlockCodec, DeltaEntry, ObjectEntry, PackDirectory, PackHeader};
@@ -7,8 +9,8 @@ use crate::id::{ObjectKind, PackId};
 
 use crate::store::StoreError;
 
-use super::CasError;
 use super::vault::{FileKey, Part, Vault, pack_name};
+use super::{CasError, OpenBlock};
 
 /// Where everything lies in one pack.
 #[derive(Debug)]
@@ -32,6 +34,12 @@ struct BlockPlace {
     objects: u32,
 }
 
+/// Where a pack's bytes come from: the store, or memory after they were healed.
+struct Bytes<'a> {
+    len: &'a dyn Fn() -> Result<u64, CasError>,
+    read: &'a dyn Fn(u64, usize) -> Result<Vec<u8>, CasError>,
+}
+
 /// Where an object lies in the plaintext of its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ObjectPlace {
@@ -40,39 +48,63 @@ pub(super) struct ObjectPlace {
 }
 
 impl PackMap {
-    /// Reads a pack's header and directory: those in front or, where these are damaged, those at the end.
+    /// Reads a pack's header and directory: those in front or, where these are damaged, those at the end. Where neither are
+    /// whole, the pack is healed, if that can be.
     ///
     /// # Errors
-    /// When the store fails, or neither copy is whole; the error is that of the copy in front.
+    /// When the store fails, or the pack is damaged beyond what its parity can heal. Of a pack that cannot be healed the error is
+    /// that of the copy in front.
     pub fn load(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
-        Self::load_front(vault, uid).or_else(|front| match &front {
+        let name = pack_name(uid);
+        let stored = Bytes {
+            len: &|| Ok(vault.store().len(&name)?.unwrap_or(0)),
+            read: &|offset, len| Ok(vault.store().read_at(&name, offset, len)?),
+        };
+        let loaded = Self::load_from(vault, uid, &stored);
+        vault.healer().retry(vault, uid, loaded, |healed| {
+            let bytes = Bytes {
+                len: &|| Ok(healed.len() as u64),
+                read: &|offset, len| Ok(healed.read_at(offset, len)?.to_vec()),
+            };
+            Self::load_from(vault, uid, &bytes)
+        })
+    }
+
+    fn load_from(vault: &Vault, uid: &PackId, bytes: &Bytes<'_>) -> Result<Self, CasError> {
+        Self::load_front(vault, uid, bytes).or_else(|front| match &front {
             CasError::Store { source } if !matches!(source, StoreError::Short { .. }) => Err(front),
-            _ => Self::load_back(vault, uid).map_err(|_| front),
+            _ => Self::load_back(vault, uid, bytes).map_err(|_| front),
         })
     }
 
-    fn load_front(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
-        let header = read_header(vault, uid, 0)?;
-        Self::with_header(vault, uid, &header, header.first_directory_offset()).or_else(|first| {
-            Self::with_header(vault, uid, &header, header.second_directory_offset()).map_err(|_| first)
-        })
+    fn load_front(vault: &Vault, uid: &PackId, bytes: &Bytes<'_>) -> Result<Self, CasError> {
+        let header = read_header(uid, bytes, 0)?;
+        let [first, second] = [header.first_directory_offset(), header.second_directory_offset()];
+        Self::with_header(vault, uid, bytes, &header, first)
+            .or_else(|error| Self::with_header(vault, uid, bytes, &header, second).map_err(|_| error))
     }
 
-    fn load_back(vault: &Vault, uid: &PackId) -> Result<Self, CasError> {
-        let len = vault.store().len(&pack_name(uid))?.unwrap_or(0);
-        let header = read_header(vault, uid, len.saturating_sub(PackHeader::LEN as u64))?;
-        Self::with_header(vault, uid, &header, header.second_directory_offset()).or_else(|second| {
-            Self::with_header(vault, uid, &header, header.first_directory_offset()).map_err(|_| second)
-        })
+    fn load_back(vault: &Vault, uid: &PackId, bytes: &Bytes<'_>) -> Result<Self, CasError> {
+        let len = (bytes.len)()?;
+        let header = read_header(uid, bytes, len.saturating_sub(PackHeader::LEN as u64))?;
+        let [first, second] = [header.first_directory_offset(), header.second_directory_offset()];
+        Self::with_header(vault, uid, bytes, &header, second)
+            .or_else(|error| Self::with_header(vault, uid, bytes, &header, first).map_err(|_| error))
     }
 
-    fn with_header(vault: &Vault, uid: &PackId, header: &PackHeader, offset: u64) -> Result<Self, CasError> {
+    fn with_header(
+        vault: &Vault,
+        uid: &PackId,
+        bytes: &Bytes<'_>,
+        header: &PackHeader,
+        offset: u64,
+    ) -> Result<Self, CasError> {
         let file = || pack_name(uid).as_str().to_owned();
         if header.uid != *uid || header.family != vault.family() || header.cipher != vault.cipher() {
             return Err(CasError::Foreign { file: file(), part: "header" });
         }
         let key = vault.file_key(Part::PackKey, *uid.as_bytes(), header.epoch, &header.key, &file())?;
-        let mut sealed = vault.store().read_at(&pack_name(uid), offset, header.directory_len as usize)?;
+        let mut sealed = (bytes.read)(offset, header.directory_len as usize)?;
         let plain = vault.open(&key, Part::Directory, 0, &mut sealed).map_err(|source| CasError::Sealed {
             file: file(),
             part: "directory",
@@ -142,6 +174,26 @@ impl PackMap {
         self.blocks.get(usize::from(block)).map_or(0, |place| u64::from(place.stored_len))
     }
 
+    /// Where a block begins in the file; 0 for one that does not exist.
+    pub fn offset(&self, block: u16) -> u64 {
+        self.blocks.get(usize::from(block)).map_or(0, |place| place.offset)
+    }
+
+    /// Opens a block of which the caller has read the sealed bytes.
+    ///
+    /// # Errors
+    /// When it is damaged, or there is no such block.
+    pub fn open_sealed(
+        self: &Arc<Self>,
+        vault: &Vault,
+        block: u16,
+        sealed: &mut [u8],
+        decompressor: &mut Decompressor,
+    ) -> Result<OpenBlock, CasError> {
+        let plain = self.unseal(vault, block, sealed, decompressor)?;
+        Ok(OpenBlock::new(Arc::clone(self), block, plain))
+    }
+
     /// All deltas of the pack, by the numbers of their objects in it.
     pub fn deltas(&self) -> &[DeltaEntry] {
         &self.deltas
@@ -177,17 +229,21 @@ impl PackMap {
         Some(ObjectPlace { entry, start })
     }
 
-    /// Reads, opens and decompresses one block.
+    /// Reads, opens and decompresses one block; where it is damaged, the pack is healed, if that can be.
     pub(super) fn read_block(
         &self,
         vault: &Vault,
         number: u16,
         decompressor: &mut Decompressor,
     ) -> Result<Vec<u8>, CasError> {
-        let place = self.block_place(number)?;
-        let name = pack_name(&self.uid);
-        let mut sealed = vault.store().read_at(&name, place.offset, place.stored_len as usize)?;
-        self.unseal(vault, number, &mut sealed, decompressor)
+        let BlockPlace { offset, stored_len, .. } = *self.block_place(number)?;
+        let len = stored_len as usize;
+        let sealed = vault.store().read_at(&pack_name(&self.uid), offset, len).map_err(CasError::from);
+        let opened = sealed.and_then(|mut sealed| self.unseal(vault, number, &mut sealed, decompressor));
+        vault.healer().retry(vault, &self.uid, opened, |healed| {
+            let mut sealed = healed.read_at(offset, len)?.to_vec();
+            self.unseal(vault, number, &mut sealed, decompressor)
+        })
     }
 
     fn block_place(&self, number: u16) -> Result<&BlockPlace, CasError> {
@@ -249,11 +305,10 @@ impl PackMap {
     }
 }
 
-fn read_header(vault: &Vault, uid: &PackId, offset: u64) -> Result<PackHeader, CasError> {
-    let name = pack_name(uid);
-    let bytes = vault.store().read_at(&name, offset, PackHeader::LEN)?;
+fn read_header(uid: &PackId, bytes: &Bytes<'_>, offset: u64) -> Result<PackHeader, CasError> {
+    let bytes = (bytes.read)(offset, PackHeader::LEN)?;
     PackHeader::decode(&bytes).map_err(|source| CasError::Format {
-        file: name.as_str().to_owned(),
+        file: pack_name(uid).as_str().to_owned(),
         part: "header",
         source,
     })

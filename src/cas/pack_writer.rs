@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex};
 use crate::chunk::sketch::Sketch;
 use crate::compress::{Compressor, Decompressor, Level};
 use crate::crypto;
+use crate::erasure::{ErasureConfig, ErasureEncoder};
 use crate::format::index::IndexRow;
 use crate::format::log::PackRecord;
 use crate::format::pack::{
-    Bases, BlockEntry, DeltaEntry, PackContent, PackDirectory, PackHeader, WrappedKey, shard_len_for,
+    Bases, BlockEntry, DeltaEntry, PackContent, PackDirectory, PackHeader, Parity, ShardMark, WrappedKey,
 };
 use crate::id::{PackId, Root};
 use crate::limits::{PACK_BLOCKS_MAX, PACK_LEN_FULL, PACK_OBJECTS_MAX};
-use crate::merkle::ShardHasher;
+use crate::merkle::{NodeHash, RootBuilder, ShardHasher};
 use crate::store::{Put, StorageBackend};
 
 use super::block::{Block, block_codec};
@@ -34,6 +35,7 @@ pub(super) struct OpenPack {
     vault: Arc<Vault>,
     uid: PackId,
     content: PackContent,
+    parity: Parity,
     key: FileKey,
     wrapped: WrappedKey,
     inner: Mutex<Inner>,
@@ -61,8 +63,10 @@ pub(super) enum Closed {
 /// A complete pack, ready to be written.
 #[derive(Debug)]
 pub struct FinishedPack {
-    /// What the log says of it.
-    pub record: PackRecord,
+    /// Its name.
+    pub uid: PackId,
+    /// Length of the whole file in bytes.
+    pub len: u64,
     /// What it holds.
     pub content: PackContent,
     /// Where its objects lie; `pack` is 0 in all rows, for whoever builds the segment to set.
@@ -71,29 +75,98 @@ pub struct FinishedPack {
     pub bases: Vec<Bases>,
     /// Sketches of some rows, by their number.
     pub sketches: Vec<(u32, Sketch)>,
-    parts: Vec<Vec<u8>>,
+    /// Without its roots.
+    header: PackHeader,
+    directory: Vec<u8>,
+    blocks: Vec<Vec<u8>>,
+}
+
+/// What stands in a pack beside its payload.
+struct Frame {
+    header: [u8; PackHeader::LEN],
+    table: Vec<u8>,
+    parity: Vec<u8>,
 }
 
 impl FinishedPack {
-    /// Writes the pack; when this returns it is durable.
+    /// Computes roots and parity, and writes the pack; when this returns it is durable. Returns what the log shall say of it.
+    ///
+    /// The work of hashing and coding is done here, so that it falls to the thread that writes.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn write(&self, store: &dyn StorageBackend) -> Result<(), CasError> {
-        let name = pack_name(&self.record.uid);
-        let parts: Vec<&[u8]> = self.parts.iter().map(Vec::as_slice).collect();
+    pub fn write(&self, store: &dyn StorageBackend) -> Result<PackRecord, CasError> {
+        let padding = vec![0; usize::try_from(self.header.padding_len).expect("below PACK_LEN_FULL")];
+        let payload: Vec<&[u8]> = [&self.directory[..]]
+            .into_iter()
+            .chain(self.blocks.iter().map(Vec::as_slice))
+            .chain([&self.directory[..], &padding[..]])
+            .collect();
+        let (header, frame) = self.frame(&payload)?;
+        let mut parts = vec![&frame.header[..], &frame.table];
+        parts.extend(payload);
+        parts.extend([&frame.parity[..], &frame.table, &frame.header]);
+        let name = pack_name(&self.uid);
         match store.put_new(&name, &parts)? {
-            Put::Created => Ok(()),
+            Put::Created => Ok(record_of(&header)),
             Put::Exists => Err(CasError::NameTaken { file: name.as_str().to_owned() }),
         }
+    }
+
+    /// The header with its roots, and what it and the payload's shards lead to.
+    fn frame(&self, payload: &[&[u8]]) -> Result<(PackHeader, Frame), CasError> {
+        let mut header = self.header.clone();
+        let mut leaves = leaves(payload, header.shard_len);
+        header.payload_root = root(&leaves);
+        let (mut parity, mut table) = (Vec::new(), Vec::new());
+        if header.parity_shards > 0 {
+            let (data, shards) = (leaves.len(), usize::from(header.parity_shards));
+            parity = ErasureConfig::new(data, shards)
+                .and_then(|config| ErasureEncoder::new(config).parity(payload, header.shard_len as usize))
+                .map_err(|source| CasError::Parity {
+                    file: pack_name(&self.uid).as_str().to_owned(),
+                    source,
+                })?;
+            let of_parity = self::leaves(&[&parity], header.shard_len);
+            header.parity_root = root(&of_parity);
+            leaves.extend(of_parity);
+            table = ShardMark::table(&leaves);
+        }
+        let frame = Frame { header: header.encode(), table, parity };
+        Ok((header, frame))
+    }
+}
+
+/// Leaf hashes of the shards of a byte string in pieces.
+pub(super) fn leaves(pieces: &[&[u8]], shard_len: u32) -> Vec<NodeHash> {
+    let mut hasher = ShardHasher::new(NonZeroUsize::new(shard_len as usize).expect("at least 512"));
+    pieces.iter().for_each(|piece| hasher.update(piece));
+    hasher.into_leaves()
+}
+
+/// The Merkle root over leaf hashes.
+pub(super) fn root(leaves: &[NodeHash]) -> Root {
+    let mut builder = RootBuilder::default();
+    leaves.iter().for_each(|leaf| builder.push(*leaf));
+    builder.root()
+}
+
+/// What the log says of a pack with this header.
+pub(super) fn record_of(header: &PackHeader) -> PackRecord {
+    PackRecord {
+        uid: header.uid,
+        len: header.total_len(),
+        payload_root: header.payload_root,
+        parity_root: header.parity_root,
+        self_indexed: header.content == PackContent::Mixed,
     }
 }
 
 impl OpenPack {
-    pub(super) fn new(vault: Arc<Vault>, content: PackContent) -> Result<Self, CasError> {
+    pub(super) fn new(vault: Arc<Vault>, content: PackContent, parity: Parity) -> Result<Self, CasError> {
         let uid = PackId::new(crypto::random().map_err(|source| CasError::Random { source })?);
         let (key, wrapped) = vault.new_key(Part::PackKey, *uid.as_bytes())?;
-        Ok(Self { vault, uid, content, key, wrapped, inner: Mutex::default() })
+        Ok(Self { vault, uid, content, parity, key, wrapped, inner: Mutex::default() })
     }
 
     pub(super) fn uid(&self) -> PackId {
@@ -171,16 +244,9 @@ impl OpenPack {
         let directory = self.sealed_directory(&inner.directory)?;
         let blocks: Vec<Vec<u8>> =
             inner.blocks.into_iter().map(|block| block.expect("all places were filled")).collect();
-        let fixed = 2 * PackHeader::LEN + 2 * directory.len() + inner.blocks_len;
-        let padding = padded_len(fixed as u64, why == Closed::Full) - fixed as u64;
-        let payload_len = fixed as u64 - 2 * PackHeader::LEN as u64 + padding;
-        let shard_len = shard_len_for(payload_len);
-        let padding = vec![0; usize::try_from(padding).expect("below PACK_LEN_FULL")];
-        let mut hasher = ShardHasher::new(NonZeroUsize::new(shard_len as usize).expect("at least 512"));
-        hasher.update(&directory);
-        blocks.iter().for_each(|block| hasher.update(block));
-        hasher.update(&directory);
-        hasher.update(&padding);
+        let content_len = (2 * directory.len() + inner.blocks_len) as u64;
+        let fit = self.parity.fit(content_len, |len| padded_len(len, why == Closed::Full));
+        let none = Root::new([0; Root::LEN]);
         let header = PackHeader {
             content: self.content,
             cipher: self.vault.cipher(),
@@ -190,24 +256,14 @@ impl OpenPack {
             key: self.wrapped.clone(),
             directory_len: u32::try_from(directory.len()).expect("a directory is below DIRECTORY_LEN_MAX"),
             blocks_len: inner.blocks_len as u64,
-            padding_len: padding.len() as u64,
-            shard_len,
-            payload_root: hasher.finish(),
-            parity_shards: 0,
-            parity_root: Root::new([0; 32]),
+            padding_len: fit.payload_len - content_len,
+            shard_len: fit.shard_len,
+            payload_root: none,
+            parity_shards: fit.parity_shards,
+            parity_root: none,
         };
-        let record = PackRecord {
-            uid: self.uid,
-            len: header.total_len(),
-            payload_root: header.payload_root,
-            parity_root: header.parity_root,
-            self_indexed: self.content == PackContent::Mixed,
-        };
-        let head = header.encode().to_vec();
-        let mut parts = vec![head.clone(), directory.clone()];
-        parts.extend(blocks);
-        parts.extend([directory, padding, head]);
-        Ok(FinishedPack { record, content: self.content, rows, bases, sketches, parts })
+        let (uid, len, content) = (self.uid, header.total_len(), self.content);
+        Ok(FinishedPack { uid, len, content, rows, bases, sketches, header, directory, blocks })
     }
 
     /// The directory as it is stored: how it is compressed (1 byte), its length (4 bytes), itself; sealed.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::format::pack::PackContent;
+use crate::format::pack::{PackContent, Parity};
 use crate::id::{ChunkId, Locator, ObjectKind, PackId};
 use crate::limits::{MIB, OBJECT_LEN_MAX};
 
@@ -53,6 +53,7 @@ pub struct Sealer<'a> {
     packs: Mutex<Packs>,
     /// Chunks of packs under construction may be bases of others.
     offers: bool,
+    parity: Parity,
     new_objects: AtomicU64,
     new_bytes: AtomicU64,
     pack_bytes: AtomicU64,
@@ -89,6 +90,7 @@ impl<'a> Sealer<'a> {
             uses: Mutex::default(),
             packs: Mutex::default(),
             offers: true,
+            parity: Parity::default(),
             new_objects: AtomicU64::new(0),
             new_bytes: AtomicU64::new(0),
             pack_bytes: AtomicU64::new(0),
@@ -106,6 +108,12 @@ impl<'a> Sealer<'a> {
     /// The keys and the store.
     pub fn vault(&self) -> &Arc<Vault> {
         &self.vault
+    }
+
+    /// The same sealer for packs with so much parity.
+    pub fn with_parity(mut self, parity: Parity) -> Self {
+        self.parity = parity;
+        self
     }
 
     /// The id of an object.
@@ -216,7 +224,7 @@ impl<'a> Sealer<'a> {
             let pack = match current {
                 Some(pack) => pack,
                 None => {
-                    let pack = Arc::new(OpenPack::new(Arc::clone(&self.vault), content)?);
+                    let pack = Arc::new(OpenPack::new(Arc::clone(&self.vault), content, self.parity)?);
                     self.index.fresh().begin(&pack);
                     current.insert(pack)
                 }
@@ -237,8 +245,8 @@ impl<'a> Sealer<'a> {
     }
 
     fn hand_on(&self, pack: FinishedPack) -> Result<(), CasError> {
-        self.pack_bytes.fetch_add(pack.record.len, Ordering::Relaxed);
-        self.index.fresh().complete(pack.record.uid);
+        self.pack_bytes.fetch_add(pack.len, Ordering::Relaxed);
+        self.index.fresh().complete(pack.uid);
         (self.emit)(pack)
     }
 }

@@ -50,7 +50,7 @@ impl SegmentWriter {
     /// Adds all rows of one pack.
     pub fn add(&mut self, pack: &FinishedPack) {
         let number = u16::try_from(self.packs.len()).expect("asked is_full before");
-        self.packs.push(pack.record.uid);
+        self.packs.push(pack.uid);
         let first = self.rows.len();
         self.rows.extend(pack.rows.iter().map(|row| IndexRow { pack: number, ..*row }));
         let rows = &self.rows[first..];
@@ -259,7 +259,7 @@ impl Segment {
         decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
-    /// The deltas among the rows, with their bases; reads them each time.
+    /// Bases of the rows that are deltas, ascending by row; reads them each time.
     pub(super) fn read_deltas(&self, vault: &Vault) -> Result<Vec<IndexDelta>, CasError> {
         const PART: &str = "table of deltas";
         let open = self.open(vault)?;
@@ -273,14 +273,26 @@ impl Segment {
 
     /// All rows, in their order.
     pub(super) fn read_rows(&self, vault: &Vault) -> Result<Vec<IndexRow>, CasError> {
+        let mut rows = Vec::with_capacity(self.record.rows as usize);
+        self.for_each_row(vault, &mut |row, _| rows.push(*row))?;
+        Ok(rows)
+    }
+
+    /// Goes through all rows in their order, and where they say that their objects lie.
+    pub(super) fn for_each_row(
+        &self,
+        vault: &Vault,
+        see: &mut dyn FnMut(&IndexRow, Option<Location>),
+    ) -> Result<(), CasError> {
         let open = self.open(vault)?;
-        let mut rows = Vec::with_capacity(open.header.rows as usize);
         for page in 0..open.header.pages {
             let plain = self.read_page(vault, &open, page)?;
             let view = PageView::of_checked(&plain);
-            rows.extend((0..view.len()).filter_map(|number| view.row(number)));
+            for row in (0..view.len()).filter_map(|number| view.row(number)) {
+                see(&row, open.location(&row));
+            }
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn header(&self, vault: &Vault, offset: u64) -> Result<SegmentHeader, CasError> {
@@ -329,7 +341,7 @@ impl Segment {
         segment_name(&self.record.uid).as_str().to_owned()
     }
 
-    fn format(&self, part: &'static str, source: crate::format::DecodeError) -> CasError {
+    pub(super) fn format(&self, part: &'static str, source: crate::format::DecodeError) -> CasError {
         CasError::Format { file: self.file(), part, source }
     }
 }
@@ -353,8 +365,18 @@ impl OpenSegment {
 
     /// Where the table of deltas lies, and its length.
     fn deltas_place(&self, len: u64) -> (u64, u32) {
-        let (end, _) = self.features_place(len);
-        (end.saturating_sub(self.header.deltas_len.into()), self.header.deltas_len)
+        let (features, _) = self.features_place(len);
+        (features.saturating_sub(self.header.deltas_len.into()), self.header.deltas_len)
+    }
+
+    /// How many pages there are.
+    pub(super) fn pages(&self) -> u32 {
+        self.header.pages
+    }
+
+    /// Whether a lookup of the locator comes to see `page`.
+    pub(super) fn finds(&self, locator: &Locator, page: u32) -> bool {
+        self.candidates(locator).any(|candidate| candidate == page)
     }
 
     /// Where the table of features lies, and its length.

@@ -7,9 +7,11 @@ use zeroize::Zeroizing;
 use crate::crypto::{self, Aad, CryptoError, Keyring, NonceSource, SealKey, aead};
 use crate::format::pack::{Cipher, WrappedKey};
 use crate::id::{FamilyId, PackId, SegmentId};
+use crate::observe::Observer;
 use crate::store::{BlobName, StorageBackend};
 
 use super::CasError;
+use super::healer::Healer;
 
 /// Length of a nonce in front of sealed bytes.
 pub(super) const NONCE_LEN: usize = 24;
@@ -46,6 +48,7 @@ pub struct Vault {
     cipher: Cipher,
     family: FamilyId,
     nonces: NonceSource,
+    healer: Healer,
 }
 
 /// The key of one pack or segment, with what its associated data need.
@@ -65,12 +68,22 @@ impl Vault {
         family: FamilyId,
         nonces: NonceSource,
     ) -> Self {
-        Self { store, keyring, cipher, family, nonces }
+        Self { store, keyring, cipher, family, nonces, healer: Healer::default() }
     }
 
     /// The store.
     pub fn store(&self) -> &dyn StorageBackend {
         &*self.store
+    }
+
+    /// Says who is told, once for each pack, that it is damaged and was healed for reading.
+    pub fn tell_of_healing(&self, observer: Arc<dyn Observer>) {
+        self.healer.tell(observer);
+    }
+
+    /// What heals damaged packs for reading.
+    pub(super) fn healer(&self) -> &Healer {
+        &self.healer
     }
 
     /// The keys.

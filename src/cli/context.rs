@@ -135,20 +135,26 @@ impl Context {
         })
     }
 
-    /// Finds and opens the repository, asking for its password if it has one.
-    pub(crate) fn open(&self, ui: &mut Ui) -> Result<Opened, CliError> {
+    /// Finds the repository and opens its store, which needs no password.
+    pub(crate) fn store(&self) -> Result<(Location, Arc<dyn StorageBackend>), CliError> {
         let location = self.locate()?;
         let store = LocalStore::open(&location.dir, Arc::new(OsVfs::new()));
         if matches!(store, Err(StoreError::NotAStore { .. })) && lacks_only_config(&location.dir) {
             let location = location.dir.display().to_string();
             return Err(RepoError::ConfigLost { location }.into());
         }
-        let store: Arc<dyn StorageBackend> = Arc::new(store?);
+        Ok((location, Arc::new(store?)))
+    }
+
+    /// Finds and opens the repository, asking for its password if it has one.
+    pub(crate) fn open(&self, ui: &mut Ui) -> Result<Opened, CliError> {
+        let (location, store) = self.store()?;
         let probe = Repository::probe(store.as_ref())?;
         let repo = match probe.encrypted {
             true => self.unlock(ui, &store, &location)?,
             false => Repository::open(store, &Credentials::None, self.client()?)?,
         };
+        repo.chunks().vault().tell_of_healing(ui.warner());
         for notice in repo.notices() {
             ui.warn(format_args!("{}", escape::text(notice)));
         }

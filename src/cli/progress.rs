@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Ticks between two JSON lines.
 const JSON_EVERY: u32 = 10;
 /// What a phase is called, by its number.
-const PHASES: [&str; 9] = [
+const PHASES: [&str; 10] = [
     "working",
     "scanning",
     "storing",
@@ -31,7 +31,8 @@ const PHASES: [&str; 9] = [
     "restoring",
     "verifying",
     "comparing",
-    "mark",
+    "marking",
+    "checking",
 ];
 
 /// What a progress display shows.
@@ -284,6 +285,7 @@ fn number(phase: Phase) -> u8 {
         Phase::Verify => 6,
         Phase::Compare => 7,
         Phase::Mark => 8,
+        Phase::Check => 9,
         _ => 0,
     }
 }

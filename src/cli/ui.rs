@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use warp::observe::Observer;
 
 use super::error::{CliError, Exit};
 use super::escape;
@@ -33,6 +35,22 @@ pub(crate) enum Paint {
     Yellow = 33,
     Blue = 34,
     Cyan = 36,
+}
+
+/// Prints what the library says beside an operation, also with `-q`.
+#[derive(Debug)]
+struct Warner(Verbosity);
+
+impl Observer for Warner {
+    fn notice(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        // What a progress bar has drawn is in the way; nobody can be told if standard error is gone.
+        let clear = if err.is_terminal() { "\r\x1b[2K" } else { "" };
+        let _ = match self.0.json {
+            true => writeln!(err, "{}", json::line(&json::Warning::new(escape::text(text).into_owned()))),
+            false => writeln!(err, "{clear}warning: {}", escape::line(text)),
+        };
+    }
 }
 
 /// How much is said.
@@ -151,6 +169,11 @@ impl Ui {
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let style = ProgressStyle::with_template("{msg}").expect("a template without fields of its own");
         ProgressBar::with_draw_target(None, target).with_style(style)
+    }
+
+    /// Who takes warnings that can come at any time, from any thread.
+    pub(crate) fn warner(&self) -> Arc<dyn Observer> {
+        Arc::new(Warner(self.level))
     }
 
     fn watch(&mut self, shown: bool) -> Progress {

@@ -89,7 +89,9 @@ pub fn fuzz_pack_header(data: &[u8]) {
         if let Ok(header) = PackHeader::decode(&data) {
             same(header.encode(), &data);
             assert!(header.total_len() <= PackHeader::TOTAL_LEN_MAX);
-            assert!(header.parity_offset() <= header.total_len());
+            assert!(header.first_directory_offset() <= header.parity_offset());
+            assert!(header.second_table_offset() <= header.total_len());
+            assert!(header.table_len() <= 16 * PackHeader::SHARDS_MAX);
         }
     }
 }

@@ -1,7 +1,10 @@
 #![doc = include_str!("pack.md")]
 mod directory;
+mod parity;
 #[cfg(test)]
 mod tests;
+
+pub use parity::{Parity, ParityError, PayloadFit, ShardMark};
 
 use super::DecodeError;
 use super::codec::{Reader, Writer, limit, verify_checksum};
@@ -60,7 +63,7 @@ pub struct PackHeader {
     pub epoch: u32,
     /// The pack's key.
     pub key: WrappedKey,
-    /// Length of the sealed directory in bytes. It lies behind the header, and once more behind the blocks.
+    /// Length of the sealed directory in bytes. It lies in front of the blocks, and once more behind them.
     pub directory_len: u32,
     /// Bytes of all sealed blocks, which lie between the two directories.
     pub blocks_len: u64,
@@ -70,7 +73,7 @@ pub struct PackHeader {
     pub shard_len: u32,
     /// Merkle root over the shards of the payload: first directory, blocks, second directory, padding.
     pub payload_root: Root,
-    /// Parity shards, which lie behind the padding. 0: none.
+    /// Parity shards, which lie behind the padding. 0: none, and no shard tables.
     pub parity_shards: u16,
     /// Merkle root over the parity shards; all zero without them.
     pub parity_root: Root,
@@ -243,6 +246,8 @@ impl PackHeader {
     /// Most bytes of a whole pack file: blocks up to [`limits::PACK_LEN_MAX`] and one more, two directories, padding of
     /// less than an eighth, and as much parity as payload still fit.
     pub const TOTAL_LEN_MAX: u64 = 4 * limits::PACK_LEN_MAX as u64;
+    /// Most shards of the payload, and most of the parity, where there is parity: what the code takes of each beside the other.
+    pub const SHARDS_MAX: u64 = 1 << 15;
 
     /// The bytes that stand at both ends of the pack.
     pub fn encode(&self) -> [u8; Self::LEN] {
@@ -330,23 +335,37 @@ impl PackHeader {
         let rule = Reader::new(WHAT, &[]);
         rule.ensure(self.directory_len > 0, "its directory has no bytes")?;
         rule.ensure(shard_fits, "its shard length is not a multiple of 64 from 512 to 65,536")?;
-        let without = self.parity_root == Root::new([0; Root::LEN]);
-        rule.ensure(self.parity_shards > 0 || without, "it has a root of parity but no parity")
+        if self.parity_shards == 0 {
+            let without = self.parity_root == Root::new([0; Root::LEN]);
+            return rule.ensure(without, "it has a root of parity but no parity");
+        }
+        limit("number of payload shards", self.payload_shards(), Self::SHARDS_MAX)?;
+        limit("number of parity shards", self.parity_shards.into(), Self::SHARDS_MAX)
     }
 
     /// Length of the whole file in bytes; `u64::MAX` if that is more.
     pub fn total_len(&self) -> u64 {
-        self.parity_offset().saturating_add(self.parity_len()).saturating_add(Self::LEN as u64)
+        self.second_table_offset().saturating_add(self.table_len()).saturating_add(Self::LEN as u64)
     }
 
-    /// Where the first sealed directory starts: behind the header.
-    pub fn first_directory_offset(&self) -> u64 {
+    /// Where the first shard table starts: behind the header.
+    pub fn first_table_offset(&self) -> u64 {
         Self::LEN as u64
+    }
+
+    /// Length of a shard table in bytes: 0 without parity.
+    pub fn table_len(&self) -> u64 {
+        if self.parity_shards == 0 { 0 } else { self.shards().saturating_mul(ShardMark::LEN as u64) }
+    }
+
+    /// Where the payload, and in it the first sealed directory, starts: behind the first shard table.
+    pub fn first_directory_offset(&self) -> u64 {
+        self.first_table_offset().saturating_add(self.table_len())
     }
 
     /// Where the first block starts.
     pub fn blocks_offset(&self) -> u64 {
-        self.first_directory_offset() + u64::from(self.directory_len)
+        self.first_directory_offset().saturating_add(self.directory_len.into())
     }
 
     /// Where the second sealed directory starts: behind the blocks.
@@ -367,5 +386,20 @@ impl PackHeader {
     /// Length of the parity in bytes.
     pub fn parity_len(&self) -> u64 {
         u64::from(self.parity_shards) * u64::from(self.shard_len)
+    }
+
+    /// Where the second shard table starts: behind the parity.
+    pub fn second_table_offset(&self) -> u64 {
+        self.parity_offset().saturating_add(self.parity_len())
+    }
+
+    /// How many shards the payload has; the last one may be shorter.
+    pub fn payload_shards(&self) -> u64 {
+        self.payload_len().div_ceil(u64::from(self.shard_len.max(1)))
+    }
+
+    /// How many shards payload and parity have.
+    pub fn shards(&self) -> u64 {
+        self.payload_shards() + u64::from(self.parity_shards)
     }
 }

@@ -2,6 +2,7 @@
 
 mod archive;
 mod cat;
+mod check;
 mod checkout;
 pub mod commit;
 mod convert;
@@ -14,6 +15,7 @@ mod log;
 mod ls;
 mod previous;
 mod repack;
+mod repair;
 pub mod restore;
 mod rewrite;
 mod selection;
@@ -33,6 +35,10 @@ mod walk;
 
 pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
+pub use check::{
+    AffectedPath, CheckCounts, CheckReport, CheckRequest, DamagedShards, Finding, FindingKind, ReadData,
+    SealedRequest, StrayFile, check, check_sealed,
+};
 pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
 pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};
@@ -43,6 +49,7 @@ pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use repack::{RepackOutcome, RepackRequest, repack};
+pub use repair::{RepairOutcome, repair};
 pub use restore::{
     ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
 };

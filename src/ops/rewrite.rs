@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::cas::{
     Base, BlockBuilder, CasError, ChunkStore, Delta, DeltaOf, FinishedPack, Index, Location, OpenBlock,
-    Sealer, Vault, pack_name, segment_name,
+    PackMap, Sealer, Vault, pack_name, segment_name,
 };
 use crate::chunk::sketch::Sketch;
 use crate::compress::{Compressor, Decompressor, Level};
@@ -21,7 +21,7 @@ use crate::observe::{Observer, Phase};
 use crate::repo::Repository;
 
 use super::OpsError;
-use super::commit::{DeltaCounts, PackWriter, cores, delta_setting, level_setting};
+use super::commit::{DeltaCounts, PackWriter, cores, delta_setting, level_setting, parity_setting};
 use super::gc::Marks;
 use super::trials::delta_cost;
 use encode::{Encoder, Present};
@@ -53,6 +53,22 @@ pub(super) enum Keep<'a> {
     },
     /// What is marked, as it is.
     Marked(&'a Marks),
+    /// Everything, as it is.
+    Whole {
+        /// Leave out what cannot be read, and go on.
+        salvage: bool,
+    },
+}
+
+/// What a copier copies.
+#[derive(Clone, Copy)]
+enum Which<'a> {
+    /// One copy of everything.
+    Once,
+    Marked(&'a Marks),
+    Whole {
+        salvage: bool,
+    },
 }
 
 /// What was written, and is in no entry of the log yet.
@@ -71,6 +87,8 @@ pub(super) struct Counts {
     pub(super) bytes: u64,
     /// Objects that were left out: second copies, and what is not marked.
     pub(super) dropped: u64,
+    /// Objects that could not be read and were left out.
+    pub(super) lost: u64,
     /// Chunks that became deltas, or smaller ones.
     pub(super) deltas: DeltaCounts,
 }
@@ -115,7 +133,7 @@ struct Output<'a> {
 impl Output<'_> {
     fn pack(&mut self, pack: &FinishedPack) -> Result<(), CasError> {
         self.counts.packs += 1;
-        self.counts.bytes += pack.record.len;
+        self.counts.bytes += pack.len;
         if self.dry { Ok(()) } else { self.writer.pack(pack) }
     }
 }
@@ -152,9 +170,11 @@ fn copy_all(
     let nothing = Index::new(Arc::clone(vault));
     let emit = |pack| output.lock().expect("no panic while locked").pack(&pack);
     let sealer = Sealer::new(Arc::clone(vault), &nothing, emit).for_rewriting();
+    let sealer = sealer.with_parity(parity_setting(repo)?);
     let (packs, dry_run) = (job.packs, job.dry_run);
     let (counts, used) = match job.keep {
-        Keep::Marked(marks) => copy_marked(repo, &job, marks, &sealer, observer)?,
+        Keep::Marked(marks) => copy_as_is(repo, &job, Which::Marked(marks), &sealer, observer)?,
+        Keep::Whole { salvage } => copy_as_is(repo, &job, Which::Whole { salvage }, &sealer, observer)?,
         Keep::All { .. } => copy_in_turn(repo, job, &sealer, observer)?,
     };
     sealer.finish().map_err(&failed)?;
@@ -190,11 +210,11 @@ fn copy_in_turn(
     Ok((copier.counts, copier.encoder.uses))
 }
 
-/// Copies what is marked of packs, on all cores.
-fn copy_marked(
+/// Copies packs, or parts of them, as they are, on all cores.
+fn copy_as_is(
     repo: &Repository,
     job: &Job<'_>,
-    marks: &Marks,
+    which: Which<'_>,
     sealer: &Sealer<'_>,
     observer: &dyn Observer,
 ) -> Result<(Counts, HashSet<PackId>), OpsError> {
@@ -205,7 +225,7 @@ fn copy_marked(
         let key = sealer.vault().keyring().chunking_key();
         let encoder = Encoder::new(key, level, false, RoughSet::default()).map_err(&failed)?;
         let mut copier = Copier::new(job.chunks, sealer, encoder, level, false).map_err(&failed)?;
-        copier.marks = Some(marks);
+        copier.which = which;
         while let Some(pack) = job.packs.get(next.fetch_add(1, Ordering::Relaxed)) {
             if stop.load(Ordering::Relaxed) {
                 break;
@@ -229,7 +249,9 @@ fn copy_marked(
     });
     let mut counts = Counts::default();
     for of_thread in done {
-        counts.dropped += of_thread?.dropped;
+        let of_thread = of_thread?;
+        counts.dropped += of_thread.dropped;
+        counts.lost += of_thread.lost;
     }
     Ok((counts, HashSet::new()))
 }
@@ -241,8 +263,7 @@ struct Copier<'a> {
     encoder: Encoder,
     /// Try whether deltas can be smaller.
     improve: bool,
-    /// Copy only this, as it is.
-    marks: Option<&'a Marks>,
+    which: Which<'a>,
     compressor: Compressor,
     decompressor: Decompressor,
     data: Builders,
@@ -278,35 +299,56 @@ impl<'a> Copier<'a> {
         let compressor = Compressor::new(level).map_err(failed)?;
         let decompressor = Decompressor::new().map_err(failed)?;
         let (data, metadata, counts) = Default::default();
-        let marks = None;
-        Ok(Self { chunks, sealer, encoder, improve, marks, compressor, decompressor, data, metadata, counts })
+        let which = Which::Once;
+        Ok(Self { chunks, sealer, encoder, improve, which, compressor, decompressor, data, metadata, counts })
     }
 
     fn pack(&mut self, pack: &PackId, observer: &dyn Observer) -> Result<(), OpsError> {
         let failed = OpsError::cas("rewrite packs");
-        let map = self.chunks.map(*pack).map_err(&failed)?;
+        let map = match self.chunks.map(*pack) {
+            Err(_) if self.salvages() => return Ok(()),
+            map => map.map_err(&failed)?,
+        };
         for number in 0..map.blocks() {
             if observer.cancelled() {
                 return Err(OpsError::Cancelled);
             }
             let number = u16::try_from(number).expect("the directory's limit");
-            let stored_len = map.stored_len(number);
-            if self.marks.is_some_and(|marks| !marks.has_block(pack, number)) {
-                self.counts.dropped += map.objects(number).len() as u64;
-                observer.advance(0, stored_len);
-                continue;
-            }
-            let block = self.chunks.open_block(*pack, number, &mut self.decompressor).map_err(&failed)?;
-            for (slot, entry) in (0..).zip(map.objects(number)) {
-                let depth = map.delta(number, slot).map_or(0, |delta| delta.depth);
-                let location = Location { pack: *pack, block: number, slot, depth };
-                let here = Here { block: &block, entry: *entry, location, stored_len };
-                self.object(&here).map_err(&failed)?;
-            }
-            observer.advance(0, stored_len);
+            self.block(&map, number).map_err(&failed)?;
+            observer.advance(0, map.stored_len(number));
         }
         observer.advance(1, 0);
         Ok(())
+    }
+
+    fn block(&mut self, map: &PackMap, number: u16) -> Result<(), CasError> {
+        let (pack, objects) = (map.uid(), map.objects(number));
+        if matches!(self.which, Which::Marked(marks) if !marks.has_block(&pack, number)) {
+            self.counts.dropped += objects.len() as u64;
+            return Ok(());
+        }
+        let block = match self.chunks.open_block(pack, number, &mut self.decompressor) {
+            Err(_) if self.salvages() => {
+                self.counts.lost += objects.len() as u64;
+                return Ok(());
+            }
+            block => block?,
+        };
+        for (slot, entry) in (0..).zip(objects) {
+            let depth = map.delta(number, slot).map_or(0, |delta| delta.depth);
+            let location = Location { pack, block: number, slot, depth };
+            let here = Here { block: &block, entry: *entry, location, stored_len: map.stored_len(number) };
+            match self.object(&here) {
+                Err(CasError::WrongObject { .. }) if self.salvages() => self.counts.lost += 1,
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What cannot be read is left out.
+    fn salvages(&self) -> bool {
+        matches!(self.which, Which::Whole { salvage: true })
     }
 
     /// Reads a pack for the sketches of chunks that will stay in full: a small one, or the index would have them.
@@ -345,8 +387,10 @@ impl<'a> Copier<'a> {
 
     /// Whether the copy is not marked or, where nothing is, another one serves every purpose.
     fn is_left_out(&mut self, here: &Here<'_>) -> Result<bool, CasError> {
-        if let Some(marks) = self.marks {
-            return Ok(!marks.has(&here.location));
+        match self.which {
+            Which::Once => {}
+            Which::Marked(marks) => return Ok(!marks.has(&here.location)),
+            Which::Whole { .. } => return Ok(false),
         }
         let ObjectEntry { kind, locator, .. } = here.entry;
         let other = self.best_copy(kind, locator)?.filter(|best| *best != here.location);

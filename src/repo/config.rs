@@ -1,11 +1,17 @@
 //! The configuration in the store: numbered generations, each created if absent, each in two copies.
 
+use std::time::Duration;
+
 use crate::format::DecodeError;
 use crate::format::config::Config;
 use crate::limits::CONFIG_LEN_MAX;
 use crate::store::{BlobName, Put, StorageBackend, StoreError};
 
 use super::RepoError;
+
+/// How often, and after what time, a copy that is missing is looked for again.
+const SETTLE_TRIES: u32 = 4;
+const SETTLE_TIME: Duration = Duration::from_millis(50);
 
 fn names(generation: u64) -> [BlobName; 2] {
     ["", ".copy"]
@@ -47,6 +53,64 @@ pub(super) fn load(store: &dyn StorageBackend) -> Result<Config, RepoError> {
         }
     }
     Err(newer.unwrap_or(RepoError::ConfigLost { location }))
+}
+
+/// The copies of the newest generation.
+#[derive(Default)]
+pub(super) struct Examined {
+    /// The first one that is whole.
+    pub(super) config: Option<Config>,
+    /// What is wrong with them, each with its name in the store.
+    pub(super) faults: Vec<(String, RepoError)>,
+    /// One is not there: it may be about to come.
+    is_half: bool,
+}
+
+/// Looks at both copies of the newest generation.
+pub(super) fn examine(store: &dyn StorageBackend) -> Result<Examined, RepoError> {
+    let mut tries = 0;
+    loop {
+        let examined = examine_once(store)?;
+        // A writer stores one copy after the other: one that is at work needs a moment.
+        if !examined.is_half || tries == SETTLE_TRIES {
+            return Ok(examined);
+        }
+        tries += 1;
+        std::thread::sleep(SETTLE_TIME);
+    }
+}
+
+fn examine_once(store: &dyn StorageBackend) -> Result<Examined, RepoError> {
+    let (generation, mut examined) = (newest_generation(store)?, Examined::default());
+    if generation == 0 {
+        let lost = RepoError::ConfigLost { location: store.location() };
+        examined.faults.push(("config".to_owned(), lost));
+        return Ok(examined);
+    }
+    for name in names(generation) {
+        if let Err(fault) = examined.copy(store, &name) {
+            examined.faults.push((name.as_str().to_owned(), fault));
+        }
+    }
+    Ok(examined)
+}
+
+impl Examined {
+    fn copy(&mut self, store: &dyn StorageBackend, name: &BlobName) -> Result<(), RepoError> {
+        let file = || name.as_str().to_owned();
+        let copy = read(store, name).map_err(|source| {
+            self.is_half |= source.is_not_found();
+            RepoError::Store { location: store.location(), source }
+        })?;
+        let copy = copy.map_err(|source| RepoError::Format { file: file(), source })?;
+        match &self.config {
+            Some(first) if *first != copy => Err(RepoError::CopiesDiffer { file: file() }),
+            _ => {
+                self.config = Some(copy);
+                Ok(())
+            }
+        }
+    }
 }
 
 fn read(store: &dyn StorageBackend, name: &BlobName) -> Result<Result<Config, DecodeError>, StoreError> {

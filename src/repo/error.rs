@@ -148,6 +148,12 @@ pub enum RepoError {
         /// Where.
         location: String,
     },
+    /// The two copies of the configuration say different things.
+    #[error("{file} is not equal to the other copy of the configuration")]
+    CopiesDiffer {
+        /// Name of the second copy in the store.
+        file: String,
+    },
     /// The repository is older than it was.
     #[error("the repository {location} was put back: this client has seen log entry {seen}, {now}")]
     Rollback {
@@ -287,9 +293,11 @@ impl RepoError {
             Self::Format { source: DecodeError::Version { .. }, .. } | Self::Chunker { .. } => {
                 ErrorKind::NewerFormat
             }
-            Self::Format { .. } | Self::Log { .. } | Self::ConfigLost { .. } | Self::Crypto { .. } => {
-                ErrorKind::Damaged
-            }
+            Self::Format { .. }
+            | Self::Log { .. }
+            | Self::ConfigLost { .. }
+            | Self::CopiesDiffer { .. }
+            | Self::Crypto { .. } => ErrorKind::Damaged,
             Self::Cas { source, .. } => cas_kind(source),
             Self::Store { .. } | Self::Local { .. } | Self::LocalDamaged { .. } => ErrorKind::Store,
             Self::Rollback { .. } => ErrorKind::Rollback,

@@ -172,9 +172,9 @@ impl Log {
         let (entry, signed) = LogEntry::decode(bytes).map_err(format)?;
         let public = &entry.public;
         self.check_chain(state, public)?;
-        self.check_devices(public)?;
+        check_devices(&self.root_key, public)?;
         if verify {
-            self.check_signature(state, &entry, &bytes[signed])?;
+            check_signature(state, &entry, &bytes[signed])?;
         }
         let key = self.vault.keyring().entry_key(public.epoch).ok_or(RepoError::Log {
             number,
@@ -205,40 +205,6 @@ impl Log {
             return wrong("it does not follow the entry before it");
         }
         Ok(())
-    }
-
-    fn check_devices(&self, public: &EntryPublic) -> Result<(), RepoError> {
-        for record in &public.devices {
-            let message = record.signing_bytes(public.family);
-            sign::verify(&self.root_key, &message, &record.certificate).map_err(RepoError::crypto(
-                format!(
-                    "log entry {}: the certificate of device {} does not verify",
-                    public.number,
-                    record.device.short()
-                ),
-            ))?;
-        }
-        Ok(())
-    }
-
-    fn check_signature(&self, state: &LogState, entry: &LogEntry, signed: &[u8]) -> Result<(), RepoError> {
-        let public = &entry.public;
-        let number = public.number;
-        let enrolled =
-            public.devices.iter().find(|record| record.device == public.device).map(|record| record.roles);
-        let roles = enrolled.or_else(|| state.devices.get(&public.device).copied()).unwrap_or(0);
-        if roles & ROLE_WRITE == 0 {
-            return Err(RepoError::Log { number, why: "its device is not enrolled" });
-        }
-        let takes_away = !public.packs_condemned.is_empty()
-            || !public.packs_removed.is_empty()
-            || !public.segments_removed.is_empty()
-            || !public.forgotten.is_empty();
-        if takes_away && roles & ROLE_GC == 0 {
-            return Err(RepoError::Log { number, why: "its device may not take anything away" });
-        }
-        sign::verify(&public.device, &signing_bytes(signed), &entry.signature)
-            .map_err(RepoError::crypto(format!("log entry {number}: its signature does not verify")))
     }
 
     fn encode(
@@ -328,6 +294,40 @@ impl Log {
         let location = self.location.clone();
         move |source| RepoError::Store { location: location.clone(), source }
     }
+}
+
+/// Whether the root key vouches for every device that the entry enrols or revokes.
+pub(super) fn check_devices(root_key: &DeviceId, public: &EntryPublic) -> Result<(), RepoError> {
+    for record in &public.devices {
+        let message = record.signing_bytes(public.family);
+        sign::verify(root_key, &message, &record.certificate).map_err(RepoError::crypto(format!(
+            "log entry {}: the certificate of device {} does not verify",
+            public.number,
+            record.device.short()
+        )))?;
+    }
+    Ok(())
+}
+
+/// Whether a device that may do what the entry does has signed it.
+pub(super) fn check_signature(state: &LogState, entry: &LogEntry, signed: &[u8]) -> Result<(), RepoError> {
+    let public = &entry.public;
+    let number = public.number;
+    let enrolled =
+        public.devices.iter().find(|record| record.device == public.device).map(|record| record.roles);
+    let roles = enrolled.or_else(|| state.devices.get(&public.device).copied()).unwrap_or(0);
+    if roles & ROLE_WRITE == 0 {
+        return Err(RepoError::Log { number, why: "its device is not enrolled" });
+    }
+    let takes_away = !public.packs_condemned.is_empty()
+        || !public.packs_removed.is_empty()
+        || !public.segments_removed.is_empty()
+        || !public.forgotten.is_empty();
+    if takes_away && roles & ROLE_GC == 0 {
+        return Err(RepoError::Log { number, why: "its device may not take anything away" });
+    }
+    sign::verify(&public.device, &signing_bytes(signed), &entry.signature)
+        .map_err(RepoError::crypto(format!("log entry {number}: its signature does not verify")))
 }
 
 /// What a writer must check again after every lost race.
@@ -454,12 +454,13 @@ pub(super) fn first_entry(store: &dyn StorageBackend) -> Result<Option<EntryPubl
     }
 }
 
-fn entry_name(number: u64) -> BlobName {
+/// Name of an entry in the store.
+pub(super) fn entry_name(number: u64) -> BlobName {
     BlobName::new(&format!("log/{number:010}")).expect("digits make a legal name")
 }
 
 /// The number of the entry in this blob, if it is one.
-fn entry_number(name: &BlobName) -> Option<u64> {
+pub(super) fn entry_number(name: &BlobName) -> Option<u64> {
     name.as_str().strip_prefix("log/")?.parse().ok()
 }
 

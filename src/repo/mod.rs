@@ -8,6 +8,7 @@ mod journal;
 mod keys;
 mod live_state;
 mod log;
+mod public;
 mod recover;
 mod refs;
 mod repository;
@@ -15,6 +16,7 @@ mod resolve;
 mod retention;
 mod state;
 mod timeline;
+mod verified;
 mod when;
 mod workdir;
 
@@ -24,8 +26,10 @@ pub(crate) use error::cas_kind;
 pub use error::{ErrorKind, RepoError};
 pub use keys::{Credentials, SlotInfo};
 pub use log::Draft;
+pub use public::PublicLog;
 pub use recover::{Recovery, RecoverySheet};
 pub use refs::check_ref_name;
+pub(crate) use repository::read_version;
 pub use repository::{CreateOptions, Probe, Repository};
 pub use resolve::ResolveContext;
 pub use retention::{
@@ -34,4 +38,5 @@ pub use retention::{
 };
 pub use state::{Condemned, LogState, RefLogEntry, RefMove};
 pub use timeline::{VersionInfo, VersionTimeline};
+pub(crate) use verified::Verified;
 pub use workdir::{Head, WorkDir};

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use zeroize::Zeroizing;
 
-use crate::cas::{ChunkStore, Index, Vault};
+use crate::cas::{ChunkStore, Index, Refresh, Vault};
 use crate::crypto::{self, Keyring, NonceSource, Secret32, sign};
 use crate::format::commit::{Commit, SignedCommit};
 use crate::format::config::{ChunkerParams, Config, KdfParams};
@@ -269,17 +269,12 @@ impl Repository {
     /// # Errors
     /// When it is missing or damaged, or its signature does not verify.
     pub fn version(&self, id: CommitId) -> Result<VersionInfo, RepoError> {
-        let action = "read a commit";
-        let bytes = self
-            .chunks
-            .get(ObjectKind::Commit, &id.into())
-            .map_err(|source| RepoError::Cas { action, source })?;
-        let format = |source| RepoError::Format { file: format!("commit {id}"), source };
-        let signed = SignedCommit::decode(&bytes).map_err(format)?;
-        let commit = Commit::decode_body(&signed.body).map_err(format)?;
-        sign::verify(&commit.device, &crate::format::commit::signing_bytes(&signed.body), &signed.signature)
-            .map_err(RepoError::crypto(format!("the signature of commit {id} does not verify")))?;
-        Ok(VersionInfo { id, commit })
+        read_version(&self.chunks, id)
+    }
+
+    /// Tells an index of its own what the log says now.
+    pub(crate) fn refresher(&self) -> Arc<dyn Refresh> {
+        Arc::clone(&self.journal) as Arc<dyn Refresh>
     }
 
     /// Objects of the repository.
@@ -351,6 +346,14 @@ impl Repository {
     /// A setting of the repository.
     pub fn setting(&self, name: &str) -> Option<String> {
         self.config().settings.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// Writes both copies of the configuration anew, from the one that is whole.
+    ///
+    /// # Errors
+    /// When neither is whole, or the store fails.
+    pub fn renew_config(&self) -> Result<(), RepoError> {
+        self.change_config(&mut |_| Ok(()))
     }
 
     /// All settings, sorted by name.
@@ -447,6 +450,19 @@ impl Repository {
     }
 }
 
+/// Reads a commit through any store of objects and verifies its signature.
+pub(crate) fn read_version(chunks: &ChunkStore, id: CommitId) -> Result<VersionInfo, RepoError> {
+    let action = "read a commit";
+    let bytes =
+        chunks.get(ObjectKind::Commit, &id.into()).map_err(|source| RepoError::Cas { action, source })?;
+    let format = |source| RepoError::Format { file: format!("commit {id}"), source };
+    let signed = SignedCommit::decode(&bytes).map_err(format)?;
+    let commit = Commit::decode_body(&signed.body).map_err(format)?;
+    sign::verify(&commit.device, &crate::format::commit::signing_bytes(&signed.body), &signed.signature)
+        .map_err(RepoError::crypto(format!("the signature of commit {id} does not verify")))?;
+    Ok(VersionInfo { id, commit })
+}
+
 fn sorted_settings(mut settings: Vec<(String, String)>) -> Result<Vec<(String, String)>, RepoError> {
     settings.iter().try_for_each(|(name, value)| check_setting(name, Some(value)))?;
     settings.sort();
@@ -454,7 +470,7 @@ fn sorted_settings(mut settings: Vec<(String, String)>) -> Result<Vec<(String, S
     Ok(settings)
 }
 
-/// Settings of a repository: `compression` and `delta`.
+/// Settings of a repository: `compression`, `delta` and `parity`.
 fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
     let wrong = |why: String| Err(RepoError::Setting { name: name.to_owned(), why });
     match (name, value) {
@@ -465,6 +481,13 @@ fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
         },
         ("delta", None | Some("on" | "off" | "1" | "2" | "3" | "4")) => Ok(()),
         ("delta", Some(value)) => wrong(format!("{value:?} is neither on, off, nor a depth from 1 to 4")),
-        _ => wrong("there is no such setting of a repository; there are: compression, delta".to_owned()),
+        ("parity", None) => Ok(()),
+        ("parity", Some(value)) => match value.parse::<crate::format::pack::Parity>() {
+            Ok(_) => Ok(()),
+            Err(error) => wrong(error.to_string()),
+        },
+        _ => wrong(
+            "there is no such setting of a repository; there are: compression, delta, parity".to_owned(),
+        ),
     }
 }

@@ -143,10 +143,16 @@ impl LogState {
         hash: EntryHash,
         len: u64,
     ) -> Result<(), RepoError> {
+        self.apply_public(public, private.time, hash, len);
+        self.apply_refs(public, private)
+    }
+
+    /// Applies what the next entry says to everybody: all but refs. When it was written only holders of the keys know.
+    pub(super) fn apply_public(&mut self, public: &EntryPublic, time: Timestamp, hash: EntryHash, len: u64) {
         self.number = public.number;
         self.hash = Some(hash);
         self.log_bytes += len;
-        self.apply_storage(public, private.time);
+        self.apply_storage(public, time);
         self.apply_commits(public);
         for device in &public.devices {
             match device.roles {
@@ -154,7 +160,6 @@ impl LogState {
                 roles => self.devices.insert(device.device, roles),
             };
         }
-        self.apply_refs(public, private)
     }
 
     fn apply_storage(&mut self, public: &EntryPublic, time: Timestamp) {

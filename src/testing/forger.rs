@@ -68,41 +68,18 @@ impl<'r> Forger<'r> {
     /// # Panics
     /// If the store fails.
     pub fn commit(mut self, root: DirEntry) -> CommitId {
-        let body = self.body(root);
-        let signature = self.repo.sign(&signing_bytes(&body)).expect("the device has a key");
-        let bytes = SignedCommit { body, signature }.encode().expect("a commit is small");
+        let bytes = commit_bytes(self.repo, root);
         let id = CommitId::from(self.put(ObjectKind::Commit, bytes));
         let packs = self.seal().expect("memory does not fail");
-        for pack in &packs {
-            pack.write(self.repo.chunks().vault().store()).expect("the store works");
-        }
+        let store = self.repo.chunks().vault().store();
         let draft = Draft {
-            packs_added: packs.iter().map(|pack| pack.record).collect(),
+            packs_added: packs.iter().map(|pack| pack.write(store).expect("the store works")).collect(),
             commits: vec![CommitRecord { id, parents: Vec::new() }],
             message: "forged".to_owned(),
             ..Draft::default()
         };
         self.repo.append(&mut |_| Ok(draft.clone())).expect("the log takes it");
         id
-    }
-
-    fn body(&self, root: DirEntry) -> Vec<u8> {
-        let commit = Commit {
-            root,
-            parents: Vec::new(),
-            author: "forger".to_owned(),
-            host: "host".to_owned(),
-            paths: vec![b"/source".to_vec()],
-            tags: Vec::new(),
-            message: "forged".to_owned(),
-            time: Timestamp::default(),
-            utc_offset: 0,
-            stats: CommitStats::default(),
-            state: ContentRoot::Empty,
-            program: "forger".to_owned(),
-            device: self.repo.device().expect("the device has a key"),
-        };
-        commit.encode_body().expect("only what lies below the root breaks rules")
     }
 
     fn seal(&self) -> Result<Vec<FinishedPack>, CasError> {
@@ -131,4 +108,26 @@ impl<'r> Forger<'r> {
         drop(sealer);
         Ok(packs.into_inner().expect("no panic while locked"))
     }
+}
+
+/// The bytes of a commit of this root, signed by the device.
+pub(super) fn commit_bytes(repo: &Repository, root: DirEntry) -> Vec<u8> {
+    let commit = Commit {
+        root,
+        parents: Vec::new(),
+        author: "forger".to_owned(),
+        host: "host".to_owned(),
+        paths: vec![b"/source".to_vec()],
+        tags: Vec::new(),
+        message: "forged".to_owned(),
+        time: Timestamp::default(),
+        utc_offset: 0,
+        stats: CommitStats::default(),
+        state: ContentRoot::Empty,
+        program: "forger".to_owned(),
+        device: repo.device().expect("the device has a key"),
+    };
+    let body = commit.encode_body().expect("only what lies below the root breaks rules");
+    let signature = repo.sign(&signing_bytes(&body)).expect("the device has a key");
+    SignedCommit { body, signature }.encode().expect("a commit is small")
 }

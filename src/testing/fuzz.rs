@@ -1,8 +1,16 @@
 //! Fuzz targets as plain functions: libFuzzer searches with them, and stable tests replay them.
 
+use std::num::NonZeroUsize;
+
 use super::Rng;
+use crate::cas;
 use crate::compress::{DeltaEncoder, Level, decode_delta};
+use crate::erasure::{ErasureConfig, ErasureEncoder};
 use crate::format::fuzzing;
+use crate::format::log::PackRecord;
+use crate::format::pack::{Cipher, PackContent, PackHeader, ShardMark, WrappedKey};
+use crate::id::{FamilyId, PackId, Root};
+use crate::merkle::{ShardHasher, root_of_shards};
 use crate::store::BlobName;
 
 /// Something that takes any bytes.
@@ -20,6 +28,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "blob_name", run: blob_name, seeds: blob_name_seeds },
     Target { name: "delta", run: delta, seeds: delta_seeds },
+    Target { name: "pack_heal", run: pack_heal, seeds: pack_heal_seeds },
     format("numbers", fuzzing::fuzz_numbers),
     format("pack_header", fuzzing::fuzz_pack_header),
     format("pack_directory", fuzzing::fuzz_pack_directory),
@@ -66,6 +75,70 @@ fn delta_seeds() -> Vec<Vec<u8>> {
     let mut encoder = DeltaEncoder::new(Level::Auto).expect("a level of zstd");
     encoder.encode(&base, &content, &mut seed).expect("memory does not fail");
     vec![seed]
+}
+
+/// A damaged pack: what comes out of healing is whole, and has the roots that its header names.
+fn pack_heal(data: &[u8]) {
+    let ends = [data.first_chunk(), data.last_chunk()];
+    let headers =
+        ends.into_iter().flatten().filter_map(|bytes: &[u8; PackHeader::LEN]| PackHeader::decode(bytes).ok());
+    for header in headers.filter(|header| header.total_len() < 1 << 20) {
+        let record = PackRecord {
+            uid: header.uid,
+            len: header.total_len(),
+            payload_root: header.payload_root,
+            parity_root: header.parity_root,
+            self_indexed: header.content == PackContent::Mixed,
+        };
+        let health = cas::inspect(data, &record).expect("a header of it is whole");
+        if let Ok(healed) = cas::heal(data, &record) {
+            assert!(health.can_be_healed() && healed.health == health);
+            assert_eq!(healed.bytes.len() as u64, record.len);
+            let again = cas::inspect(&healed.bytes, &record).expect("it was just healed");
+            assert!(again.is_whole(), "{again:?}");
+        }
+    }
+}
+
+/// Packs with and without parity, as far as healing looks at them; one has a short last shard, as no writer makes it.
+fn pack_heal_seeds() -> Vec<Vec<u8>> {
+    [(2048, 2), (1700, 2), (1024, 0)].map(|(len, parity)| pack(len, parity)).into()
+}
+
+fn pack(payload_len: usize, parity_shards: u16) -> Vec<u8> {
+    const SHARD_LEN: usize = 512;
+    let shard_len = NonZeroUsize::new(SHARD_LEN).expect("not zero");
+    let leaves = |bytes: &[u8]| {
+        let mut hasher = ShardHasher::new(shard_len);
+        hasher.update(bytes);
+        hasher.into_leaves()
+    };
+    let payload = Rng::new(1).bytes(payload_len);
+    let (mut parity, mut parity_root) = (Vec::new(), Root::new([0; Root::LEN]));
+    if let Ok(config) = ErasureConfig::new(payload_len.div_ceil(SHARD_LEN), parity_shards.into()) {
+        parity = ErasureEncoder::new(config).parity(&[&payload], SHARD_LEN).expect("they fit");
+        parity_root = root_of_shards([&parity[..]], shard_len);
+    }
+    let header = PackHeader {
+        content: PackContent::Data,
+        cipher: Cipher::None,
+        family: FamilyId::new([1; 16]),
+        uid: PackId::new([2; 16]),
+        epoch: 0,
+        key: WrappedKey { wrap: 0, nonce: [3; 24], sealed: [4; 48] },
+        directory_len: 100,
+        blocks_len: 300,
+        padding_len: payload_len as u64 - 500,
+        shard_len: SHARD_LEN as u32,
+        payload_root: root_of_shards([&payload[..]], shard_len),
+        parity_shards,
+        parity_root,
+    };
+    let table = match parity_shards {
+        0 => Vec::new(),
+        _ => ShardMark::table(&[leaves(&payload), leaves(&parity)].concat()),
+    };
+    [&header.encode()[..], &table, &payload, &parity, &table, &header.encode()].concat()
 }
 
 /// Runs one target.

@@ -13,6 +13,7 @@ mod rng;
 mod sim_disk;
 #[cfg(test)]
 mod store_tests;
+mod synth;
 mod tree;
 mod tree_edits;
 
@@ -22,5 +23,6 @@ pub use forger::Forger;
 pub use recording::{Event, RecordingObserver};
 pub use rng::Rng;
 pub use sim_disk::SimDisk;
+pub use synth::many_chunks;
 pub use tree::{Made, make_tree};
 pub use tree_edits::edit_tree;

@@ -13,6 +13,9 @@ mod environment;
 mod example;
 #[cfg(feature = "testing")]
 mod forget;
+#[cfg(feature = "testing")]
+mod healing;
+#[cfg(feature = "testing")]
 mod hostile_names;
 #[cfg(feature = "testing")]
 mod keys;

@@ -111,6 +111,16 @@ fn a_restore_follows_what_gc_moves() {
 }
 
 #[test]
+fn a_check_takes_nothing_that_gc_removes_for_damage() {
+    explore(CHECK_GC);
+}
+
+#[test]
+fn a_check_takes_nothing_that_repack_moves_for_damage() {
+    explore(CHECK_REPACK);
+}
+
+#[test]
 fn a_commit_that_comes_back_beside_gc_is_whole() {
     explore(UNDELETE_GC);
 }

@@ -1,5 +1,6 @@
 use serde::Serialize;
 use warp::compress::Level;
+use warp::format::pack::Parity;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::context::{self, Context};
@@ -14,8 +15,9 @@ use crate::cli::{config as file, escape};
 /// puts above the rest. Every key is also a variable: WARP_EXCLUDE_CACHES=true sets `exclude-caches`. What the command
 /// line says counts most, then the environment, the profile, the rest of the file.
 ///
-/// With --repository, settings that lie in the repository and hold for everybody: `compression`, and `delta`: on, off, or how
-/// many differences may lie one above the other, 1 to 4 (on means 1). Without deltas everything that changed is stored in full.
+/// With --repository, settings that lie in the repository and hold for everybody: `compression`; `delta`: on, off, or how
+/// many differences may lie one above the other, 1 to 4 (on means 1). Without deltas everything that changed is stored in full;
+/// and `parity`: what share of each new pack may be damaged and is healed all the same, 1% to 50% (3% unless set), or none.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "\
@@ -201,7 +203,12 @@ fn repository_value(key: &str, words: &[String]) -> Result<String, CliError> {
             Ok(value.clone())
         }
         ("delta", _) => Err(CliError::usage("delta is on, off, or a depth from 1 to 4")),
+        ("parity", [share]) => match share.parse::<Parity>() {
+            Ok(parity) => Ok(parity.to_string()),
+            Err(why) => Err(CliError::caused(Exit::Usage, "parity is wrong", why)),
+        },
+        ("parity", _) => Err(CliError::usage("parity takes one value")),
         _ => Err(CliError::usage(format!("a repository has no setting {}", escape::name(key.as_bytes())))
-            .hint("it has `compression` and `delta`")),
+            .hint("it has `compression`, `delta` and `parity`")),
     }
 }

@@ -4,6 +4,7 @@ mod archive;
 mod bench;
 mod branch;
 mod cat;
+mod check;
 mod checkout;
 mod commit;
 mod completions;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Gc(gc::Args),
     Undelete(undelete::Args),
     Repack(repack::Args),
+    Check(check::Args),
     Key(key::Args),
     Config(config::Args),
     Bench(bench::Args),
@@ -99,6 +101,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Gc(args) => gc::run(ui, ctx, args),
         Command::Undelete(args) => undelete::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
+        Command::Check(args) => check::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),
         Command::Bench(args) => bench::run(ui, ctx, args),

@@ -50,8 +50,14 @@ fn directory() -> PackDirectory {
 
 /// Sets a field, makes the checksum right again, and decodes.
 fn with_bytes(place: usize, bytes: &[u8]) -> Result<PackHeader, DecodeError> {
+    with_fields(&[(place, bytes)])
+}
+
+fn with_fields(fields: &[(usize, &[u8])]) -> Result<PackHeader, DecodeError> {
     let mut all = header().encode();
-    all[place..place + bytes.len()].copy_from_slice(bytes);
+    for &(place, bytes) in fields {
+        all[place..place + bytes.len()].copy_from_slice(bytes);
+    }
     let sum = blake3::hash(&all[..224]);
     all[224..].copy_from_slice(sum.as_bytes());
     PackHeader::decode(&all)
@@ -82,14 +88,21 @@ fn a_delta_has_one_to_four_bases() {
 
 #[test]
 fn regions_lie_one_behind_the_other() {
-    let header = header();
-    let (dir, len) = (u64::from(header.directory_len), PackHeader::LEN as u64);
-    assert_eq!(header.first_directory_offset(), len);
-    assert_eq!(header.blocks_offset(), len + dir);
-    assert_eq!(header.second_directory_offset(), header.blocks_offset() + header.blocks_len);
-    assert_eq!(header.parity_offset(), header.second_directory_offset() + dir + header.padding_len);
-    assert_eq!(header.parity_offset(), len + header.payload_len());
-    assert_eq!(header.total_len(), header.parity_offset() + header.parity_len() + len);
+    for parity_shards in [2, 0] {
+        let header = PackHeader { parity_shards, ..header() };
+        let (dir, len) = (u64::from(header.directory_len), PackHeader::LEN as u64);
+        let shards = header.payload_len().div_ceil(header.shard_len.into()) + u64::from(parity_shards);
+        assert_eq!((header.payload_shards(), header.shards()), (shards - u64::from(parity_shards), shards));
+        assert_eq!(header.table_len(), if parity_shards == 0 { 0 } else { 8 * shards });
+        assert_eq!(header.first_table_offset(), len);
+        assert_eq!(header.first_directory_offset(), len + header.table_len());
+        assert_eq!(header.blocks_offset(), header.first_directory_offset() + dir);
+        assert_eq!(header.second_directory_offset(), header.blocks_offset() + header.blocks_len);
+        assert_eq!(header.parity_offset(), header.second_directory_offset() + dir + header.padding_len);
+        assert_eq!(header.parity_offset(), header.first_directory_offset() + header.payload_len());
+        assert_eq!(header.second_table_offset(), header.parity_offset() + header.parity_len());
+        assert_eq!(header.total_len(), header.second_table_offset() + header.table_len() + len);
+    }
 }
 
 #[test]
@@ -106,6 +119,12 @@ fn a_header_with_a_right_checksum_and_hostile_geometry_is_refused() {
         assert!(with_bytes(152, &shard_len.to_le_bytes()).is_err(), "{shard_len}");
     }
     invalid(with_bytes(156, &0_u16.to_le_bytes()));
+    limit(with_bytes(156, &32_769_u16.to_le_bytes()));
+    // 50,000 shards of 512 bytes.
+    let many = |parity: [u8; 2]| {
+        with_fields(&[(136, &25_600_000_u64.to_le_bytes()), (152, &512_u32.to_le_bytes()), (156, &parity)])
+    };
+    limit(many([2, 0]));
     invalid(with_bytes(158, &[1]));
     invalid(with_bytes(10, &[4]));
     invalid(with_bytes(11, &[2]));
@@ -127,6 +146,94 @@ fn shards_are_a_sixteenth_of_the_payload_within_bounds() {
     for (payload, shard) in cases {
         assert_eq!(shard_len_for(payload), shard, "{payload}");
     }
+}
+
+#[test]
+fn a_shard_agrees_with_its_own_mark_only() {
+    let leaves: Vec<[u8; 32]> = (0..5).map(|shard| *blake3::hash(&[shard]).as_bytes()).collect();
+    let table = ShardMark::table(&leaves);
+    assert_eq!(table.len(), 5 * ShardMark::LEN);
+    for (number, leaf) in leaves.iter().enumerate() {
+        for shard in 0..5 {
+            let mark = ShardMark::in_table(&table, shard).unwrap();
+            assert_eq!(mark.agrees_with(leaf), shard == number);
+        }
+    }
+    for (len, shard) in [(40, 5), (39, 4), (0, 0), (40, usize::MAX), (40, usize::MAX / 8)] {
+        assert_eq!(ShardMark::in_table(&table[..len], shard), None, "{shard} of {len} bytes");
+    }
+}
+
+/// What a writer pads to, as far as it matters here.
+fn rounded(len: u64) -> u64 {
+    if len < 65_536 { len.next_power_of_two() } else { len.next_multiple_of(len / 16) }
+}
+
+/// Lengths of what lies in packs: small ones, and those around the steps of the shard length.
+fn content_lens() -> impl Iterator<Item = u64> {
+    let steps = (8..36)
+        .flat_map(|exponent: u32| [0, 1, 15, 16, 17, 600].map(|more| (1 << (exponent / 2 + 5)) + more));
+    (1..3000).step_by(7).chain(steps).chain((30 << 20..33 << 20).step_by(999_983))
+}
+
+#[test]
+fn no_run_of_a_32nd_of_a_pack_touches_more_shards_than_it_has_parity() {
+    for len in content_lens() {
+        let fit = Parity::default().fit(len, rounded);
+        let shard_len = u64::from(fit.shard_len);
+        assert!(fit.payload_len >= len && fit.payload_len.is_multiple_of(shard_len), "{len}: {fit:?}");
+        assert_eq!(fit.shard_len, shard_len_for(fit.payload_len));
+        let run = fit.total_len() / 32;
+        // The worst place for a run is where it begins with the last byte of a shard.
+        let touched = if run == 0 { 0 } else { 1 + (run - 1).div_ceil(shard_len) };
+        assert!(touched <= fit.parity_shards.into(), "{len}: {fit:?} has {run} bytes in {touched} shards");
+        // Neither does it reach a header or table at both ends.
+        assert!(fit.payload_len > run);
+    }
+}
+
+#[test]
+fn parity_is_about_the_share_that_was_asked_for_and_no_shard_too_many() {
+    for (percent, content_len) in [(1, 30 << 20), (3, 30 << 20), (10, 30 << 20), (50, 30 << 20), (3, 4 << 20)]
+    {
+        let parity: Parity = format!("{percent}%").parse().unwrap();
+        let fit = parity.fit(content_len, |len| len);
+        let shards = fit.payload_len / u64::from(fit.shard_len);
+        let share = f64::from(fit.parity_shards) / (shards + u64::from(fit.parity_shards)) as f64;
+        let wanted = f64::from(percent) / 96.0 + 2.5 / shards as f64;
+        assert!(share <= wanted && share * 100.0 >= f64::from(percent), "{percent} %: {fit:?}");
+    }
+    assert_eq!(Parity::default().fit(30 << 20, |len| len).parity_shards, 17);
+    assert_eq!(Parity::default().fit(1, |len| len).parity_shards, 2);
+}
+
+#[test]
+fn lengths_of_packs_depend_on_the_rounded_length_alone() {
+    for parity in [Parity::NONE, Parity::default()] {
+        let mut lens = std::collections::BTreeMap::new();
+        for content_len in 1..20_000 {
+            let fit = parity.fit(content_len, rounded);
+            let target = rounded(fit.total_len());
+            assert!(fit.total_len() <= target);
+            assert_eq!(*lens.entry(target).or_insert(fit), fit, "{content_len} is told from others");
+            assert!(!parity.is_none() || fit.total_len() == target && fit.parity_shards == 0);
+        }
+        assert!(lens.len() <= 8, "{}", lens.len());
+    }
+}
+
+#[test]
+fn a_share_of_parity_has_one_text() {
+    for (text, fits) in
+        [("none", true), ("1%", true), ("3%", true), ("50%", true), ("0%", false), ("51%", false)]
+    {
+        let parity = text.parse::<Parity>();
+        assert_eq!(parity.as_ref().map(ToString::to_string).ok().as_deref(), fits.then_some(text));
+    }
+    for text in ["", "3", "%", "+3%", "3 %", "off", "None", "3.5%", "-1%", "999%"] {
+        assert!(text.parse::<Parity>().unwrap_err().to_string().contains("none, or 1% to 50%"));
+    }
+    assert_eq!((Parity::default().to_string().as_str(), Parity::NONE.is_none()), ("3%", true));
 }
 
 #[test]

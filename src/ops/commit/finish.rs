@@ -9,6 +9,7 @@ use crate::format::commit::{Commit, CommitStats, SignedCommit, signing_bytes};
 use crate::format::dirtree::Timestamp;
 use crate::format::log::CommitRecord;
 use crate::format::node::ContentRoot;
+use crate::format::pack::Parity;
 use crate::id::{CommitId, ObjectKind, PackId};
 use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::Observer;
@@ -271,6 +272,16 @@ pub(in crate::ops) fn delta_setting(repo: &Repository) -> Result<u8, OpsError> {
             .ok()
             .filter(|depth| (1..=DELTA_DEPTH_MAX).contains(depth))
             .ok_or_else(|| OpsError::Usage { why: format!("the repository's setting delta is {text:?}") }),
+    }
+}
+
+/// How much parity the repository's packs get.
+pub(in crate::ops) fn parity_setting(repo: &Repository) -> Result<Parity, OpsError> {
+    match repo.setting("parity") {
+        None => Ok(Parity::default()),
+        Some(text) => text
+            .parse()
+            .map_err(|error| OpsError::Usage { why: format!("the repository's setting parity: {error}") }),
     }
 }
 

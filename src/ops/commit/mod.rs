@@ -44,7 +44,7 @@ use sink::{ObjectSink, Store};
 use source::Planner;
 use worker::{Tools, Work};
 
-pub(super) use finish::{delta_setting, level_setting};
+pub(super) use finish::{delta_setting, level_setting, parity_setting};
 pub(super) use worker::{BIG_FILE_LEN, known_state};
 pub(super) use writer::PackWriter;
 
@@ -288,6 +288,7 @@ fn commit_once(
     let sealer = Sealer::new(Arc::clone(&vault), &index, move |pack| {
         packs.send(pack).map_err(|_| crate::cas::CasError::WriterGone)
     });
+    let sealer = sealer.with_parity(parity_setting(repo)?);
     let done = thread::scope(|scope| {
         let mut writer = PackWriter::new(&vault, Some(&index));
         let shared = &shared;

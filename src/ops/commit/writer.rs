@@ -47,11 +47,10 @@ impl<'a> PackWriter<'a> {
 
     /// Writes one pack.
     pub(in crate::ops) fn pack(&mut self, pack: &FinishedPack) -> Result<(), CasError> {
-        pack.write(self.vault.store())?;
-        self.packs.push(pack.record);
+        self.packs.push(pack.write(self.vault.store())?);
         if pack.content != PackContent::Mixed {
             self.rows.add(pack);
-            self.unindexed.push(pack.record.uid);
+            self.unindexed.push(pack.uid);
         }
         if self.rows.len() >= SEGMENT_ROWS || self.rows.is_full() { self.segment() } else { Ok(()) }
     }

@@ -6,12 +6,12 @@ use crate::cas::Location;
 use crate::id::PackId;
 
 /// Places of objects. Memory: a bit an object, and some bytes for each block and pack that has any.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::ops) struct Marks {
     packs: HashMap<PackId, PackMarks>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct PackMarks {
     /// Bits of each block's slots.
     blocks: Vec<Vec<u64>>,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::cas::{ChunkStore, Location, PackMap};
 use crate::id::PackId;
-use crate::limits::MIB;
+use crate::limits::{MIB, PACK_LEN_FULL, PACK_OBJECTS_MAX};
 use crate::mutants::{self, Mutant};
 use crate::observe::Observer;
 use crate::repo::{LogState, Repository};
@@ -36,6 +36,7 @@ pub(super) struct Plan {
 struct Pack {
     id: PackId,
     len: u64,
+    objects: u64,
     /// Bytes of it that are not needed.
     waste: u64,
 }
@@ -64,9 +65,10 @@ impl Plan {
                 stats.bytes_unused += len;
                 removed.push(*id);
             } else {
-                let waste = waste(&*map(chunks, id)?, marker.marks(), len);
+                let map = map(chunks, id)?;
+                let waste = waste(&map, marker.marks(), len);
                 stats.bytes_unused += waste;
-                held.push(Pack { id: *id, len, waste });
+                held.push(Pack { id: *id, len, objects: map.rows().count() as u64, waste });
             }
         }
         let mut rewritten = choose(&held, config);
@@ -181,7 +183,7 @@ fn choose(held: &[Pack], config: &GcConfig) -> HashSet<PackId> {
     }
     if config.merge {
         for tier in tiers(held) {
-            if tier.len() >= MERGED_FROM {
+            if tier.len() >= MERGED_FROM && tier.len() as u64 >= 2 * packs_for(&tier) {
                 tier.into_iter().for_each(|pack| {
                     take(pack);
                 });
@@ -189,6 +191,14 @@ fn choose(held: &[Pack], config: &GcConfig) -> HashSet<PackId> {
         }
     }
     chosen
+}
+
+/// How many packs hold what these do.
+fn packs_for(packs: &[&Pack]) -> u64 {
+    let bytes: u64 = packs.iter().map(|pack| pack.len).sum();
+    let objects: u64 = packs.iter().map(|pack| pack.objects).sum();
+    // One more, since data and metadata have packs of their own.
+    1 + bytes.div_ceil(PACK_LEN_FULL as u64).max(objects.div_ceil(PACK_OBJECTS_MAX as u64))
 }
 
 /// Small packs, those together that are within the same power of eight.
@@ -206,7 +216,12 @@ mod tests {
     use crate::ops::gc::MaxUnused;
 
     fn packs(sizes: &[(u64, u64)]) -> Vec<Pack> {
-        let pack = |(id, &(len, waste)): (u8, &(u64, u64))| Pack { id: PackId::new([id; 16]), len, waste };
+        let pack = |(id, &(len, waste)): (u8, &(u64, u64))| Pack {
+            id: PackId::new([id; 16]),
+            len,
+            objects: 1,
+            waste,
+        };
         (0..).zip(sizes).map(pack).collect()
     }
 
@@ -238,6 +253,9 @@ mod tests {
         let many: Vec<(u64, u64)> = (0..8).map(|at| (5000 + at, 0)).chain([(1 << 20, 0)]).collect();
         assert_eq!(chosen(&many, GcConfig::default()), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(chosen(&many, GcConfig { merge: false, ..GcConfig::default() }), []);
+        let mut full = packs(&many);
+        full.iter_mut().for_each(|pack| pack.objects = PACK_OBJECTS_MAX as u64);
+        assert!(choose(&full, &GcConfig::default()).is_empty(), "others would be as many");
         let large: Vec<(u64, u64)> = (0..20).map(|_| (SMALL_PACK, 0)).collect();
         assert_eq!(chosen(&large, GcConfig::default()), []);
     }

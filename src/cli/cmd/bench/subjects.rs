@@ -8,9 +8,10 @@ use warp::chonkers::{Chonkers, ChonkersConfig};
 use warp::chunk::seqcdc::{SeqCdc, SeqCdcConfig};
 use warp::compress::{Compressor, Decompressor, Level};
 use warp::crypto::{Aad, Cipher, KdfParams, Keyring, NonceSource, SealKey, aead, kdf};
-use warp::format::pack::shard_len_for;
+use warp::erasure::{ErasureConfig, ErasureDecoder, ErasureEncoder};
+use warp::format::pack::{Parity, shard_len_for};
 use warp::id::{FamilyId, ObjectKind};
-use warp::limits::BLOCK_LEN_TARGET;
+use warp::limits::{BLOCK_LEN_TARGET, PACK_LEN_FULL};
 use warp::merkle::root_of_shards;
 
 use super::data::Kind;
@@ -48,6 +49,7 @@ pub(super) fn subjects<'a>(groups: &[Group], inputs: &'a Inputs) -> Result<Vec<S
             Group::Hash => subjects.push(ids(inputs)?),
             Group::Merkle => subjects.push(merkle(inputs)),
             Group::Compress => subjects.extend(compression(inputs)?),
+            Group::Erasure => subjects.extend(erasure(inputs)?),
             Group::Cipher => subjects.extend(sealing(inputs)?),
             Group::Kdf => subjects.push(derivation()),
             Group::Disk => {}
@@ -198,6 +200,33 @@ impl Frames {
         };
         Work { pieces, amount, worker: Box::new(worker) }
     }
+}
+
+/// Making the parity of what lies in a pack, and bringing as many shards back as it can.
+fn erasure(inputs: &Inputs) -> Result<[Subject<'_>; 2], CliError> {
+    let data = inputs.of(Kind::Random);
+    let data = &data[..data.len().min(PACK_LEN_FULL)];
+    let fit = Parity::default().fit(data.len() as u64, |len| len);
+    let shard_len = fit.shard_len as usize;
+    let config = ErasureConfig::new(data.len().div_ceil(shard_len), fit.parity_shards.into());
+    let config = config.map_err(failed)?;
+    let make = on(vec![data], move || {
+        let mut encoder = ErasureEncoder::new(config);
+        Ok(move |pack: &[u8]| {
+            encoder.parity(&[pack], shard_len).map(|parity| drop(black_box(parity))).map_err(failed)
+        })
+    });
+    let parity = ErasureEncoder::new(config).parity(&[data], shard_len).map_err(failed)?;
+    let mut whole = data.to_vec();
+    whole.resize(config.data() * shard_len, 0);
+    whole.extend_from_slice(&parity);
+    let heal = on(vec![data], move || {
+        let (mut decoder, mut shards) = (ErasureDecoder::new(config), whole.clone());
+        let present: Vec<_> = (0..config.shards()).map(|shard| shard >= config.parity()).collect();
+        Ok(move |_: &[u8]| decoder.restore(&mut shards, &present, shard_len).map(drop).map_err(failed))
+    });
+    let line = |name, work| in_bytes(Group::Erasure, name, Kind::Random, work);
+    Ok([line("reed-solomon, make parity", make), line("reed-solomon, heal", heal)])
 }
 
 /// Sealing and opening of blocks.

@@ -45,7 +45,7 @@ fn explore(case: Case) {
     let faulty = limits(2, 1, runs(50, 20_000));
     told("two preemptions or faults", Explorer::new(None).exhaust(&scenario(), faulty));
     for grain in [Grain::Visible, Grain::Every] {
-        let walks = limits(12, 2, runs(12, 500));
+        let walks = limits(12, 2, runs(12, 200));
         told(&format!("walks, {grain:?}"), Explorer::new(None).walk(&scenario(), grain, walks));
     }
 }

@@ -280,7 +280,8 @@ fn did<T>(what: &str, done: Result<T, OpsError>) -> Did {
 
 /// Whether others won so often that the operation gave up, as it may: it has done nothing.
 fn gave_up(error: &OpsError) -> bool {
-    matches!(error, OpsError::Repo { source: RepoError::Condemned | RepoError::Overtaken })
+    use RepoError::{BaseForgotten, Condemned, Overtaken};
+    matches!(error, OpsError::Repo { source: Condemned | Overtaken | BaseForgotten { .. } })
 }
 
 /// A commit of a folder of the world.

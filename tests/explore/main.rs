@@ -2,10 +2,11 @@
 //! and an explorer (`warp::testing::explore`) tries the orders of what they do to the store. Nothing that was acknowledged may be
 //! lost, no operation may fail because of another, and a gc must leave exactly what the log names.
 //!
-//! By default each case runs all schedules with at most one preemption (35 to 100 with two actors, up to some hundred with more;
-//! of those with segments a part), a part of those with two preemptions or faults, and a few random walks in which every call of
-//! the store is a step: some 2,600 runs with the mutants'. With WARP_LONG=1 these are all schedules with two preemptions (about 600 to 2,000 with
-//! two actors; at most 20,000), as many with a kill or a lost reply among them, and a thousand walks.
+//! By default each case runs all schedules with at most one preemption (20 to 90 with two actors; of those with more actors, or with
+//! segments, 120), 50 of those with two preemptions or faults, and a few random walks, in half of which every call of the store is a
+//! step: some 3,000 runs with those for mutants. With WARP_LONG=1 these are all schedules with two preemptions (50 to 2,000 with two
+//! actors; at most 20,000), all with two preemptions or a kill or a lost reply among them (200 to 4,000, at most 20,000), and 400
+//! walks; docs/reliability.md says how many were run.
 //!
 //! That it would find what is wrong, the mutants show: rules of the real code that are taken out, one at a time.
 
@@ -45,7 +46,7 @@ fn explore(case: Case) {
     let faulty = limits(2, 1, runs(50, 20_000));
     told("two preemptions or faults", Explorer::new(None).exhaust(&scenario(), faulty));
     for grain in [Grain::Visible, Grain::Every] {
-        let walks = limits(12, 2, runs(12, 500));
+        let walks = limits(12, 2, runs(12, 200));
         told(&format!("walks, {grain:?}"), Explorer::new(None).walk(&scenario(), grain, walks));
     }
 }
@@ -108,6 +109,16 @@ fn gc_and_repack_do_not_take_from_each_other() {
 #[test]
 fn a_restore_follows_what_gc_moves() {
     explore(RESTORE_GC);
+}
+
+#[test]
+fn a_check_takes_nothing_that_gc_removes_for_damage() {
+    explore(CHECK_GC);
+}
+
+#[test]
+fn a_check_takes_nothing_that_repack_moves_for_damage() {
+    explore(CHECK_REPACK);
 }
 
 #[test]

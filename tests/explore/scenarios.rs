@@ -4,7 +4,7 @@ use warp::observe::Silent;
 use warp::ops::{self, GarbageCollector, GcConfig, MaxUnused};
 use warp::testing::Rng;
 
-use crate::world::{ALL, Act, World, commit, forget, gc, litter, read, repack, undelete};
+use crate::world::{ALL, Act, World, check, commit, forget, gc, litter, read, repack, undelete};
 
 /// A gc that condemns, and removes nothing yet.
 const CONDEMN: GcConfig = GcConfig { grace: 3600, ..ALL };
@@ -69,6 +69,12 @@ pub(crate) const GC_REPACK: Case =
 
 pub(crate) const RESTORE_GC: Case =
     Case::new(with_unneeded_delta, |world| vec![("restore", read(world, "other")), ("gc", gc(ALL))]);
+
+pub(crate) const CHECK_GC: Case =
+    Case::new(with_unneeded_delta, |_| vec![("check", check()), ("gc", gc(ALL))]);
+
+pub(crate) const CHECK_REPACK: Case =
+    Case::new(with_condemned, |_| vec![("check", check()), ("repack", repack())]);
 
 pub(crate) const UNDELETE_GC: Case =
     Case::new(with_forgotten, |world| vec![("undelete", undelete(forgotten(world))), ("gc", gc(ALL))]);

@@ -10,8 +10,8 @@ use warp::format::dirtree::Timestamp;
 use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{
-    self, CommitRequest, GarbageCollector, GcConfig, MaxUnused, OpsError, RepackRequest, RestoreRequest,
-    Selection, Source,
+    self, CheckRequest, CommitRequest, GarbageCollector, GcConfig, MaxUnused, OpsError, ReadData,
+    RepackRequest, RestoreRequest, Selection, Source,
 };
 use warp::repo::{
     ChunkerConfig, Client, CreateOptions, Credentials, Draft, ErrorKind, LogState, RefMove, RepoError,
@@ -280,7 +280,8 @@ fn did<T>(what: &str, done: Result<T, OpsError>) -> Did {
 
 /// Whether others won so often that the operation gave up, as it may: it has done nothing.
 fn gave_up(error: &OpsError) -> bool {
-    matches!(error, OpsError::Repo { source: RepoError::Condemned | RepoError::Overtaken })
+    use RepoError::{BaseForgotten, Condemned, Overtaken};
+    matches!(error, OpsError::Repo { source: Condemned | Overtaken | BaseForgotten { .. } })
 }
 
 /// A commit of a folder of the world.
@@ -349,6 +350,22 @@ pub(crate) fn undelete(id: CommitId) -> Act {
             Ok(_) => Did { commit: Some(id), wrong: None },
             Err(error) if gave_up(&error) || error.kind() == ErrorKind::Damaged => Did::default(),
             Err(error) => did::<()>("undelete", Err(error)),
+        }
+    })
+}
+
+/// A check that reads everything; it must find nothing wrong.
+pub(crate) fn check() -> Act {
+    Box::new(move |store| {
+        let request = CheckRequest { data: ReadData::All, threads: 1, ..CheckRequest::default() };
+        let done = open(store).map_err(OpsError::from);
+        match done.and_then(|repo| ops::check(&repo, request, &Silent)) {
+            Ok(report) if report.is_clean() => Did::default(),
+            Ok(report) => Did {
+                commit: None,
+                wrong: Some(format!("check found what is not so: {:?}", report.findings)),
+            },
+            Err(error) => did::<()>("check", Err(error)),
         }
     })
 }

@@ -34,3 +34,11 @@ ci:
 # Dependencies: duplicates and banned ones, licences, sources
 deny:
     cargo deny --locked check bans licenses sources
+
+# Disks that fail, power cuts, kills, damage, full disks, and writers side by side: a seeded slice, which `.ci/run` runs, too
+faults-quick:
+    ./tests/run -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack) + binary(check) + test(forget)'
+
+# The same with many more kills, all schedules and longer random walks: an hour or more
+faults:
+    WARP_LONG=1 ./tests/run --no-capture -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack)'

@@ -16,3 +16,4 @@ mod hostile;
 mod killed;
 mod program;
 mod repack;
+mod repair;

@@ -107,7 +107,6 @@ impl<'a> Deref for Check<'a> {
 /// # Examples
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/example.rs"));
-/// use warp::observe::Silent;
 /// use warp::ops::{CheckRequest, ReadData};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

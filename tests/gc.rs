@@ -21,8 +21,14 @@ use warp::store::{LocalStore, OsVfs};
 use warp::testing::{RecordingObserver, Rng};
 
 /// Nothing that is not needed stays, and all goes in one run.
-const ALL: GcConfig =
-    GcConfig { max_unused: MaxUnused::Bytes(0), max_repack: None, merge: true, grace: 0, dry_run: false };
+const ALL: GcConfig = GcConfig {
+    max_unused: MaxUnused::Bytes(0),
+    max_repack: None,
+    merge: true,
+    grace: 0,
+    threads: 0,
+    dry_run: false,
+};
 /// Whole packs only.
 const WHOLE: GcConfig = GcConfig { max_unused: MaxUnused::Bytes(u64::MAX), merge: false, ..ALL };
 
@@ -495,7 +501,7 @@ fn forgotten_commits_come_back_until_what_they_need_is_deleted() {
     let repo = history.other();
     forget(&repo, &ids[..4]);
     // Before any gc nothing has to be written.
-    let done = ops::undelete(&repo, &ids[1..2], &Silent).unwrap();
+    let done = ops::undelete(&repo, &ids[1..2], 0, &Silent).unwrap();
     assert_eq!((&done.restored[..], done.packs_written), (&ids[1..2], 0));
     history.versions = vec![all[1].clone(), all[4].clone()];
     history.check();
@@ -506,17 +512,17 @@ fn forgotten_commits_come_back_until_what_they_need_is_deleted() {
     let listed: std::collections::BTreeSet<CommitId> =
         ops::forgotten(&history.other()).unwrap().into_iter().map(|forgotten| forgotten.id).collect();
     assert_eq!(listed, [ids[0], ids[2], ids[3]].into());
-    let done = ops::undelete(&history.other(), &[ids[2], ids[0], ids[4], ids[0]], &Silent).unwrap();
+    let done = ops::undelete(&history.other(), &[ids[2], ids[0], ids[4], ids[0]], 0, &Silent).unwrap();
     assert!(done.restored.len() == 2 && done.live == [ids[4]] && done.packs_written > 0, "{done:?}");
     // Another gc takes the condemned packs away: what came back does not need them.
     gc(&history.other(), ALL);
     history.versions = vec![all[0].clone(), all[1].clone(), all[2].clone(), all[4].clone()];
     history.check();
 
-    let failed = ops::undelete(&history.other(), &[ids[3]], &Silent).unwrap_err();
+    let failed = ops::undelete(&history.other(), &[ids[3]], 0, &Silent).unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Damaged, "{failed}");
     assert!(ops::forgotten(&history.other()).unwrap().is_empty());
-    let stranger = ops::undelete(&history.other(), &[CommitId::new([1; 32])], &Silent).unwrap_err();
+    let stranger = ops::undelete(&history.other(), &[CommitId::new([1; 32])], 0, &Silent).unwrap_err();
     assert_eq!(stranger.kind(), ErrorKind::NotFound, "{stranger}");
     history.check();
 }
@@ -530,7 +536,7 @@ fn a_commit_that_comes_back_while_others_collect_is_whole_or_still_gone() {
         // It comes back while a gc is about to condemn what it needs.
         let other = history.other();
         let at = At::new(Phase::Finish, || {
-            ops::undelete(&other, &[first.0], &Silent).unwrap();
+            ops::undelete(&other, &[first.0], 0, &Silent).unwrap();
         });
         let done = GarbageCollector::new(&history.bench.repo, config).run(&at).unwrap();
         assert!(at.has_acted() && done.packs_kept > 0, "{done:?}");
@@ -547,7 +553,7 @@ fn a_commit_that_comes_back_while_others_collect_is_whole_or_still_gone() {
             gc(&other, config);
         });
         let mine = history.other();
-        match ops::undelete(&mine, &[first.0], &at) {
+        match ops::undelete(&mine, &[first.0], 0, &at) {
             Ok(_) => {
                 drop(at);
                 history.versions.push(first);

@@ -14,6 +14,7 @@ mod gc;
 mod log;
 mod ls;
 mod previous;
+mod races;
 mod repack;
 mod repair;
 pub mod restore;
@@ -51,7 +52,7 @@ pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use repack::{RepackOutcome, RepackRequest, repack};
-pub use repair::{RepairOutcome, repair};
+pub use repair::{RepairOutcome, RepairRequest, repair};
 pub use restore::{
     ConfirmDelete, Overwrite, PlannedAction, PlannedChange, RestoreOutcome, RestoreRequest, restore,
 };

@@ -16,12 +16,21 @@ use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
 use super::check::{CheckReport, FindingKind};
-use super::gc::pinned;
+use super::races::pinned;
 use super::rewrite::{self, Job, Keep, Rewritten};
 use super::sweep::{self, Due};
 
 /// Rows of a segment that is made anew.
 const SEGMENT_ROWS: usize = 1 << 20;
+
+/// How to repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RepairRequest {
+    /// Give up what cannot be healed, and keep the rest of such packs.
+    pub salvage: bool,
+    /// Threads that copy; 0: one for each core.
+    pub threads: usize,
+}
 
 /// What a repair did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,9 +65,10 @@ pub struct RepairOutcome {
 pub fn repair(
     repo: &Repository,
     report: &CheckReport,
-    salvage: bool,
+    request: RepairRequest,
     observer: &dyn Observer,
 ) -> Result<RepairOutcome, OpsError> {
+    let RepairRequest { salvage, threads } = request;
     let mut outcome = RepairOutcome::default();
     if report.findings.iter().any(|finding| finding.kind == FindingKind::Configuration) {
         repo.renew_config()?;
@@ -73,11 +83,11 @@ pub fn repair(
         |record: &PackRecord| pack_health(store, record).is_ok_and(|health| health.can_be_healed());
     let (healable, beyond): (Vec<_>, Vec<_>) = damaged.into_iter().partition(can_be_healed);
     let names = |packs: &[PackRecord]| packs.iter().map(|pack| file_of(&pack.uid)).collect();
-    exchange(repo, &state, &healable, false, &mut outcome, observer)?;
+    exchange(repo, &state, &healable, (false, threads), &mut outcome, observer)?;
     outcome.healed = names(&healable);
     if salvage {
         let state = repo.refresh()?;
-        exchange(repo, &state, &beyond, true, &mut outcome, observer)?;
+        exchange(repo, &state, &beyond, (true, threads), &mut outcome, observer)?;
         outcome.salvaged = names(&beyond);
     } else {
         outcome.beyond = names(&beyond);
@@ -107,7 +117,7 @@ fn exchange(
     repo: &Repository,
     state: &LogState,
     packs: &[PackRecord],
-    salvage: bool,
+    (salvage, threads): (bool, usize),
     outcome: &mut RepairOutcome,
     observer: &dyn Observer,
 ) -> Result<(), OpsError> {
@@ -117,7 +127,8 @@ fn exchange(
     let ids: Vec<PackId> = packs.iter().map(|pack| pack.uid).collect();
     let bytes = packs.iter().map(|pack| pack.len).sum();
     let chunks = pinned(repo, state);
-    let job = Job { packs: &ids, bytes, chunks: &chunks, keep: Keep::Whole { salvage }, dry_run: false };
+    let job =
+        Job { packs: &ids, bytes, chunks: &chunks, keep: Keep::Whole { salvage }, threads, dry_run: false };
     let rewritten = rewrite::run(repo, job, observer)?;
     observer.phase(Phase::Finish, None, None);
     let verified = verify(repo.chunks().vault(), &rewritten);
@@ -128,7 +139,7 @@ fn exchange(
     outcome.packs_written += rewritten.counts.packs;
     outcome.bytes_written += rewritten.counts.bytes;
     outcome.lost_objects += rewritten.counts.lost;
-    publish(repo, &ids, rewritten)?;
+    publish(repo, &ids, &rewritten)?;
     sweep::sweep(repo, &Due::after(repo, u64::MAX).and(ids), "repair")?;
     Ok(())
 }
@@ -149,24 +160,14 @@ fn verify(vault: &Vault, rewritten: &Rewritten) -> Result<(), OpsError> {
 
 /// Adds the new packs and condemns the old ones. What these hold the new ones hold just so: a commit that has begun to use an old
 /// one meanwhile finds it there.
-fn publish(repo: &Repository, packs: &[PackId], rewritten: Rewritten) -> Result<(), OpsError> {
-    let appended = repo.append(&mut |now| {
+fn publish(repo: &Repository, packs: &[PackId], rewritten: &Rewritten) -> Result<(), OpsError> {
+    rewritten.publish(repo, &mut |now| {
         let is_gone = |pack: &PackId| !now.packs.contains_key(pack) || now.condemned.contains_key(pack);
         if packs.iter().any(is_gone) {
             return Err(RepoError::Overtaken);
         }
-        Ok(Draft {
-            packs_added: rewritten.packs.clone(),
-            segments_added: rewritten.segments.clone(),
-            packs_condemned: packs.to_vec(),
-            message: "repair".to_owned(),
-            ..Draft::default()
-        })
-    });
-    if matches!(appended, Err(RepoError::Overtaken | RepoError::Condemned)) {
-        rewritten.discard(repo);
-    }
-    appended.map(drop).map_err(OpsError::from)
+        Ok(Draft { packs_condemned: packs.to_vec(), message: "repair".to_owned(), ..Draft::default() })
+    })
 }
 
 /// Makes the index segments anew that are damaged or gone.

@@ -18,7 +18,7 @@ use crate::format::pack::ObjectEntry;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::{Observer, Phase};
-use crate::repo::Repository;
+use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
 use super::commit::{DeltaCounts, PackWriter, cores, delta_setting, level_setting, parity_setting};
@@ -36,6 +36,8 @@ pub(super) struct Job<'a> {
     pub(super) chunks: &'a ChunkStore,
     /// What of them is kept.
     pub(super) keep: Keep<'a>,
+    /// Threads that copy what is copied as it is; 0: one for each core.
+    pub(super) threads: usize,
     /// Nothing is written: only the lengths count.
     pub(super) dry_run: bool,
 }
@@ -94,6 +96,23 @@ pub(super) struct Counts {
 }
 
 impl Rewritten {
+    /// Adds what was written to what `draft` says, in one entry of the log. Where others were faster it is discarded.
+    pub(super) fn publish(
+        &self,
+        repo: &Repository,
+        draft: &mut dyn FnMut(&LogState) -> Result<Draft, RepoError>,
+    ) -> Result<(), OpsError> {
+        let appended = repo.append(&mut |now| {
+            let (packs_added, segments_added) = (self.packs.clone(), self.segments.clone());
+            Ok(Draft { packs_added, segments_added, ..draft(now)? })
+        });
+        // After any other error the entry may stand in the log, and need these files.
+        if matches!(appended, Err(RepoError::Overtaken | RepoError::Condemned)) {
+            self.discard(repo);
+        }
+        appended.map(drop).map_err(OpsError::from)
+    }
+
     /// Deletes what was written: no entry of the log names it. A file that stays does no harm.
     pub(super) fn discard(&self, repo: &Repository) {
         let store = repo.chunks().vault().store();
@@ -236,7 +255,8 @@ fn copy_as_is(
         Ok(copier.counts)
     };
     let done: Vec<Result<Counts, OpsError>> = thread::scope(|scope| {
-        let threads = cores().min(job.packs.len()).max(1);
+        let threads = if job.threads > 0 { job.threads } else { cores() };
+        let threads = threads.min(job.packs.len()).max(1);
         let start = |_| {
             scope.spawn(|| {
                 let done = work();

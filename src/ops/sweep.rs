@@ -1,12 +1,12 @@
 //! Taking away what nobody needs any more: out of the log, and then out of the store.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::cas::{pack_name, segment_name};
 use crate::id::{PackId, SegmentId};
 use crate::mutants::{self, Mutant};
 use crate::repo::{Condemned, Draft, LogState, RepoError, Repository};
-use crate::store::{BlobInfo, BlobName, StoreError};
+use crate::store::{BlobInfo, BlobName, StorageBackend, StoreError};
 
 use super::OpsError;
 
@@ -101,7 +101,7 @@ fn removal(
     let mut segments_removed =
         without.map_err(|source| RepoError::Cas { action: "read the index", source })?;
     segments_removed.retain(|uid| now.segments.iter().any(|segment| segment.uid == *uid));
-    let is_segment = |uid: &PackId| listed.segments.contains(&SegmentId::new(*uid.as_bytes()));
+    let is_segment = |uid: &PackId| listed.segments.contains(uid);
     let (segments, orphans_removed): (Vec<_>, Vec<_>) = due.orphans(now).into_iter().partition(is_segment);
     Ok(Draft {
         packs_removed,
@@ -134,13 +134,11 @@ fn delete_files(repo: &Repository, removed: &HashSet<BlobName>, swept: &mut Swep
         return Ok(());
     }
     let store = repo.chunks().vault().store();
-    for folder in FOLDERS {
-        for blob in list(repo, folder)?.iter().filter(|blob| removed.contains(&blob.name)) {
-            let failed = |source: StoreError| RepoError::Store { location: store.location(), source };
-            if store.delete(&blob.name).map_err(failed)? {
-                swept.files += 1;
-                swept.bytes += blob.len;
-            }
+    for blob in list(store)?.iter().filter(|blob| removed.contains(&blob.name)) {
+        let failed = |source: StoreError| RepoError::Store { location: store.location(), source };
+        if store.delete(&blob.name).map_err(failed)? {
+            swept.files += 1;
+            swept.bytes += blob.len;
         }
     }
     Ok(())
@@ -149,55 +147,45 @@ fn delete_files(repo: &Repository, removed: &HashSet<BlobName>, swept: &mut Swep
 /// Where packs and segments lie.
 const FOLDERS: [&str; 2] = ["packs/", "index/"];
 
-fn list(repo: &Repository, folder: &str) -> Result<Vec<BlobInfo>, OpsError> {
-    let store = repo.chunks().vault().store();
-    let listed = store.list(folder);
-    Ok(listed.map_err(|source| RepoError::Store { location: store.location(), source })?)
+/// The files of packs and segments.
+pub(super) fn list(store: &dyn StorageBackend) -> Result<Vec<BlobInfo>, OpsError> {
+    let failed = |source: StoreError| RepoError::Store { location: store.location(), source };
+    let mut listed = Vec::new();
+    for folder in FOLDERS {
+        listed.extend(store.list(folder).map_err(failed)?);
+    }
+    Ok(listed)
 }
 
-/// The packs and segments of which there are files.
+/// The packs and segments of which there are files, by their names, with the lengths of these.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
-    packs: HashSet<PackId>,
-    segments: HashSet<SegmentId>,
-    /// Lengths of the files.
-    lens: std::collections::HashMap<PackId, u64>,
+    files: HashMap<PackId, u64>,
+    /// Those of them that are segments.
+    segments: HashSet<PackId>,
 }
 
 impl Listed {
     pub(super) fn new(repo: &Repository) -> Result<Self, OpsError> {
         let mut listed = Self::default();
-        for folder in FOLDERS {
-            for BlobInfo { name, len } in list(repo, folder)? {
-                // A file with any other name is none of ours.
-                let Some(uid) = uid_of(&name) else { continue };
-                if name == pack_name(&PackId::new(uid)) {
-                    listed.packs.insert(PackId::new(uid));
-                } else if name == segment_name(&SegmentId::new(uid)) {
-                    listed.segments.insert(SegmentId::new(uid));
-                } else {
-                    continue;
-                }
-                listed.lens.insert(PackId::new(uid), len);
+        for BlobInfo { name, len } in list(repo.chunks().vault().store())? {
+            // A file with any other name is none of ours.
+            let Some(uid) = uid_of(&name) else { continue };
+            let pack = PackId::new(uid);
+            if name == segment_name(&SegmentId::new(uid)) {
+                listed.segments.insert(pack);
+            } else if name != pack_name(&pack) {
+                continue;
             }
+            listed.files.insert(pack, len);
         }
         Ok(listed)
     }
 
     /// Files that no entry of the log names, and that none has condemned; with their lengths.
     pub(super) fn orphans(&self, state: &LogState) -> Vec<(PackId, u64)> {
-        let is_unknown_pack =
-            |uid: &&PackId| !state.packs.contains_key(*uid) && !state.removed_packs.contains(*uid);
-        let known: HashSet<&SegmentId> = state.segments.iter().map(|segment| &segment.uid).collect();
-        let is_unknown_segment =
-            |uid: &&SegmentId| !known.contains(*uid) && !state.removed_segments.contains(*uid);
-        let packs = self.packs.iter().filter(is_unknown_pack).copied();
-        let segments = self.segments.iter().filter(is_unknown_segment);
-        let all = packs.chain(segments.map(|uid| PackId::new(*uid.as_bytes())));
-        let mut orphans: Vec<_> = all
-            .filter(|uid| !state.orphans.contains_key(uid))
-            .map(|uid| (uid, self.lens.get(&uid).copied().unwrap_or(0)))
-            .collect();
+        let files = self.files.iter().filter(|(uid, _)| !state.names(uid));
+        let mut orphans: Vec<_> = files.map(|(uid, len)| (*uid, *len)).collect();
         orphans.sort_unstable();
         orphans
     }

@@ -11,12 +11,9 @@ use crate::observe::{Observer, Phase};
 use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
-use super::gc::{Copies, Marker, Marks, pinned};
-use super::repack::{is_overtaken, overtaken};
+use super::gc::{Copies, Marker, Marks};
+use super::races::{begin_anew, is_overtaken, overtaken, pinned};
 use super::rewrite::{self, Job, Keep, Rewritten};
-
-/// How often it begins anew when others remove packs meanwhile.
-const TRIES: usize = 3;
 
 /// A forgotten commit that can still be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +55,7 @@ pub fn forgotten(repo: &Repository) -> Result<Vec<Forgotten>, OpsError> {
     Ok(found)
 }
 
-/// Makes forgotten commits live again. Refs stay as they are.
+/// Makes forgotten commits live again. Refs stay as they are. `threads` copy what has to be copied; 0: one for each core.
 ///
 /// # Errors
 /// When anything that a commit needs is gone or cannot be read: none comes back then. [`RepoError::NoRevision`] for a commit that
@@ -66,20 +63,16 @@ pub fn forgotten(repo: &Repository) -> Result<Vec<Forgotten>, OpsError> {
 pub fn undelete(
     repo: &Repository,
     commits: &[CommitId],
+    threads: usize,
     observer: &dyn Observer,
 ) -> Result<UndeleteOutcome, OpsError> {
-    for _ in 1..TRIES {
-        match undelete_once(repo, commits, observer) {
-            Err(OpsError::Repo { source: RepoError::Overtaken | RepoError::Condemned }) => {}
-            done => return done,
-        }
-    }
-    undelete_once(repo, commits, observer)
+    begin_anew(|| undelete_once(repo, commits, threads, observer))
 }
 
 fn undelete_once(
     repo: &Repository,
     commits: &[CommitId],
+    threads: usize,
     observer: &dyn Observer,
 ) -> Result<UndeleteOutcome, OpsError> {
     let state = repo.refresh()?;
@@ -97,10 +90,10 @@ fn undelete_once(
     }
     observer.phase(Phase::Mark, None, None);
     let undone = |error| if is_overtaken(repo, &state) { overtaken() } else { error };
-    let (uses, rewritten) = copy(repo, &state, &outcome.restored, observer).map_err(undone)?;
+    let (uses, rewritten) = copy(repo, &state, (&outcome.restored, threads), observer).map_err(undone)?;
     (outcome.packs_written, outcome.bytes_written) = (rewritten.counts.packs, rewritten.counts.bytes);
     observer.phase(Phase::Finish, None, None);
-    publish(repo, &outcome.restored, uses, rewritten)?;
+    publish(repo, &outcome.restored, &uses, &rewritten)?;
     Ok(outcome)
 }
 
@@ -108,7 +101,7 @@ fn undelete_once(
 fn copy(
     repo: &Repository,
     state: &LogState,
-    commits: &[CommitId],
+    (commits, threads): (&[CommitId], usize),
     observer: &dyn Observer,
 ) -> Result<(Vec<PackId>, Rewritten), OpsError> {
     let chunks = pinned(repo, state);
@@ -127,39 +120,27 @@ fn copy(
     }
     let bytes = condemned.iter().map(|pack| state.packs[pack].len).sum();
     let keep = Keep::Marked(&marks);
-    let job = Job { packs: &condemned, bytes, chunks: &chunks, keep, dry_run: false };
+    let job = Job { packs: &condemned, bytes, chunks: &chunks, keep, threads, dry_run: false };
     Ok((uses, rewrite::run(repo, job, observer)?))
 }
 
 fn publish(
     repo: &Repository,
     commits: &[CommitId],
-    uses: Vec<PackId>,
-    rewritten: Rewritten,
+    uses: &[PackId],
+    rewritten: &Rewritten,
 ) -> Result<(), OpsError> {
-    let appended = repo.append(&mut |now| {
+    rewritten.publish(repo, &mut |now| {
         let gone: HashSet<&CommitId> = commits.iter().filter(|id| !now.is_live(id)).collect();
         let record = |id: &CommitId| CommitRecord {
             id: *id,
             parents: now.parents.get(id).cloned().unwrap_or_default(),
         };
         Ok(Draft {
-            packs_added: rewritten.packs.clone(),
-            segments_added: rewritten.segments.clone(),
-            uses: uses.clone(),
+            uses: uses.to_vec(),
             commits: commits.iter().filter(|id| gone.contains(id)).map(record).collect(),
             message: "undelete".to_owned(),
             ..Draft::default()
         })
-    });
-    match appended {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            // After any other error the entry may stand in the log, and need these files.
-            if matches!(error, RepoError::Condemned) {
-                rewritten.discard(repo);
-            }
-            Err(error.into())
-        }
-    }
+    })
 }

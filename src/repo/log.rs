@@ -408,15 +408,7 @@ fn check_storage(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
 /// What is condemned as an orphan was never added nor named, what is removed as one was condemned so by an entry before.
 fn check_orphans(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
     let refuse = |file: BlobName, why| Err(RepoError::Storage { file: file.as_str().to_owned(), why });
-    let is_named = |pack: &PackId| {
-        let segment = SegmentId::new(*pack.as_bytes());
-        state.packs.contains_key(pack)
-            || state.removed_packs.contains(pack)
-            || state.orphans.contains_key(pack)
-            || state.removed_segments.contains(&segment)
-            || state.segments.iter().any(|there| there.uid == segment)
-    };
-    let found = draft.orphans_condemned.iter().find(|pack| is_named(pack));
+    let found = draft.orphans_condemned.iter().find(|pack| state.names(pack));
     // (A mutant of the explorer leaves this out.)
     if let Some(pack) = found.filter(|_| !mutants::is_on(Mutant::OrphansNotListedAnew)) {
         return refuse(pack_name(pack), "it is no orphan, since an entry names it");

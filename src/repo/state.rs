@@ -124,6 +124,16 @@ impl LogState {
         self.condemned.get(pack).is_some_and(|condemned| used < condemned.entry)
     }
 
+    /// Whether an entry has ever named a pack or segment of this name.
+    pub fn names(&self, uid: &PackId) -> bool {
+        let segment = SegmentId::new(*uid.as_bytes());
+        self.packs.contains_key(uid)
+            || self.removed_packs.contains(uid)
+            || self.orphans.contains_key(uid)
+            || self.removed_segments.contains(&segment)
+            || self.segments.iter().any(|there| there.uid == segment)
+    }
+
     /// What the index shall speak of.
     pub fn index_view(&self) -> IndexView {
         IndexView {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use warp::observe::Silent;
-use warp::ops::{self, FindingKind, RepairOutcome};
+use warp::ops::{self, FindingKind, RepairOutcome, RepairRequest};
 use warp::repo::Repository;
 use warp::store::{BlobInfo, MemoryStore, StorageBackend};
 use warp::testing::Rng;
@@ -18,7 +18,7 @@ fn open(store: &Arc<MemoryStore>) -> Repository {
 fn repair(store: &Arc<MemoryStore>, salvage: bool) -> RepairOutcome {
     let repo = open(store);
     let report = ops::check(&repo, ALL, &Silent).unwrap();
-    ops::repair(&repo, &report, salvage, &Silent).unwrap()
+    ops::repair(&repo, &report, RepairRequest { salvage, threads: 1 }, &Silent).unwrap()
 }
 
 fn largest(victim: &Victim) -> BlobInfo {

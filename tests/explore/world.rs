@@ -25,8 +25,14 @@ use warp::testing::{RecordingObserver, SimDisk};
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 
 /// Nothing that is not needed stays, and all goes in one run.
-pub(crate) const ALL: GcConfig =
-    GcConfig { max_unused: MaxUnused::Bytes(0), max_repack: None, merge: false, grace: 0, dry_run: false };
+pub(crate) const ALL: GcConfig = GcConfig {
+    max_unused: MaxUnused::Bytes(0),
+    max_repack: None,
+    merge: false,
+    grace: 0,
+    threads: 0,
+    dry_run: false,
+};
 
 /// What an actor came to.
 #[derive(Debug, Default)]
@@ -346,7 +352,7 @@ pub(crate) fn read(world: &World, name: &'static str) -> Act {
 pub(crate) fn undelete(id: CommitId) -> Act {
     Box::new(move |store| {
         let done = open(store).map_err(OpsError::from);
-        match done.and_then(|repo| ops::undelete(&repo, &[id], &Silent)) {
+        match done.and_then(|repo| ops::undelete(&repo, &[id], 0, &Silent)) {
             Ok(_) => Did { commit: Some(id), wrong: None },
             Err(error) if gave_up(&error) || error.kind() == ErrorKind::Damaged => Did::default(),
             Err(error) => did::<()>("undelete", Err(error)),

@@ -110,3 +110,33 @@ fn a_commit_that_fails_at_any_operation_leaves_the_old_head_or_the_new_one() {
     );
     assert!(failed > 0 && succeeded > 0);
 }
+
+/// Runs an operation whole, which `is_done` looks at, and then with each fault at each of its operations of the disk, in half of
+/// the cases followed by a cut of the power. `then` gets the disk as it is after that, what the operation said, and what was
+/// done to it. Returns how many operations there are.
+pub(crate) fn at_every_operation<T>(
+    template: &SimDisk,
+    run: impl Fn(&Repository) -> T,
+    is_done: impl FnOnce(T),
+    mut then: impl FnMut(SimDisk, T, &str),
+) -> u64 {
+    // Of a disk on which all is synced, cuts of the power are copies.
+    let fresh = || template.power_cut(0);
+    let counting = FaultVfs::counting(Arc::new(fresh()));
+    let repo = open(counting.clone());
+    let before = counting.operations();
+    is_done(run(&repo));
+    let operations = counting.operations() - before;
+    for (number, fault) in (0..).zip(FAULTS) {
+        for at in 0..operations {
+            let power = if (at + number) % 2 == 0 { None } else { Some((at + number) % 7) };
+            let disk = fresh();
+            let repo = open(FaultVfs::new(Arc::new(disk.clone()), fault, before + at));
+            let outcome = run(&repo);
+            drop(repo);
+            let disk = power.map_or(disk.clone(), |seed| disk.power_cut(seed));
+            then(disk, outcome, &format!("{fault:?} at {at}, power cut {power:?}"));
+        }
+    }
+    operations
+}

@@ -15,7 +15,7 @@ use warp::testing::{FaultVfs, RecordingObserver, Rng, SimDisk, assert_same_tree}
 
 use crate::common::{client_on, create, request};
 use crate::faults::{FAULTS, open};
-use crate::program::{Home, news};
+use crate::program::{Home, news, rounds};
 
 /// A disk with a repository of five commits of a folder, oldest first.
 fn disk_with_history(tree: &Path) -> (SimDisk, Vec<CommitId>) {
@@ -95,13 +95,9 @@ fn a_forget_that_fails_at_any_operation_forgets_all_that_was_asked_or_nothing() 
     assert!(old > 0 && new > 0);
 }
 
-/// Kills of an ordinary run, and with `WARP_LONG=1`.
-const KILLS: usize = 10;
-const KILLS_LONG: usize = 200;
-
 #[test]
 fn forgets_killed_at_random_moments_need_no_hand() {
-    let kills = if std::env::var_os("WARP_LONG").is_some() { KILLS_LONG } else { KILLS };
+    let kills = rounds(10, 200);
     let home = Home::new();
     let source = home.path("source");
     fs::create_dir(&source).unwrap();

@@ -11,10 +11,10 @@ use warp::id::PackId;
 use warp::observe::Silent;
 use warp::ops::{GarbageCollector, GcConfig, GcStats, OpsError};
 use warp::repo::{Draft, Repository};
-use warp::testing::{FaultVfs, Rng, SimDisk};
+use warp::testing::{Rng, SimDisk};
 
-use crate::faults::{FAULTS, open};
-use crate::program::{Home, news};
+use crate::faults::{at_every_operation, open};
+use crate::program::{Home, news, rounds};
 use crate::repack::{check, disk_with_history};
 
 fn gc(repo: &Repository) -> Result<GcStats, OpsError> {
@@ -44,51 +44,35 @@ fn a_collection_that_fails_at_any_operation_loses_nothing_and_the_next_one_finis
     repo.append(&mut |_| Ok(Draft { forgotten: forgotten.to_vec(), ..Draft::default() })).unwrap();
     drop(repo);
 
-    let fresh = || template.power_cut(0);
-    let counting = FaultVfs::counting(Arc::new(fresh()));
-    let repo = open(counting.clone());
-    let before = counting.operations();
-    let done = gc(&repo).unwrap();
-    assert!(done.packs_rewritten > 0 && done.orphans == 1 && done.files_deleted > 2, "{done:?}");
-    let operations = counting.operations() - before;
-    assert!(operations > 30, "only {operations} operations were counted");
     let (mut as_before, mut condemned, mut removed) = (0, 0, 0);
-    for (number, fault) in (0..).zip(FAULTS) {
-        for at in 0..operations {
-            let power = if (at + number) % 2 == 0 { None } else { Some((at + number) % 7) };
-            let what = format!("{fault:?} at {at}, power cut {power:?}");
-            let disk = fresh();
-            let repo = open(FaultVfs::new(Arc::new(disk.clone()), fault, before + at));
-            // Whether it says that it failed depends on what failed: the end must be right, whatever it says.
-            let _ = gc(&repo);
-            drop(repo);
-            let disk = power.map_or(disk.clone(), |seed| disk.power_cut(seed));
-            let repo = open(Arc::new(disk.clone()));
-            let state = repo.state();
-            match (state.condemned.is_empty() && state.orphans.is_empty(), state.removed_packs.is_empty()) {
-                (true, true) => as_before += 1,
-                (false, _) => condemned += 1,
-                (true, false) => removed += 1,
-            }
-            check(&repo, &versions, &what);
-            gc(&repo).unwrap_or_else(|error| panic!("{what}: the next collection fails: {error}"));
-            let repo = open(Arc::new(disk.clone()));
-            assert!(repo.state().condemned.is_empty() && repo.state().orphans.is_empty(), "{what}");
-            check(&repo, &versions, &what);
-            check_files(&disk, &repo, &what);
+    let is_done = |done: Result<GcStats, _>| {
+        let done = done.unwrap();
+        assert!(done.packs_rewritten > 0 && done.orphans == 1 && done.files_deleted > 2, "{done:?}");
+    };
+    // Whether it says that it failed depends on what failed: the end must be right, whatever it says.
+    let operations = at_every_operation(&template, gc, is_done, |disk, _, what| {
+        let repo = open(Arc::new(disk.clone()));
+        let state = repo.state();
+        match (state.condemned.is_empty() && state.orphans.is_empty(), state.removed_packs.is_empty()) {
+            (true, true) => as_before += 1,
+            (false, _) => condemned += 1,
+            (true, false) => removed += 1,
         }
-    }
+        check(&repo, &versions, what);
+        gc(&repo).unwrap_or_else(|error| panic!("{what}: the next collection fails: {error}"));
+        let repo = open(Arc::new(disk.clone()));
+        assert!(repo.state().condemned.is_empty() && repo.state().orphans.is_empty(), "{what}");
+        check(&repo, &versions, what);
+        check_files(&disk, &repo, what);
+    });
+    assert!(operations > 30, "only {operations} operations were counted");
     println!("{operations} operations; {as_before} as before, {condemned} condemned, {removed} removed");
     assert!(as_before > 0 && condemned > 0 && removed > 0);
 }
 
-/// Kills of an ordinary run, and with `WARP_LONG=1`.
-const KILLS: usize = 10;
-const KILLS_LONG: usize = 200;
-
 #[test]
 fn commits_and_collections_killed_at_random_moments_need_no_hand() {
-    let kills = if std::env::var_os("WARP_LONG").is_some() { KILLS_LONG } else { KILLS };
+    let kills = rounds(10, 200);
     let home = Home::new();
     let source = home.path("source");
     fs::create_dir(&source).unwrap();

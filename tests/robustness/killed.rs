@@ -5,11 +5,7 @@ use std::path::Path;
 
 use warp::testing::Rng;
 
-use crate::program::{Home, news};
-
-/// Kills of an ordinary run, and with `WARP_LONG=1`.
-const KILLS: usize = 12;
-const KILLS_LONG: usize = 200;
+use crate::program::{Home, news, rounds};
 
 fn grow(source: &Path, rng: &mut Rng, round: usize) {
     fs::create_dir_all(source.join("sub")).unwrap();
@@ -23,7 +19,7 @@ fn grow(source: &Path, rng: &mut Rng, round: usize) {
 
 #[test]
 fn commits_killed_at_random_moments_need_no_hand() {
-    let kills = if std::env::var_os("WARP_LONG").is_some() { KILLS_LONG } else { KILLS };
+    let kills = rounds(12, 200);
     let home = Home::new();
     let source = home.path("source");
     let (mut rng, mut died, mut commits) = (Rng::new(0xdead), 0, 0);

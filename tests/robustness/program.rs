@@ -77,3 +77,8 @@ impl Home {
 pub(crate) fn news(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// How often something is done at random: in an ordinary run, and with `WARP_LONG=1`.
+pub(crate) fn rounds(ordinary: usize, long: usize) -> usize {
+    if std::env::var_os("WARP_LONG").is_some() { long } else { ordinary }
+}

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use warp::id::CommitId;
 use warp::observe::Silent;
-use warp::ops::{self, CommitRequest, RepackRequest, RestoreRequest};
+use warp::ops::{self, CommitRequest, RepackOutcome, RepackRequest, RestoreRequest};
 use warp::repo::Repository;
 use warp::store::{LocalStore, Vfs};
-use warp::testing::{FaultVfs, RecordingObserver, Rng, SimDisk, assert_same_tree};
+use warp::testing::{RecordingObserver, Rng, SimDisk, assert_same_tree};
 
 use crate::common::{client_on, create, request};
-use crate::faults::{FAULTS, open};
-use crate::program::{Home, news};
+use crate::faults::{at_every_operation, open};
+use crate::program::{Home, news, rounds};
 
 /// A tree, and the commit that holds it.
 pub(crate) type Version = (CommitId, PathBuf);
@@ -74,54 +74,36 @@ fn check_nothing_left_over(disk: &SimDisk, repo: &Repository, what: &str) {
 fn a_repack_that_fails_at_any_operation_loses_nothing_and_the_next_one_finishes_it() {
     let folder = tempfile::tempdir().unwrap();
     let (template, versions) = disk_with_history(folder.path());
-    // Of a disk on which all is synced, cuts of the power are copies.
-    let fresh = || template.power_cut(0);
-    let counting = FaultVfs::counting(Arc::new(fresh()));
-    let repo = open(counting.clone());
-    let before = counting.operations();
-    let done = ops::repack(&repo, REPACK, &Silent).unwrap();
-    assert!(done.replaced && done.deltas.objects > 0 && done.packs_after < done.packs_before, "{done:?}");
-    let operations = counting.operations() - before;
-    assert!(operations > 20, "only {operations} operations were counted");
     let (mut as_before, mut condemned, mut removed) = (0, 0, 0);
-    for (number, fault) in (0..).zip(FAULTS) {
-        for at in 0..operations {
-            // Every operation fails with and without a cut of the power, in half of the ways each.
-            let power = if (at + number) % 2 == 0 { None } else { Some((at + number) % 7) };
-            let what = format!("{fault:?} at {at}, power cut {power:?}");
-            let disk = fresh();
-            let repo = open(FaultVfs::new(Arc::new(disk.clone()), fault, before + at));
-            let outcome = ops::repack(&repo, REPACK, &Silent);
-            drop(repo);
-            let disk = power.map_or(disk.clone(), |seed| disk.power_cut(seed));
-            let repo = open(Arc::new(disk.clone()));
-            let state = repo.state();
-            match (state.condemned.is_empty(), state.removed_packs.is_empty()) {
-                (true, true) => as_before += 1,
-                (false, _) => condemned += 1,
-                (true, false) => removed += 1,
-            }
-            assert!(outcome.is_err() || state.condemned.is_empty(), "{what}: it said that it was done");
-            check(&repo, &versions, &what);
-            let again = ops::repack(&repo, REPACK, &Silent);
-            again.unwrap_or_else(|error| panic!("{what}: the next repack fails: {error}"));
-            let repo = open(Arc::new(disk.clone()));
-            assert!(repo.state().condemned.is_empty() && repo.state().packs.len() < versions.len(), "{what}");
-            check(&repo, &versions, &what);
-            check_nothing_left_over(&disk, &repo, &what);
+    let run = |repo: &Repository| ops::repack(repo, REPACK, &Silent);
+    let is_done = |done: Result<RepackOutcome, _>| {
+        let done = done.unwrap();
+        assert!(done.replaced && done.deltas.objects > 0 && done.packs_after < done.packs_before, "{done:?}");
+    };
+    let operations = at_every_operation(&template, run, is_done, |disk, outcome, what| {
+        let repo = open(Arc::new(disk.clone()));
+        let state = repo.state();
+        match (state.condemned.is_empty(), state.removed_packs.is_empty()) {
+            (true, true) => as_before += 1,
+            (false, _) => condemned += 1,
+            (true, false) => removed += 1,
         }
-    }
+        assert!(outcome.is_err() || state.condemned.is_empty(), "{what}: it said that it was done");
+        check(&repo, &versions, what);
+        run(&repo).unwrap_or_else(|error| panic!("{what}: the next repack fails: {error}"));
+        let repo = open(Arc::new(disk.clone()));
+        assert!(repo.state().condemned.is_empty() && repo.state().packs.len() < versions.len(), "{what}");
+        check(&repo, &versions, what);
+        check_nothing_left_over(&disk, &repo, what);
+    });
+    assert!(operations > 20, "only {operations} operations were counted");
     println!("{operations} operations; {as_before} as before, {condemned} condemned, {removed} removed");
     assert!(as_before > 0 && condemned > 0 && removed > 0);
 }
 
-/// Kills of an ordinary run, and with `WARP_LONG=1`.
-const KILLS: usize = 10;
-const KILLS_LONG: usize = 150;
-
 #[test]
 fn repacks_killed_at_random_moments_need_no_hand() {
-    let kills = if std::env::var_os("WARP_LONG").is_some() { KILLS_LONG } else { KILLS };
+    let kills = rounds(10, 150);
     let home = Home::new();
     let source = home.path("source");
     fs::create_dir(&source).unwrap();

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use warp::cas::pack_name;
 use warp::observe::Silent;
-use warp::ops::{self, CheckRequest, OpsError, ReadData, RepairOutcome};
+use warp::ops::{self, CheckRequest, OpsError, ReadData, RepairOutcome, RepairRequest};
 use warp::repo::Repository;
-use warp::testing::FaultVfs;
 
-use crate::faults::{FAULTS, open};
+use crate::faults::{at_every_operation, open};
 use crate::repack::{check, disk_with_history};
 
 fn repair(repo: &Repository) -> Result<RepairOutcome, OpsError> {
     let request = CheckRequest { data: ReadData::All, threads: 1, ..CheckRequest::default() };
     let report = ops::check(repo, request, &Silent)?;
-    ops::repair(repo, &report, false, &Silent)
+    ops::repair(repo, &report, RepairRequest { threads: 1, ..RepairRequest::default() }, &Silent)
 }
 
 #[test]
@@ -31,35 +30,18 @@ fn a_repair_that_fails_at_any_operation_loses_nothing_and_the_next_one_finishes_
     store.put_new(&name, &[&bytes]).unwrap();
     drop(repo);
 
-    let fresh = || template.power_cut(0);
-    let counting = FaultVfs::counting(Arc::new(fresh()));
-    let repo = open(counting.clone());
-    let before = counting.operations();
-    let done = repair(&repo).unwrap();
-    assert_eq!(done.healed, [name.as_str()], "{done:?}");
-    let operations = counting.operations() - before;
-    assert!(operations > 15, "only {operations} operations were counted");
     let mut undone = 0;
-    for (number, fault) in (0..).zip(FAULTS) {
-        for at in 0..operations {
-            let power = if (at + number) % 2 == 0 { None } else { Some((at + number) % 7) };
-            let what = format!("{fault:?} at {at}, power cut {power:?}");
-            let disk = fresh();
-            let repo = open(FaultVfs::new(Arc::new(disk.clone()), fault, before + at));
-            let _ = repair(&repo);
-            drop(repo);
-            let disk = power.map_or(disk.clone(), |seed| disk.power_cut(seed));
-            let repo = open(Arc::new(disk.clone()));
-            check(&repo, &versions, &what);
-            let again =
-                repair(&repo).unwrap_or_else(|error| panic!("{what}: the next repair fails: {error}"));
-            undone += usize::from(!again.healed.is_empty());
-            let repo = open(Arc::new(disk.clone()));
-            check(&repo, &versions, &what);
-            let left = repair(&repo).unwrap();
-            assert_eq!(left, RepairOutcome::default(), "{what}: something is left to do");
-        }
-    }
+    let is_done = |done: Result<RepairOutcome, _>| assert_eq!(done.unwrap().healed, [name.as_str()]);
+    let operations = at_every_operation(&template, repair, is_done, |disk, _, what| {
+        let repo = open(Arc::new(disk.clone()));
+        check(&repo, &versions, what);
+        let again = repair(&repo).unwrap_or_else(|error| panic!("{what}: the next repair fails: {error}"));
+        undone += usize::from(!again.healed.is_empty());
+        let repo = open(Arc::new(disk));
+        check(&repo, &versions, what);
+        assert_eq!(repair(&repo).unwrap(), RepairOutcome::default(), "{what}: something is left to do");
+    });
+    assert!(operations > 15, "only {operations} operations were counted");
     println!("{operations} operations; the next repair had something to do after {undone} failures");
     assert!(undone > 0);
 }

@@ -3,7 +3,7 @@ mod spec;
 
 use std::time::Instant;
 
-use warp::ops::{self, CheckReport, CheckRequest, OpsError, ReadData, SealedRequest};
+use warp::ops::{self, CheckReport, CheckRequest, OpsError, ReadData, RepairRequest, SealedRequest};
 
 use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
@@ -117,7 +117,8 @@ fn repair(
     report: &CheckReport,
 ) -> Result<Exit, CliError> {
     let progress = ui.progress();
-    let done = ops::repair(&opened.repo, report, args.salvage, &progress)?;
+    let request = RepairRequest { salvage: args.salvage, threads: ctx.threads() };
+    let done = ops::repair(&opened.repo, report, request, &progress)?;
     drop(progress);
     let after = keyed(ui, ctx, args, opened, ReadData::None)?;
     report::repaired(ui, &done, &after)?;

@@ -82,7 +82,7 @@ struct Collected {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     let progress = ui.progress();
-    let done = GarbageCollector::new(&opened.repo, config(args)).run(&progress)?;
+    let done = GarbageCollector::new(&opened.repo, config(args, ctx.threads())).run(&progress)?;
     drop(progress);
     if ui.is_json() {
         ui.json(&as_json(&done))?;
@@ -92,7 +92,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     Ok(Exit::Done)
 }
 
-fn config(args: &Args) -> GcConfig {
+fn config(args: &Args, threads: usize) -> GcConfig {
     let preset = match (args.aggressive, args.conservative) {
         (true, _) => GcConfig::aggressive(),
         (_, true) => GcConfig::conservative(),
@@ -102,6 +102,7 @@ fn config(args: &Args) -> GcConfig {
         max_unused: args.max_unused.unwrap_or(preset.max_unused),
         max_repack: args.max_repack_size,
         grace: args.grace,
+        threads,
         dry_run: args.dry_run,
         ..preset
     }

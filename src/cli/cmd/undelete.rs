@@ -56,7 +56,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     }
     let commits = wanted(&opened, args)?;
     let progress = ui.progress();
-    let done = ops::undelete(&opened.repo, &commits, &progress);
+    let done = ops::undelete(&opened.repo, &commits, ctx.threads(), &progress);
     drop(progress);
     let done = done.map_err(|error| {
         CliError::from(error).hint("what a gc has deleted cannot come back; `warp undelete` without arguments lists what can be read")

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::cas::{pack_name, segment_name};
 use crate::id::{PackId, SegmentId};
-use crate::repo::{LogState, RepoError};
+use crate::repo::LogState;
 use crate::store::{BlobInfo, BlobName, StorageBackend};
 
 use super::super::OpsError;
+use super::super::sweep::list;
 use super::report::{CheckReport, StrayFile};
 
 /// Files of the log that are not in the store.
@@ -65,11 +66,4 @@ fn names<'a>(
 ) -> HashSet<BlobName> {
     let segments = segments.into_iter().map(segment_name);
     packs.into_iter().map(pack_name).chain(segments).collect()
-}
-
-fn list(store: &dyn StorageBackend) -> Result<Vec<BlobInfo>, OpsError> {
-    let failed = |source| RepoError::Store { location: store.location(), source };
-    let mut listed = store.list("packs/").map_err(failed)?;
-    listed.extend(store.list("index/").map_err(failed)?);
-    Ok(listed)
 }

@@ -35,7 +35,7 @@ use crate::repo::{ErrorKind, RepoError, Repository, VersionInfo};
 use crate::worktree::{FileType, OwnerNames, ScanOptions, Scanner, Stat};
 
 use super::previous::Previous;
-use super::repack::is_overtaken;
+use super::races::is_overtaken;
 use super::shared::Shared;
 use super::{OpsError, source_walk};
 use assemble::{Assembled, Assembler, EnterDir, Plan, Planned, Step};

@@ -246,8 +246,8 @@ impl<'a> Marker<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::races::pinned;
     use super::super::super::testkit::{commit_tree, repository};
-    use super::super::pinned;
     use super::*;
     use crate::observe::Silent;
     use crate::testing::Rng;

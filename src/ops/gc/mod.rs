@@ -14,26 +14,21 @@ mod marks;
 mod plan;
 mod segments;
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 
-use crate::cas::{ChunkStore, Index};
+use crate::cas::ChunkStore;
 use crate::id::PackId;
 use crate::mutants::{self, Mutant};
 use crate::observe::{Observer, Phase};
 use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
-use super::repack::{is_changed, is_overtaken, is_used_since, overtaken};
+use super::races::{begin_anew, is_changed, is_overtaken, is_used_since, overtaken, pinned};
 use super::rewrite::{self, Job, Keep, Rewritten};
 use super::sweep::{self, Due, Listed};
 pub(super) use mark::{Copies, Marker};
 pub(super) use marks::Marks;
 use plan::Plan;
-
-/// How often a gc begins anew when another process removes packs under it.
-const TRIES: usize = 3;
 
 /// How much that is not needed may stay, because taking it away means to write anew what lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +61,8 @@ pub struct GcConfig {
     pub merge: bool,
     /// Seconds between condemning and removing. 0: both in one run.
     pub grace: u64,
+    /// Threads that write packs anew; 0: one for each core.
+    pub threads: usize,
     /// Tell what would be done, and do nothing.
     pub dry_run: bool,
 }
@@ -78,6 +75,7 @@ impl Default for GcConfig {
             max_repack: None,
             merge: true,
             grace: Self::GRACE,
+            threads: 0,
             dry_run: false,
         }
     }
@@ -215,13 +213,7 @@ impl<'a> GarbageCollector<'a> {
     /// processes remove packs again and again ([`RepoError::Overtaken`]); [`OpsError::Cancelled`]. All live commits are as they
     /// were.
     pub fn run(&mut self, observer: &dyn Observer) -> Result<GcStats, OpsError> {
-        for _ in 1..TRIES {
-            match self.run_once(observer) {
-                Err(OpsError::Repo { source: RepoError::Overtaken | RepoError::Condemned }) => {}
-                done => return done,
-            }
-        }
-        self.run_once(observer)
+        begin_anew(|| self.run_once(observer))
     }
 
     fn run_once(&mut self, observer: &dyn Observer) -> Result<GcStats, OpsError> {
@@ -239,7 +231,7 @@ impl<'a> GarbageCollector<'a> {
         if self.config.dry_run {
             // How small the new packs will be is an estimate then.
             stats.packs_after = stats.packs_before - stats.packs_unneeded;
-            stats.bytes_after = stats.bytes_before - self.gain(&stats, &plan, &chunks)?;
+            stats.bytes_after = stats.bytes_before - plan.gain;
             return Ok(stats);
         }
         let rewritten = self.rewrite(&plan, &chunks, &stats, observer).map_err(&mut undone)?;
@@ -250,7 +242,7 @@ impl<'a> GarbageCollector<'a> {
             rewritten.discard(self.repo);
             return Err(OpsError::Cancelled);
         }
-        stats.packs_kept = self.condemn(&state, &plan, rewritten, &orphans)?;
+        stats.packs_kept = self.condemn(&state, &plan, &rewritten, &orphans)?;
         (self.on_event)(GcEvent::Condemned(stats));
         if self.config.merge {
             stats.segments_merged = segments::merge(self.repo)?;
@@ -258,16 +250,6 @@ impl<'a> GarbageCollector<'a> {
         self.sweep(&mut stats)?;
         (self.on_event)(GcEvent::Swept(stats));
         Ok(stats)
-    }
-
-    /// Bytes that a run would free, as far as that can be told without writing.
-    fn gain(&self, stats: &GcStats, plan: &Plan, chunks: &ChunkStore) -> Result<u64, OpsError> {
-        let removed: u64 = plan.removed.iter().map(|pack| self.repo.state().packs[pack].len).sum();
-        let mut gain = removed;
-        for pack in &plan.rewritten {
-            gain += plan.waste_of(chunks, pack, self.repo.state().packs[pack].len)?;
-        }
-        Ok(gain.min(stats.bytes_before))
     }
 
     fn rewrite(
@@ -281,7 +263,8 @@ impl<'a> GarbageCollector<'a> {
             return Ok(Rewritten::default());
         }
         let keep = Keep::Marked(&plan.marks);
-        let job = Job { packs: &plan.rewritten, bytes: stats.bytes_rewritten, chunks, keep, dry_run: false };
+        let (packs, bytes) = (&plan.rewritten, stats.bytes_rewritten);
+        let job = Job { packs, bytes, chunks, keep, threads: self.config.threads, dry_run: false };
         rewrite::run(self.repo, job, observer)
     }
 
@@ -291,14 +274,14 @@ impl<'a> GarbageCollector<'a> {
         &self,
         read: &LogState,
         plan: &Plan,
-        rewritten: Rewritten,
+        rewritten: &Rewritten,
         orphans: &[(PackId, u64)],
     ) -> Result<u64, OpsError> {
         if plan.leaving().next().is_none() && orphans.is_empty() {
             return Ok(0);
         }
         let mut kept = 0;
-        let appended = self.repo.append(&mut |now| {
+        rewritten.publish(self.repo, &mut |now| {
             if is_changed(read, now) {
                 return Err(RepoError::Overtaken);
             }
@@ -306,24 +289,13 @@ impl<'a> GarbageCollector<'a> {
             let stay = plan.kept_with(plan.leaving().filter(is_used));
             kept = stay.len() as u64;
             Ok(Draft {
-                packs_added: rewritten.packs.clone(),
-                segments_added: rewritten.segments.clone(),
                 packs_condemned: plan.leaving().filter(|pack| !stay.contains(pack)).collect(),
                 orphans_condemned: still_orphans(orphans, now),
                 message: "gc".to_owned(),
                 ..Draft::default()
             })
-        });
-        match appended {
-            Ok(_) => Ok(kept),
-            Err(error) => {
-                // After any other error the entry may stand in the log, and need these files.
-                if matches!(error, RepoError::Overtaken | RepoError::Condemned) {
-                    rewritten.discard(self.repo);
-                }
-                Err(error.into())
-            }
-        }
+        })?;
+        Ok(kept)
     }
 
     fn sweep(&self, stats: &mut GcStats) -> Result<(), OpsError> {
@@ -342,14 +314,6 @@ impl<'a> GarbageCollector<'a> {
     }
 }
 
-/// Objects through an index that stays at one state of the log, whatever others do to the repository.
-pub(super) fn pinned(repo: &Repository, state: &LogState) -> ChunkStore {
-    let vault = Arc::clone(repo.chunks().vault());
-    let index = Arc::new(Index::new(Arc::clone(&vault)));
-    index.update(state.index_view());
-    ChunkStore::new(vault, index)
-}
-
 fn count(stats: &mut GcStats, state: &LogState, plan: &Plan, orphans: &[(PackId, u64)]) {
     stats.packs_unneeded = plan.removed.len() as u64;
     stats.packs_rewritten = plan.rewritten.len() as u64;
@@ -360,16 +324,7 @@ fn count(stats: &mut GcStats, state: &LogState, plan: &Plan, orphans: &[(PackId,
 
 /// Those files that no entry has named since.
 fn still_orphans(orphans: &[(PackId, u64)], now: &LogState) -> Vec<PackId> {
-    let segments: HashSet<PackId> =
-        now.segments.iter().map(|segment| PackId::new(*segment.uid.as_bytes())).collect();
-    let is_named = |uid: &PackId| {
-        now.packs.contains_key(uid)
-            || now.removed_packs.contains(uid)
-            || now.orphans.contains_key(uid)
-            || segments.contains(uid)
-            || now.removed_segments.contains(&crate::id::SegmentId::new(*uid.as_bytes()))
-    };
     // (A mutant of the explorer leaves this out.)
-    let is_stale = |uid: &PackId| is_named(uid) && !mutants::is_on(Mutant::OrphansNotListedAnew);
+    let is_stale = |uid: &PackId| now.names(uid) && !mutants::is_on(Mutant::OrphansNotListedAnew);
     orphans.iter().map(|(uid, _)| *uid).filter(|uid| !is_stale(uid)).collect()
 }

@@ -27,6 +27,8 @@ pub(super) struct Plan {
     pub(super) rewritten: Vec<PackId>,
     /// Packs that hold nothing that is needed.
     pub(super) removed: Vec<PackId>,
+    /// Bytes that this will free, as far as that can be told without writing.
+    pub(super) gain: u64,
     /// For packs that shall go, others that shall go with what is unneeded in them: where the one stays, the other must, too,
     /// because it has bases of deltas that a commit may find in the first.
     needs: HashMap<PackId, Vec<PackId>>,
@@ -85,7 +87,9 @@ impl Plan {
         removed.retain(|pack| !is_needed(pack));
         let marks = marker.into_marks();
         let rewritten: Vec<PackId> = usable().filter(|pack| rewritten.contains(*pack)).copied().collect();
-        let mut plan = Self { marks, rewritten, removed, needs: HashMap::new() };
+        let wasted = held.iter().filter(|pack| rewritten.contains(&pack.id)).map(|pack| pack.waste);
+        let gain = wasted.sum::<u64>() + removed.iter().map(|pack| state.packs[pack].len).sum::<u64>();
+        let mut plan = Self { marks, rewritten, removed, gain, needs: HashMap::new() };
         plan.needs = plan.find_needs(chunks)?;
         Ok(plan)
     }
@@ -105,11 +109,6 @@ impl Plan {
             }
         }
         all
-    }
-
-    /// Bytes of a pack of `len` that are not needed.
-    pub(super) fn waste_of(&self, chunks: &ChunkStore, pack: &PackId, len: u64) -> Result<u64, OpsError> {
-        Ok(waste(&*map(chunks, pack)?, &self.marks, len))
     }
 
     fn find_needs(&self, chunks: &ChunkStore) -> Result<HashMap<PackId, Vec<PackId>>, OpsError> {

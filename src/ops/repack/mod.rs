@@ -8,12 +8,12 @@
 mod plan;
 
 use crate::id::PackId;
-use crate::mutants::{self, Mutant};
 use crate::observe::{Observer, Phase};
 use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
 use super::commit::DeltaCounts;
+use super::races::{is_changed, is_overtaken, is_used_since, overtaken};
 use super::rewrite::{self, Job, Keep, Rewritten};
 use super::sweep::{self, Due};
 use plan::Plan;
@@ -81,7 +81,7 @@ pub fn repack(
     (outcome.packs_before, outcome.bytes_before) = (plan.packs.len() as u64, plan.bytes);
     let Plan { packs, bytes, unsketched, pinned, chunks } = plan;
     let keep = Keep::All { unsketched: &unsketched, pinned, improve: request.aggressive };
-    let job = Job { packs: &packs, bytes, chunks: &chunks, keep, dry_run: request.dry_run };
+    let job = Job { packs: &packs, bytes, chunks: &chunks, keep, threads: 1, dry_run: request.dry_run };
     let rewritten = rewrite::run(repo, job, observer).map_err(undone)?;
     (outcome.packs_after, outcome.bytes_after) = (rewritten.counts.packs, rewritten.counts.bytes);
     (outcome.deltas, outcome.dropped_copies) = (rewritten.counts.deltas, rewritten.counts.dropped);
@@ -94,7 +94,7 @@ pub fn repack(
         rewritten.discard(repo);
         return if outcome.replaced { Err(OpsError::Cancelled) } else { Ok(outcome) };
     }
-    outcome.packs_kept = publish(repo, &state, &packs, rewritten)?;
+    outcome.packs_kept = publish(repo, &state, &packs, &rewritten)?;
     sweep::sweep(repo, &Due::after(repo, request.grace).and(packs), "repack")?;
     Ok(outcome)
 }
@@ -111,10 +111,10 @@ fn publish(
     repo: &Repository,
     read: &LogState,
     packs: &[PackId],
-    rewritten: Rewritten,
+    rewritten: &Rewritten,
 ) -> Result<u64, OpsError> {
     let mut kept = 0;
-    let appended = repo.append(&mut |now| {
+    rewritten.publish(repo, &mut |now| {
         if is_changed(read, now) {
             return Err(RepoError::Overtaken);
         }
@@ -125,49 +125,11 @@ fn publish(
             return Err(RepoError::Overtaken);
         }
         Ok(Draft {
-            packs_added: rewritten.packs.clone(),
-            segments_added: rewritten.segments.clone(),
             packs_condemned: condemned,
             uses: rewritten.uses.clone(),
             message: "repack".to_owned(),
             ..Draft::default()
         })
-    });
-    match appended {
-        Ok(_) => Ok(kept),
-        Err(error) => {
-            // After any other error the entry may stand in the log, and need these files.
-            if matches!(error, RepoError::Overtaken | RepoError::Condemned) {
-                rewritten.discard(repo);
-            }
-            Err(error.into())
-        }
-    }
-}
-
-/// Whether a pack that was there and could be used is so no more: then what was read says too little.
-pub(super) fn is_changed(read: &LogState, now: &LogState) -> bool {
-    let usable =
-        |state: &LogState, pack| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
-    read.packs.keys().any(|pack| usable(read, pack) && !usable(now, pack))
-}
-
-/// Whether an entry since `read` uses the pack.
-pub(super) fn is_used_since(read: &LogState, now: &LogState, pack: &PackId) -> bool {
-    // (A mutant of the explorer leaves this out.)
-    now.used.get(pack).is_some_and(|used| *used > read.number) && !mutants::is_on(Mutant::UsedSinceIgnored)
-}
-
-/// Whether others have taken away a file that whoever reads in an old state of the log may need: a condemned pack, too, whose
-/// directory the index reads.
-pub(super) fn is_overtaken(repo: &Repository, read: &LogState) -> bool {
-    let is_gone = |now: &LogState| {
-        read.packs.keys().any(|pack| !now.packs.contains_key(pack))
-            || read.segments.iter().any(|segment| !now.segments.contains(segment))
-    };
-    repo.refresh().is_ok_and(|now| is_changed(read, &now) || is_gone(&now))
-}
-
-pub(super) fn overtaken() -> OpsError {
-    RepoError::Overtaken.into()
+    })?;
+    Ok(kept)
 }

@@ -1,13 +1,12 @@
 //! Which packs are rewritten, and which objects must stay as they are.
 
-use std::sync::Arc;
-
-use crate::cas::{ChunkStore, Index, PackMap};
+use crate::cas::{ChunkStore, PackMap};
 use crate::id::PackId;
 use crate::limits::{MIB, PACK_LEN_FULL};
 use crate::repo::{LogState, Repository};
 
 use super::super::OpsError;
+use super::super::races::pinned as pinned_at;
 use super::super::rewrite::RoughSet;
 
 /// Packs below this length are small.
@@ -36,10 +35,7 @@ struct Blocks {
 
 impl Plan {
     pub(super) fn new(repo: &Repository, state: &LogState, aggressive: bool) -> Result<Self, OpsError> {
-        let vault = Arc::clone(repo.chunks().vault());
-        let index = Arc::new(Index::new(Arc::clone(&vault)));
-        index.update(state.index_view());
-        let chunks = ChunkStore::new(vault, index);
+        let chunks = pinned_at(repo, state);
         let usable = || state.pack_order.iter().rev().filter(|pack| !state.condemned.contains_key(*pack));
         let is_chosen = |pack: &&PackId| aggressive || state.packs[*pack].len < SMALL_PACK;
         let mut packs: Vec<PackId> = usable().filter(is_chosen).copied().collect();

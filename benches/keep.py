@@ -5,6 +5,7 @@
   benches/keep.py deltas TREE               first commits with deltas and with --no-delta, in turn
   benches/keep.py restore OLD NEW           restores of the latest of two versions, of repositories with and without deltas
   benches/keep.py nightly COMMITS           many small commits, a gc after every seventh: files, opening, an unchanged commit
+  benches/keep.py versions TREE TREE...     commits of versions, checks, and a gc after the oldest was forgotten
   benches/keep.py chunks SYNTH COUNT...     commands on repositories of so many chunks; SYNTH is the built example `synth`
 
 Options: --warp PROGRAM (target/release/warp), --runs N (medians of so many), --dir DIR (where to work: /dev/shm).
@@ -82,6 +83,21 @@ def restores(bench, old, new):
     in_turn(bench, ["deltas", "full"], once)
 
 
+def versions(bench, trees):
+    bench.warp("repo", "init", "--bare")
+    for tree in trees:
+        bench.again("live")
+        shutil.copytree(tree, bench.path("live"), symlinks=True)
+        bench.warp("repo", "commit", "-m", "version", bench.path("live"))
+    steps = [["check"], ["check", "--read-data"], ["check", "--fast"], ["forget", "--keep-last", str(len(trees) - 1)],
+             ["gc", "--grace", "0"], ["gc", "--grace", "0", "--aggressive"]]
+    for step in steps:
+        before = bench.bytes("repo")
+        runs = bench.args.runs if step[0] == "check" else 1
+        wall, _, peak = (statistics.median(value) for value in zip(*(bench.warp("repo", *step) for _ in range(runs))))
+        print(f"{' '.join(step)}: {wall:.2f} s, {peak:.0f} MB; {before} bytes before, {bench.bytes('repo')} after", flush=True)
+
+
 def nightly(bench, commits):
     draw, source = random.Random(1), bench.path("source")
     os.makedirs(source)
@@ -117,7 +133,7 @@ def chunks(bench, synth, counts):
         subprocess.run([synth, bench.path("repo"), str(count)], check=True, env=bench.env, stdout=subprocess.DEVNULL)
         for command in commands:
             wall, _, peak = bench.warp("repo", *command)
-            print(f"{count} chunks, {command[0]} {' '.join(command[1:2]) if command[0] != 'commit' else ''}: "
+            print(f"{count} chunks, {' '.join(command[:1] if command[0] == 'commit' else command)}: "
                   f"{wall:.2f} s, {peak:.0f} MB", flush=True)
 
 
@@ -126,7 +142,7 @@ def main():
     parser.add_argument("--warp", default="target/release/warp")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--dir", default="/dev/shm")
-    parser.add_argument("what", choices=["parity", "deltas", "restore", "nightly", "chunks"])
+    parser.add_argument("what", choices=["parity", "deltas", "restore", "versions", "nightly", "chunks"])
     parser.add_argument("of", nargs="+")
     args = parser.parse_args()
     bench = Bench(args)
@@ -138,6 +154,8 @@ def main():
             first_commits(bench, args.of[0], {"deltas": (plain, []), "full": (plain, ["--no-delta"])})
         elif args.what == "restore":
             restores(bench, *args.of)
+        elif args.what == "versions":
+            versions(bench, args.of)
         elif args.what == "nightly":
             nightly(bench, int(args.of[0]))
         else:

@@ -186,13 +186,8 @@ impl<'a> Remains<'a> {
     }
 
     fn shard_places(&self, shard: usize) -> impl Iterator<Item = Range<usize>> {
-        let (header, shard) = (&self.header, shard as u64);
-        let shard_len = u64::from(header.shard_len);
-        let (offset, len) = match shard.checked_sub(header.payload_shards()) {
-            None => (shard * shard_len, shard_len.min(header.payload_len() - shard * shard_len)),
-            Some(parity) => (header.payload_len() + parity * shard_len, shard_len),
-        };
-        self.places(header.first_directory_offset() + offset, len)
+        let (offset, len) = self.header.shard_place(shard as u64);
+        self.places(offset, len)
     }
 
     /// The marks that the tables have of a shard.
@@ -315,7 +310,7 @@ impl<'a> Remains<'a> {
 
 /// Where `len` bytes at `offset` of a file of `whole` bytes lie in one of `found` bytes: as counted from the front, and as
 /// counted from the end, where that is another place.
-fn both_ends(offset: u64, len: u64, whole: u64, found: usize) -> [Option<Range<usize>>; 2] {
+pub(super) fn both_ends(offset: u64, len: u64, whole: u64, found: usize) -> [Option<Range<usize>>; 2] {
     let found = found as u64;
     let range = |start: Option<u64>| {
         let (start, end) = (start?, start?.checked_add(len)?);

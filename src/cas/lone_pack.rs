@@ -11,7 +11,7 @@ use crate::id::PackId;
 use crate::merkle::NodeHash;
 
 use super::HealError;
-use super::heal::heal;
+use super::heal::{both_ends, heal};
 use super::pack_writer::{leaves, record_of, root};
 
 /// Reads bytes of the file: so many at an offset, or fails.
@@ -171,15 +171,12 @@ impl Exam<'_> {
     /// Bytes at an offset of the whole pack, wherever they may lie in a file that is shorter or longer at one place: as
     /// counted from its front, and from its end.
     fn at_both_ends(&mut self, offset: u64, len: u64) -> Vec<Vec<u8>> {
-        let shifted = (offset + self.len).checked_sub(self.header.total_len());
-        let starts = [Some(offset), shifted.filter(|shifted| *shifted != offset)];
-        let end = self.len;
-        let fitting = starts.into_iter().flatten().filter(|start| start + len <= end);
+        let places = both_ends(offset, len, self.header.total_len(), self.len as usize);
         let mut found = Vec::new();
-        for start in fitting {
-            match (self.read)(start, len as usize) {
+        for place in places.into_iter().flatten() {
+            match (self.read)(place.start as u64, place.len()) {
                 Ok(bytes) => found.push(bytes),
-                Err(error) => self.unreadable(start, len, &error),
+                Err(error) => self.unreadable(place.start as u64, len, &error),
             }
         }
         found
@@ -195,12 +192,7 @@ impl Exam<'_> {
     /// The leaf hash of a shard that agrees with a mark of it; `None`: it is damaged.
     fn shard(&mut self, shard: u64) -> Option<NodeHash> {
         let header = &self.header;
-        let shard_len = u64::from(header.shard_len);
-        let (offset, len) = match shard.checked_sub(header.payload_shards()) {
-            None => (shard * shard_len, shard_len.min(header.payload_len() - shard * shard_len)),
-            Some(parity) => (header.payload_len() + parity * shard_len, shard_len),
-        };
-        let offset = header.first_directory_offset() + offset;
+        let (offset, len) = header.shard_place(shard);
         let tables = [header.first_table_offset(), header.second_table_offset()];
         let marks = tables.map(|table| self.marks(table, shard));
         let found = self.at_both_ends(offset, len).into_iter().find_map(|bytes| {

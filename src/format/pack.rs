@@ -378,6 +378,16 @@ impl PackHeader {
         (2 * u64::from(self.directory_len)).saturating_add(self.blocks_len).saturating_add(self.padding_len)
     }
 
+    /// Where a shard lies in the pack, and its length: those of the payload come first, then those of the parity.
+    pub fn shard_place(&self, shard: u64) -> (u64, u64) {
+        let shard_len = u64::from(self.shard_len);
+        let (offset, len) = match shard.checked_sub(self.payload_shards()) {
+            None => (shard * shard_len, shard_len.min(self.payload_len() - shard * shard_len)),
+            Some(parity) => (self.payload_len() + parity * shard_len, shard_len),
+        };
+        (self.first_directory_offset() + offset, len)
+    }
+
     /// Where the parity starts: behind the payload.
     pub fn parity_offset(&self) -> u64 {
         self.first_directory_offset().saturating_add(self.payload_len())

@@ -213,7 +213,7 @@ pub enum RepoError {
         name: String,
     },
     /// Another writer took away what this one relies on.
-    #[error("another process is removing a pack that this commit relies on; run it again")]
+    #[error("another process is removing a pack that this relies on; run it again")]
     Condemned,
     /// A commit that this one builds on was forgotten.
     #[error("commit {commit}, which this builds on, was forgotten by another process; run it again")]
@@ -238,7 +238,9 @@ pub enum RepoError {
         why: &'static str,
     },
     /// Another writer changed what this one was working on.
-    #[error("another process removes or uses what was being repacked; nothing was changed, run it again")]
+    #[error(
+        "another process removes or uses packs that this was working on; nothing was changed, run it again"
+    )]
     Overtaken,
     /// A key slot does not exist.
     #[error("there is no key {id}")]

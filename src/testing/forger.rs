@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::cas::{BlockBuilder, CasError, DeltaOf, FinishedPack, Sealer};
 use crate::compress::{Compressor, Level};
 use crate::format::commit::{Commit, CommitStats, SignedCommit, signing_bytes};
-use crate::format::dirtree::{DirEntry, DirNode, Timestamp};
+use crate::format::dirtree::{DirEntry, DirNode, EntryKind, Owner, Timestamp};
 use crate::format::log::CommitRecord;
 use crate::format::node::ContentRoot;
 use crate::id::{ChunkId, CommitId, ObjectKind};
@@ -107,6 +107,19 @@ impl<'r> Forger<'r> {
         sealer.finish()?;
         drop(sealer);
         Ok(packs.into_inner().expect("no panic while locked"))
+    }
+}
+
+/// An entry of a directory with nothing special about it.
+pub fn entry(name: &[u8], kind: EntryKind) -> DirEntry {
+    DirEntry {
+        name: name.to_vec(),
+        kind,
+        mode: 0o755,
+        owner: Owner::default(),
+        mtime: Timestamp { secs: 1, nanos: 0 },
+        xattrs: Vec::new(),
+        hard_link: 0,
     }
 }
 

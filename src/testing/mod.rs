@@ -19,7 +19,7 @@ mod tree_edits;
 
 pub use compare::{Facts, TreeSnapshot, assert_same_tree, differences, snapshot};
 pub use fault_vfs::{Fault, FaultVfs};
-pub use forger::Forger;
+pub use forger::{Forger, entry};
 pub use recording::{Event, RecordingObserver};
 pub use rng::Rng;
 pub use sim_disk::SimDisk;

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use crate::cas::{BlockBuilder, CasError, FinishedPack, Sealer, SegmentWriter, Vault};
 use crate::compress::{Compressor, Level};
-use crate::format::dirtree::{DirEntry, DirNode, EntryKind, Owner, Timestamp};
+use crate::format::dirtree::{DirNode, EntryKind};
 use crate::format::log::{CommitRecord, PackRecord, SegmentRecord};
 use crate::format::node::{ContentRoot, FileNode, NodeChild};
 use crate::id::{ChunkId, CommitId, ObjectKind};
 use crate::repo::{Draft, RefMove, RepoError, Repository};
 
-use super::forger::commit_bytes;
+use super::forger::{commit_bytes, entry};
 
 /// Bytes of a chunk.
 const CHUNK_LEN: usize = 16;
@@ -152,17 +152,5 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         self.sealer.add(builder.finish(&mut self.compressor)?, metadata)
-    }
-}
-
-fn entry(name: &[u8], kind: EntryKind) -> DirEntry {
-    DirEntry {
-        name: name.to_vec(),
-        kind,
-        mode: 0o755,
-        owner: Owner::default(),
-        mtime: Timestamp::default(),
-        xattrs: Vec::new(),
-        hard_link: 0,
     }
 }

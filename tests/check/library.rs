@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use warp::cas::DeltaOf;
-use warp::format::dirtree::{DirEntry, DirNode, EntryKind, Owner, Timestamp};
+use warp::format::dirtree::{DirEntry, DirNode, EntryKind};
 use warp::format::node::ContentRoot;
 use warp::format::pack::Bases;
 use warp::id::ObjectKind;
@@ -13,7 +13,7 @@ use warp::observe::Silent;
 use warp::ops::{self, CheckReport, CheckRequest, FindingKind, OpsError, ReadData};
 use warp::repo::Repository;
 use warp::store::{BlobName, MemoryStore, StorageBackend};
-use warp::testing::{Forger, RecordingObserver, SimDisk};
+use warp::testing::{Forger, RecordingObserver, SimDisk, entry};
 
 use crate::common::{client_on, create, password, request};
 use crate::oracle::{ALL, Victim, stranger};
@@ -68,22 +68,10 @@ fn forged(make: impl FnOnce(&mut Forger<'_>) -> DirEntry) -> CheckReport {
     ops::check(&repo, ALL, &Silent).unwrap()
 }
 
-fn entry(name: &str, kind: EntryKind) -> DirEntry {
-    DirEntry {
-        name: name.as_bytes().to_vec(),
-        kind,
-        mode: 0o644,
-        owner: Owner::default(),
-        mtime: Timestamp::default(),
-        xattrs: Vec::new(),
-        hard_link: 0,
-    }
-}
-
 /// A root directory with these entries.
 fn root(forger: &mut Forger<'_>, entries: Vec<DirEntry>) -> DirEntry {
     let node = forger.put_dir(&DirNode::Leaf(entries));
-    entry("", EntryKind::Dir { node: Some(node) })
+    entry(b"", EntryKind::Dir { node: Some(node) })
 }
 
 fn file(content: ContentRoot) -> EntryKind {
@@ -96,7 +84,7 @@ fn objects_that_no_pack_holds_are_told_with_the_paths_that_need_them() {
         let id = forger.id(ObjectKind::Chunk, b"nowhere");
         let good = forger.put_file(b"here");
         let bad = ContentRoot::Tree { level: 0, id, len: 7, repeat: 1 };
-        root(forger, vec![entry("bad", file(bad)), entry("good", file(good))])
+        root(forger, vec![entry(b"bad", file(bad)), entry(b"good", file(good))])
     });
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
     assert_eq!(finding.kind, FindingKind::MissingObject);
@@ -105,7 +93,7 @@ fn objects_that_no_pack_holds_are_told_with_the_paths_that_need_them() {
     let report = forged(|forger| {
         let id = forger.put(ObjectKind::Chunk, b"a chunk".to_vec());
         let bad = ContentRoot::Tree { level: 1, id, len: 7, repeat: 1 };
-        root(forger, vec![entry("bad", file(bad))])
+        root(forger, vec![entry(b"bad", file(bad))])
     });
     assert_eq!(report.findings[0].kind, FindingKind::MissingObject, "{:?}", report.findings);
 }
@@ -118,7 +106,7 @@ fn differences_whose_base_is_in_no_pack_are_told_with_their_paths() {
         let delta = DeltaOf { bases: Bases::new(&[base]).unwrap(), depth: 1, len: 15 };
         forger.put_delta(ObjectKind::Chunk, id, vec![1; 12], delta);
         let content = ContentRoot::Tree { level: 0, id, len: 15, repeat: 1 };
-        root(forger, vec![entry("bad", file(content))])
+        root(forger, vec![entry(b"bad", file(content))])
     });
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
     assert_eq!(finding.kind, FindingKind::MissingBase);
@@ -133,7 +121,7 @@ fn differences_that_make_something_else_are_told() {
         let delta = DeltaOf { bases: Bases::new(&[base.locator()]).unwrap(), depth: 1, len: 18 };
         forger.put_delta(ObjectKind::Chunk, id, vec![1; 12], delta);
         let content = ContentRoot::Tree { level: 0, id, len: 18, repeat: 1 };
-        root(forger, vec![entry("bad", file(content))])
+        root(forger, vec![entry(b"bad", file(content))])
     });
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
     assert_eq!((finding.kind, finding.paths.len()), (FindingKind::Damaged, 1), "{finding:?}");
@@ -143,7 +131,7 @@ fn differences_that_make_something_else_are_told() {
 fn trees_that_lie_about_what_is_below_them_are_told() {
     let report = forged(|forger| {
         let node = forger.put(ObjectKind::DirNode, b"no directory".to_vec());
-        let inner = entry("inner", EntryKind::Dir { node: Some(node) });
+        let inner = entry(b"inner", EntryKind::Dir { node: Some(node) });
         root(forger, vec![inner])
     });
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };

@@ -8,9 +8,6 @@ mod beside_others;
 mod common;
 mod library;
 mod oracle;
-#[path = "../robustness/program.rs"]
-#[allow(dead_code, reason = "other tests use the rest of it")]
-mod program;
 mod repair;
 mod scale;
 mod whole_program;

@@ -8,7 +8,7 @@ use std::process::Output;
 use serde_json::Value;
 use warp::testing::Rng;
 
-use crate::program::{Home, news};
+use crate::common::program::{Home, news};
 
 const STRUCTURE: &[&str] = &["check"];
 const FAST: &[&str] = &["check", "--fast"];

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test program uses a part of this")]
 
 pub(crate) mod history;
+pub(crate) mod program;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

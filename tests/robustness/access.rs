@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
-use crate::program::{Home, news};
+use crate::common::program::{Home, news};
 
 const NOBODY: u32 = 65_534;
 

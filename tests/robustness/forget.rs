@@ -13,9 +13,9 @@ use warp::repo::Repository;
 use warp::store::{LocalStore, Vfs};
 use warp::testing::{FaultVfs, RecordingObserver, Rng, SimDisk, assert_same_tree};
 
+use crate::common::program::{Home, news, rounds};
 use crate::common::{client_on, create, request};
 use crate::faults::{FAULTS, open};
-use crate::program::{Home, news, rounds};
 
 /// A disk with a repository of five commits of a folder, oldest first.
 fn disk_with_history(tree: &Path) -> (SimDisk, Vec<CommitId>) {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use warp::testing::Rng;
 
-use crate::program::{Home, news};
+use crate::common::program::{Home, news};
 
 /// A small file system in memory, unmounted when dropped.
 struct SmallDisk(PathBuf);

@@ -13,8 +13,8 @@ use warp::ops::{GarbageCollector, GcConfig, GcStats, OpsError};
 use warp::repo::{Draft, Repository};
 use warp::testing::{Rng, SimDisk};
 
+use crate::common::program::{Home, news, rounds};
 use crate::faults::{at_every_operation, open};
-use crate::program::{Home, news, rounds};
 use crate::repack::{check, disk_with_history};
 
 fn gc(repo: &Repository) -> Result<GcStats, OpsError> {

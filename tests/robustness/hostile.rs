@@ -5,26 +5,14 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use warp::format::dirtree::{DirChild, DirEntry, DirNode, EntryKind, Owner, Timestamp};
+use warp::format::dirtree::{DirChild, DirEntry, DirNode, EntryKind};
 use warp::format::node::ContentRoot;
 use warp::id::{ChunkId, CommitId, ObjectKind};
 use warp::observe::Silent;
 use warp::ops::{self, RestoreRequest};
-use warp::testing::{Forger, RecordingObserver, differences, snapshot};
+use warp::testing::{Forger, RecordingObserver, differences, entry, snapshot};
 
 use crate::common::{Bench, request};
-
-fn entry(name: &[u8], kind: EntryKind) -> DirEntry {
-    DirEntry {
-        name: name.to_vec(),
-        kind,
-        mode: 0o755,
-        owner: Owner::default(),
-        mtime: Timestamp { secs: 1, nanos: 0 },
-        xattrs: Vec::new(),
-        hard_link: 0,
-    }
-}
 
 fn file(forger: &mut Forger<'_>, name: &[u8]) -> DirEntry {
     let content = forger.put_file(b"evil");

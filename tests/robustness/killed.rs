@@ -5,7 +5,7 @@ use std::path::Path;
 
 use warp::testing::Rng;
 
-use crate::program::{Home, news, rounds};
+use crate::common::program::{Home, news, rounds};
 
 fn grow(source: &Path, rng: &mut Rng, round: usize) {
     fs::create_dir_all(source.join("sub")).unwrap();

@@ -14,6 +14,5 @@ mod full_disk;
 mod gc;
 mod hostile;
 mod killed;
-mod program;
 mod repack;
 mod repair;

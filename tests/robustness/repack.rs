@@ -12,9 +12,9 @@ use warp::repo::Repository;
 use warp::store::{LocalStore, Vfs};
 use warp::testing::{RecordingObserver, Rng, SimDisk, assert_same_tree};
 
+use crate::common::program::{Home, news, rounds};
 use crate::common::{client_on, create, request};
 use crate::faults::{at_every_operation, open};
-use crate::program::{Home, news, rounds};
 
 /// A tree, and the commit that holds it.
 pub(crate) type Version = (CommitId, PathBuf);

@@ -22,7 +22,7 @@ use crate::cli::{escape, time};
     after_help = "\
 Examples:
   warp key list
-  warp key add --label backup-server --new-key-file /root/warp.key
+  warp key add --label backup-server --new-key-file /etc/warp/server.key
   warp key passwd                         change the password that you use
   warp key remove 2
   warp key export > recovery-sheet.txt    print it, and lock it away

@@ -7,6 +7,7 @@
 mod audit;
 mod block;
 mod chunk_store;
+mod envelope;
 mod error;
 mod filter;
 mod find_many;
@@ -28,6 +29,7 @@ mod vault;
 pub use audit::{SealedPack, SegmentAudit, check_segment_bytes};
 pub use block::{Block, BlockBuilder, DeltaOf};
 pub use chunk_store::{Base, ChunkStore, Delta, Location, OpenBlock};
+pub use envelope::{EnvelopeError, Opened, envelope_is_whole, open_envelope, seal_envelope};
 pub use error::CasError;
 pub use heal::{HealError, Healed, PackHealth, heal, inspect};
 pub use healer::{pack_health, read_damaged};

@@ -4,6 +4,7 @@ use super::codec::{CHECKSUM_LEN, Reader, Writer};
 use super::commit::{Commit, SignedCommit};
 use super::config::{Config, KeyringBytes};
 use super::dirtree::{DirEntry, DirNode};
+use super::envelope::EnvelopeHeader;
 use super::index::{
     IndexRow, PageView, SegmentFooter, SegmentHeader, decode_deltas, decode_features, decode_page,
     encode_deltas, encode_features, encode_page,
@@ -13,6 +14,7 @@ use super::node::FileNode;
 use super::pack::{PackDirectory, PackHeader};
 use super::state::{StateReader, StateWriter};
 use crate::id::{Locator, ObjectKind};
+use crate::limits::ENVELOPE_LEN_MAX;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -25,6 +27,7 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("dir_entry.hex", include_str!("golden/dir_entry.hex")),
     ("dir_inner.hex", include_str!("golden/dir_inner.hex")),
     ("dir_leaf.hex", include_str!("golden/dir_leaf.hex")),
+    ("envelope_header.hex", include_str!("golden/envelope_header.hex")),
     ("file_node.hex", include_str!("golden/file_node.hex")),
     ("index_deltas.hex", include_str!("golden/index_deltas.hex")),
     ("index_features.hex", include_str!("golden/index_features.hex")),
@@ -203,6 +206,16 @@ pub fn fuzz_config(data: &[u8]) {
 pub fn fuzz_keyring(data: &[u8]) {
     if let Ok(keyring) = KeyringBytes::decode(data) {
         same(&*writable(keyring.encode()), data);
+    }
+}
+
+/// Headers of envelopes, as they are and with a right checksum.
+pub fn fuzz_envelope_header(data: &[u8]) {
+    for data in [Some(data.to_vec()), with_checksum(data, EnvelopeHeader::LEN)].into_iter().flatten() {
+        if let Ok(header) = EnvelopeHeader::decode(&data) {
+            same(header.encode(), &data);
+            assert!(header.total_len() <= ENVELOPE_LEN_MAX);
+        }
     }
 }
 

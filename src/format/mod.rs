@@ -7,6 +7,7 @@ pub mod codec;
 pub mod commit;
 pub mod config;
 pub mod dirtree;
+pub mod envelope;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
 pub mod index;

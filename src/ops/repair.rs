@@ -1,6 +1,6 @@
 //! `check --repair`: bring back what parity and second copies can bring back.
 //!
-//! No file is changed. What a damaged pack holds is copied out of it, healed on the way, into new packs, and the log exchanges
+//! No file is changed, but that damaged entries of the log are written as they were. What a damaged pack holds is copied out of it, healed on the way, into new packs, and the log exchanges
 //! them; an index segment is made anew from the directories of the packs that it spoke of.
 
 use std::collections::{BTreeSet, HashSet};
@@ -46,6 +46,8 @@ pub struct RepairOutcome {
     pub beyond: Vec<String>,
     /// Segments of the index that were made anew.
     pub segments: Vec<String>,
+    /// Files of log entries that were written anew.
+    pub log_entries: Vec<String>,
     /// The configuration was written anew.
     pub configuration: bool,
     /// Packs that were written.
@@ -73,6 +75,9 @@ pub fn repair(
     if report.findings.iter().any(|finding| finding.kind == FindingKind::Configuration) {
         repo.renew_config()?;
         outcome.configuration = true;
+    }
+    if report.findings.iter().any(|finding| finding.kind == FindingKind::Log) {
+        outcome.log_entries = repo.repair_log()?;
     }
     let state = repo.refresh()?;
     rebuild_segments(repo, &state, report, &mut outcome)?;

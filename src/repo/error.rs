@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cas::CasError;
+use crate::cas::{CasError, EnvelopeError};
 use crate::crypto::CryptoError;
 use crate::format::DecodeError;
 use crate::id::CommitId;
@@ -93,6 +93,21 @@ pub enum RepoError {
         /// What is wrong.
         #[source]
         source: DecodeError,
+    },
+    /// A file that should heal itself is damaged beyond that.
+    #[error("{file} is damaged beyond what its parity can heal")]
+    Envelope {
+        /// Name in the store.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: EnvelopeError,
+    },
+    /// A file is damaged, and all that it holds is there.
+    #[error("{file} is damaged, and its parity heals it: `warp check --repair` writes it anew")]
+    Healable {
+        /// Name in the store.
+        file: String,
     },
     /// A key could not be made, or something sealed or signed does not open or verify.
     #[error("{what}")]
@@ -292,10 +307,15 @@ impl RepoError {
             Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
             Self::WrongPassword { .. } | Self::OtherSheet { .. } => ErrorKind::WrongPassword,
             Self::NoPassword { .. } => ErrorKind::NoPassword,
-            Self::Format { source: DecodeError::Version { .. }, .. } | Self::Chunker { .. } => {
-                ErrorKind::NewerFormat
+            Self::Format { source: DecodeError::Version { .. }, .. }
+            | Self::Envelope {
+                source: EnvelopeError::NoHeader { source: DecodeError::Version { .. } },
+                ..
             }
+            | Self::Chunker { .. } => ErrorKind::NewerFormat,
             Self::Format { .. }
+            | Self::Envelope { .. }
+            | Self::Healable { .. }
             | Self::Log { .. }
             | Self::ConfigLost { .. }
             | Self::CopiesDiffer { .. }

@@ -1,16 +1,16 @@
 //! The log: numbered entries, created if absent, never changed. Its compare-and-swap is the only commit point.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cas::{Part, Vault, pack_name, segment_name};
+use crate::cas::{Part, Vault, envelope_is_whole, open_envelope, pack_name, seal_envelope, segment_name};
 use crate::crypto::{self, Signer, sign};
 use crate::format::log::{
     CommitRecord, DeviceRecord, EntryPrivate, EntryPublic, LogEntry, PackRecord, RefChange, RefName,
     SegmentRecord, entry_hash, signing_bytes,
 };
 use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId, SegmentId};
-use crate::limits::LOG_ENTRY_LEN_MAX;
+use crate::limits::ENVELOPE_LEN_MAX;
 use crate::mutants::{self, Mutant};
 use crate::store::{BlobName, Put, StorageBackend};
 
@@ -67,6 +67,17 @@ pub(super) struct Log {
     instance: InstanceId,
     root_key: DeviceId,
     location: String,
+    healed: Mutex<BTreeSet<u64>>,
+}
+
+/// An entry that was read.
+pub(super) struct StoredEntry {
+    /// The entry, healed where its file is damaged.
+    pub(super) bytes: Vec<u8>,
+    /// Bytes of its file.
+    pub(super) file_len: u64,
+    /// Its file is so damaged that it had to be healed.
+    pub(super) was_healed: bool,
 }
 
 /// Whether an attempt to append won.
@@ -78,15 +89,15 @@ enum Attempt {
 impl Log {
     pub(super) fn new(vault: Arc<Vault>, instance: InstanceId, root_key: DeviceId) -> Self {
         let location = vault.store().location();
-        Self { vault, instance, root_key, location }
+        Self { vault, instance, root_key, location, healed: Mutex::default() }
     }
 
     /// Applies all entries that `state` does not have yet. Signatures of entries up to `trusted` were verified before:
     /// the hash chain, checked against the head that was seen, vouches for them.
     pub(super) fn advance(&self, state: &mut LogState, trusted: Option<SeenHead>) -> Result<(), RepoError> {
-        while let Some(bytes) = self.read(state.number + 1)? {
+        while let Some(entry) = self.read(state.number + 1)? {
             let verify = trusted.is_none_or(|seen| state.number + 1 > seen.number);
-            self.apply(state, &bytes, verify)?;
+            self.apply(state, &entry, verify)?;
         }
         Ok(())
     }
@@ -136,12 +147,15 @@ impl Log {
     }
 
     fn put(&self, number: u64, bytes: &[u8]) -> Result<Attempt, RepoError> {
-        match self.vault.store().put_new(&entry_name(number), &[bytes]).map_err(self.store())? {
+        let name = entry_name(number);
+        let sealed = seal_envelope(bytes)
+            .map_err(|source| RepoError::Envelope { file: name.as_str().to_owned(), source })?;
+        match self.vault.store().put_new(&name, &[&sealed]).map_err(self.store())? {
             Put::Created => Ok(Attempt::Won),
             // A lost reply is not a lost race: an entry is mine if its bytes, with their random attempt id, are mine.
             // (A mutant of the explorer leaves this out.)
             Put::Exists
-                if self.read(number)?.as_deref() == Some(bytes)
+                if self.read(number)?.is_some_and(|entry| entry.bytes == bytes)
                     && !mutants::is_on(Mutant::LostReplyTakenForLostRace) =>
             {
                 Ok(Attempt::Won)
@@ -157,15 +171,44 @@ impl Log {
     }
 
     /// Reads entry `number`; `None`: the log ends before it.
-    fn read(&self, number: u64) -> Result<Option<Vec<u8>>, RepoError> {
-        match self.vault.store().get(&entry_name(number), LOG_ENTRY_LEN_MAX as u64) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(source) => Err(self.store()(source)),
+    fn read(&self, number: u64) -> Result<Option<StoredEntry>, RepoError> {
+        let entry = read_entry(self.vault.store(), number)?;
+        if entry.as_ref().is_some_and(|entry| entry.was_healed) {
+            self.healed.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
         }
+        Ok(entry)
     }
 
-    fn apply(&self, state: &mut LogState, bytes: &[u8], verify: bool) -> Result<(), RepoError> {
+    /// Entries that were healed while they were read.
+    pub(super) fn healed(&self) -> Vec<u64> {
+        self.healed.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Writes the files of damaged entries up to `last` as they were, and returns their names. Those that cannot be healed
+    /// are left.
+    pub(super) fn repair(&self, last: u64) -> Result<Vec<String>, RepoError> {
+        let store = self.vault.store();
+        let mut repaired = Vec::new();
+        for name in (1..=last).map(entry_name) {
+            let found = match store.get(&name, ENVELOPE_LEN_MAX) {
+                Err(error) if error.is_not_found() => continue,
+                found => found.map_err(self.store())?,
+            };
+            if envelope_is_whole(&found) {
+                continue;
+            }
+            let Ok(opened) = open_envelope(&found) else { continue };
+            let file = name.as_str().to_owned();
+            let whole = seal_envelope(&opened.content);
+            let whole = whole.map_err(|source| RepoError::Envelope { file: file.clone(), source })?;
+            store.replace(&name, &whole).map_err(self.store())?;
+            repaired.push(file);
+        }
+        Ok(repaired)
+    }
+
+    fn apply(&self, state: &mut LogState, stored: &StoredEntry, verify: bool) -> Result<(), RepoError> {
+        let bytes = &stored.bytes[..];
         let number = state.number + 1;
         let file = entry_name(number).as_str().to_owned();
         let format = |source| RepoError::Format { file: file.clone(), source };
@@ -190,7 +233,7 @@ impl Log {
             )
             .map_err(RepoError::crypto(format!("the private part of {file} does not open")))?;
         let private = EntryPrivate::decode(&private).map_err(format)?;
-        state.apply(public, private, entry_hash(bytes), bytes.len() as u64)
+        state.apply(public, private, entry_hash(bytes), stored.file_len)
     }
 
     fn check_chain(&self, state: &LogState, public: &EntryPublic) -> Result<(), RepoError> {
@@ -283,7 +326,7 @@ impl Log {
     /// Refuses a log that ends before, or has another entry at, the head that was seen.
     pub(super) fn check_seen(&self, seen: SeenHead) -> Result<(), RepoError> {
         let now = match self.read(seen.number)? {
-            Some(bytes) if entry_hash(&bytes) == seen.hash => return Ok(()),
+            Some(entry) if entry_hash(&entry.bytes) == seen.hash => return Ok(()),
             Some(_) => "which is another one now".to_owned(),
             None => "which is gone".to_owned(),
         };
@@ -435,15 +478,23 @@ fn namespace(name: &str) -> &str {
 
 /// The public part of the first entry, unverified; `None`: there is no log.
 pub(super) fn first_entry(store: &dyn StorageBackend) -> Result<Option<EntryPublic>, RepoError> {
-    let name = entry_name(1);
-    match store.get(&name, LOG_ENTRY_LEN_MAX as u64) {
-        Ok(bytes) => {
-            let format = |source| RepoError::Format { file: name.as_str().to_owned(), source };
-            Ok(Some(LogEntry::decode(&bytes).map_err(format)?.0.public))
-        }
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(source) => Err(RepoError::Store { location: store.location(), source }),
-    }
+    let Some(entry) = read_entry(store, 1)? else { return Ok(None) };
+    let format = |source| RepoError::Format { file: entry_name(1).as_str().to_owned(), source };
+    Ok(Some(LogEntry::decode(&entry.bytes).map_err(format)?.0.public))
+}
+
+/// Reads an entry, and heals it where that is needed; `None`: there is none.
+pub(super) fn read_entry(store: &dyn StorageBackend, number: u64) -> Result<Option<StoredEntry>, RepoError> {
+    let name = entry_name(number);
+    let bytes = match store.get(&name, ENVELOPE_LEN_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(source) => return Err(RepoError::Store { location: store.location(), source }),
+    };
+    let opened = open_envelope(&bytes)
+        .map_err(|source| RepoError::Envelope { file: name.as_str().to_owned(), source })?;
+    let (file_len, was_healed) = (bytes.len() as u64, opened.was_damaged);
+    Ok(Some(StoredEntry { bytes: opened.content.into_owned(), file_len, was_healed }))
 }
 
 /// Name of an entry in the store.

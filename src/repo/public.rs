@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::cas::{envelope_is_whole, open_envelope};
 use crate::format::config::Config;
 use crate::format::dirtree::Timestamp;
 use crate::format::log::{EntryPublic, LogEntry, entry_hash};
 use crate::id::{CommitId, DeviceId, EntryHash, FamilyId, InstanceId, RefId};
-use crate::limits::LOG_ENTRY_LEN_MAX;
+use crate::limits::ENVELOPE_LEN_MAX;
 use crate::store::{StorageBackend, StoreError};
 
 use super::config::Examined;
@@ -21,7 +22,7 @@ use super::{LogState, RepoError, config};
 pub struct PublicLog {
     /// What exists. Names of refs are sealed, so there are none.
     pub state: LogState,
-    /// What is wrong: the file's name in the store, and how.
+    /// What is wrong: the file's name in the store, and how. Damage that can be healed is there, too.
     pub faults: Vec<(String, RepoError)>,
     /// No entry is missing or damaged, so `state` is what the log says.
     pub is_whole: bool,
@@ -61,7 +62,7 @@ impl PublicLog {
         let listed: BTreeSet<u64> = listed.iter().filter_map(|blob| entry_number(&blob.name)).collect();
         let mut number = 1;
         loop {
-            match store.get(&entry_name(number), LOG_ENTRY_LEN_MAX as u64) {
+            match store.get(&entry_name(number), ENVELOPE_LEN_MAX) {
                 Ok(bytes) => self.entry(number, &bytes),
                 Err(error @ StoreError::TooLarge { .. }) => self.fault(number, failed(error)),
                 Err(error) if error.is_not_found() => match listed.range(number..).next() {
@@ -90,11 +91,19 @@ impl PublicLog {
     }
 
     /// Applies an entry or, if anything is wrong with it, notes that.
-    fn entry(&mut self, number: u64, bytes: &[u8]) {
-        match self.verified(number, bytes) {
+    fn entry(&mut self, number: u64, file: &[u8]) {
+        let name = || entry_name(number).as_str().to_owned();
+        let bytes = match open_envelope(file) {
+            Ok(opened) => opened.content,
+            Err(source) => return self.fault(number, RepoError::Envelope { file: name(), source }),
+        };
+        if !envelope_is_whole(file) {
+            self.faults.push((name(), RepoError::Healable { file: name() }));
+        }
+        match self.verified(number, &bytes) {
             Ok(public) => {
-                let hash = entry_hash(bytes);
-                self.state.apply_public(&public, Timestamp::default(), hash, bytes.len() as u64);
+                let hash = entry_hash(&bytes);
+                self.state.apply_public(&public, Timestamp::default(), hash, file.len() as u64);
                 self.previous = Some(hash);
             }
             Err(error) => self.fault(number, error),

@@ -210,6 +210,10 @@ impl Repository {
         let mut state = LogState::default();
         self.journal.log.read_all(&mut state, seen)?;
         self.index.update(state.index_view());
+        self.notices.extend(self.journal.log.healed().into_iter().map(|number| {
+            let name = log::entry_name(number);
+            format!("{name} is damaged and was healed in memory; `warp check --repair` writes it anew")
+        }));
         let head = log::seen_head(&state);
         self.seen_before = SeenBefore::of(known, head, known != seen);
         if let Some(head) = head.filter(|head| seen != Some(*head))
@@ -359,6 +363,14 @@ impl Repository {
     /// When neither is whole, or the store fails.
     pub fn renew_config(&self) -> Result<(), RepoError> {
         self.change_config(&mut |_| Ok(()))
+    }
+
+    /// Writes the files of damaged log entries as they were, as far as their parity can heal them; returns their names.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn repair_log(&self) -> Result<Vec<String>, RepoError> {
+        self.journal.log.repair(self.state().number)
     }
 
     /// All settings, sorted by name.

@@ -97,7 +97,7 @@ pub struct BlobInfo {
 
 /// A place that keeps opaque named blobs.
 ///
-/// Blobs are written once and whole; nothing ever changes one. All methods may be called from several threads
+/// Blobs are written once and whole; nothing ever changes one, but that a repair writes a damaged one as it was. All methods may be called from several threads
 /// and, on a shared store, from several machines at once. `store::contract::run` (feature `testing`) is the suite that every
 /// implementation passes.
 ///
@@ -124,6 +124,14 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
     /// # Errors
     /// Nothing stands under the name through this call, except after [`StoreError::Unsettled`]: then it may.
     fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError>;
+
+    /// Puts a blob in place of the one that stands under the name, durably and in one step: after a crash at any moment the old
+    /// or the new one is there, whole. Only for repairs: the bytes are those that the blob was written with, and the name is
+    /// taken all the time.
+    ///
+    /// # Errors
+    /// The old blob stands, or either.
+    fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError>;
 
     /// A whole blob of at most `max` bytes.
     ///

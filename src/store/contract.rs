@@ -15,6 +15,7 @@ pub fn run(store: &dyn StorageBackend) {
     assert_eq!(store.list("log/").expect("an empty folder lists"), [], "the store must be empty");
     a_blob_is_its_parts_in_order(store);
     a_taken_name_keeps_its_blob(store);
+    a_repair_takes_the_place_of_a_blob(store);
     reads_are_exact_or_short(store);
     what_is_not_there_is_not_found(store);
     listings_are_sorted_and_complete(store);
@@ -52,6 +53,15 @@ fn a_taken_name_keeps_its_blob(store: &dyn StorageBackend) {
     assert_eq!(put(store, "config/1", b"second, longer"), Put::Exists);
     assert_eq!(store.get(&name("config/1"), 99).expect("get"), b"first");
     assert_eq!(store.len(&name("config/1")).expect("len"), Some(5));
+}
+
+fn a_repair_takes_the_place_of_a_blob(store: &dyn StorageBackend) {
+    assert_eq!(put(store, "log/damaged", b"wrong, and longer"), Put::Created);
+    assert_eq!(store.read_at(&name("log/damaged"), 0, 5).expect("read"), b"wrong");
+    store.replace(&name("log/damaged"), b"right").expect("replace");
+    assert_eq!(store.get(&name("log/damaged"), 99).expect("get"), b"right");
+    assert_eq!(put(store, "log/damaged", b"other"), Put::Exists);
+    assert!(store.delete(&name("log/damaged")).expect("delete"));
 }
 
 fn reads_are_exact_or_short(store: &dyn StorageBackend) {

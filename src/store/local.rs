@@ -178,6 +178,17 @@ impl StorageBackend for LocalStore {
         Ok(put)
     }
 
+    fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
+        let (folder, path, spare) = (self.folder(name), self.path(name), self.root.join(TEMP_FOLDER));
+        self.vfs.create_dirs(&spare)?;
+        let mut temp = self.vfs.create_named_temp(&spare).map_err(failed("write in", &spare))?;
+        temp.write(bytes).map_err(failed("write", &path))?;
+        temp.sync().map_err(failed("sync", &path))?;
+        temp.replace(&path).map_err(failed("replace", &path))?;
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.vfs.sync_dir(&folder).map_err(failed("sync", &folder))
+    }
+
     fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
         let file = self.opened(name)?;
         let too_large =

@@ -56,6 +56,11 @@ impl StorageBackend for MemoryStore {
         }
     }
 
+    fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
+        self.overwrite(name, bytes.to_vec());
+        Ok(())
+    }
+
     fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
         let blob = self.blob(name)?;
         let len = blob.len() as u64;

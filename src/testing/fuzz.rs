@@ -36,6 +36,8 @@ pub const TARGETS: &[Target] = &[
     format("index_page", fuzzing::fuzz_index_page),
     format("index_footer", fuzzing::fuzz_index_footer),
     format("index_tables", fuzzing::fuzz_index_tables),
+    format("envelope_header", fuzzing::fuzz_envelope_header),
+    Target { name: "envelope", run: envelope, seeds: envelope_seeds },
     format("file_node", fuzzing::fuzz_file_node),
     format("dir_node", fuzzing::fuzz_dir_node),
     format("dir_entry", fuzzing::fuzz_dir_entry),
@@ -75,6 +77,20 @@ fn delta_seeds() -> Vec<Vec<u8>> {
     let mut encoder = DeltaEncoder::new(Level::Auto).expect("a level of zstd");
     encoder.encode(&base, &content, &mut seed).expect("memory does not fail");
     vec![seed]
+}
+
+/// A damaged envelope: what comes out of it has the envelope that its header names, and only the whole one counts as whole.
+fn envelope(data: &[u8]) {
+    if let Ok(opened) = cas::open_envelope(data) {
+        let again = cas::seal_envelope(&opened.content).expect("what was opened can be sealed");
+        assert_eq!(again == data, cas::envelope_is_whole(data));
+        assert!(opened.was_damaged || again.len() == data.len());
+    }
+}
+
+fn envelope_seeds() -> Vec<Vec<u8>> {
+    let seal = |len| cas::seal_envelope(&vec![len as u8; len]).expect("it is not empty");
+    [1, 64, 1000, 5000].map(seal).into()
 }
 
 /// A damaged pack: what comes out of healing is whole, and has the roots that its header names.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use warp::cas::DeltaOf;
+use warp::cas::{DeltaOf, open_envelope, seal_envelope};
 use warp::format::dirtree::{DirEntry, DirNode, EntryKind};
 use warp::format::node::ContentRoot;
 use warp::format::pack::Bases;
@@ -149,10 +149,10 @@ fn an_entry_of_the_log_whose_signature_was_seen_before_is_verified_again() {
     let repo = create(store.clone(), stranger());
     ops::commit(&repo, request(dir.path()), &Silent).unwrap();
     let last = BlobName::new("log/0000000002").unwrap();
-    let mut bytes = store.get(&last, u64::MAX).unwrap();
-    let end = bytes.len() - 1;
-    bytes[end] ^= 1;
-    store.overwrite(&last, bytes);
+    let file = store.get(&last, u64::MAX).unwrap();
+    let mut entry = open_envelope(&file).unwrap().content.into_owned();
+    *entry.last_mut().unwrap() ^= 1;
+    store.overwrite(&last, seal_envelope(&entry).unwrap());
     let report = ops::check(&repo, CheckRequest::default(), &Silent).unwrap();
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
     assert_eq!((finding.kind, finding.file.as_str()), (FindingKind::Log, last.as_str()));

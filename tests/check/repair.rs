@@ -152,6 +152,31 @@ fn a_damaged_or_lost_part_of_the_index_is_made_anew() {
 }
 
 #[test]
+fn a_damaged_entry_of_the_log_is_read_told_and_written_as_it_was() {
+    let victim = Victim::new();
+    let mut rng = Rng::new(11);
+    for blob in victim.blobs(&["log/"]) {
+        let bytes = victim.bytes(&blob.name);
+        for damaged in within_parity(&bytes, &mut rng) {
+            let store = Arc::new(victim.with(&blob.name, damaged));
+            let healed = open(&store).notices().to_vec();
+            assert!(healed.iter().all(|notice| notice.contains(blob.name.as_str())), "{healed:?}");
+            let report = check(&store, ALL).unwrap();
+            let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
+            assert_eq!((finding.kind, finding.file.as_str()), (FindingKind::Log, blob.name.as_str()));
+            assert!(!report.log_is_incomplete && finding.faults[0].contains("--repair"), "{finding:?}");
+            let outcome = repair(&store, false);
+            assert_eq!(outcome.log_entries, [blob.name.as_str()]);
+            assert_eq!(store.get(&blob.name, u64::MAX).unwrap(), bytes, "{}", blob.name);
+            assert!(check(&store, ALL).unwrap().is_clean());
+        }
+        let lost = victim.with(&blob.name, bytes[..bytes.len() / 4].to_vec());
+        let error = Repository::open(lost, &password(), stranger()).expect_err("a quarter is too little");
+        assert!(error.to_string().contains("beyond what its parity can heal"), "{error}");
+    }
+}
+
+#[test]
 fn a_damaged_copy_of_the_configuration_is_written_anew() {
     let victim = Victim::new();
     let copies = victim.blobs(&["config/"]);

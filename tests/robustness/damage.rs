@@ -137,16 +137,16 @@ fn flip_bytes(victim: &Victim, most: usize) {
             .count();
     }
     println!("{flips} bytes flipped, {harmless} without effect");
-    assert!(flips > 1000 && harmless < flips);
+    assert!(flips > 1000 && harmless == flips, "of {flips} flipped bytes {} did harm", flips - harmless);
 }
 
 #[test]
-fn every_flipped_byte_of_a_small_repository_is_an_error_or_harmless() {
+fn no_flipped_byte_of_a_small_repository_does_harm() {
     flip_bytes(&Victim::new(2000), usize::MAX);
 }
 
 #[test]
-fn a_byte_flipped_anywhere_in_a_repository_with_an_index_is_an_error_or_harmless() {
+fn a_byte_flipped_anywhere_in_a_repository_with_an_index_does_no_harm() {
     let victim = Victim::new(5 << 18);
     assert!(victim.blobs().iter().any(|blob| blob.name.folder() == Some("index")), "it has no index");
     flip_bytes(&victim, 250);

@@ -240,6 +240,10 @@ impl StorageBackend for BadSectors {
         self.store.put_new(name, parts)
     }
 
+    fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
+        self.store.replace(name, bytes)
+    }
+
     fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
         let bytes = self.store.get(name, max)?;
         self.read_at(name, 0, bytes.len())

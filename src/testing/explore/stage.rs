@@ -299,6 +299,10 @@ impl StorageBackend for Handle {
         })
     }
 
+    fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
+        self.call(Verb::Put, name.as_str(), |store, _| store.replace(name, bytes))
+    }
+
     fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
         self.call(Verb::Read, name.as_str(), |store, _| store.get(name, max))
     }

@@ -110,6 +110,7 @@ pub(super) fn repaired(ui: &mut Ui, done: &RepairOutcome, after: &CheckReport) -
             lost_objects: done.lost_objects,
             beyond: &done.beyond,
             segments: &done.segments,
+            log_entries: &done.log_entries,
             configuration: done.configuration,
             packs_written: done.packs_written,
             bytes_written: done.bytes_written,
@@ -120,6 +121,7 @@ pub(super) fn repaired(ui: &mut Ui, done: &RepairOutcome, after: &CheckReport) -
     for (files, what) in [
         (&done.healed, "healed; what it held is in a new pack"),
         (&done.segments, "made anew"),
+        (&done.log_entries, "written as it was"),
         (&done.salvaged, "given up; what could be read of it is in a new pack"),
         (&done.beyond, "damaged beyond its parity, and left as it is (--salvage keeps what can be read)"),
     ] {
@@ -151,6 +153,7 @@ struct Repaired<'r> {
     lost_objects: u64,
     beyond: &'r [String],
     segments: &'r [String],
+    log_entries: &'r [String],
     configuration: bool,
     packs_written: u64,
     bytes_written: u64,

@@ -38,6 +38,8 @@ pub enum Part {
     Keyring = 8,
     /// State of a working directory, kept by a client outside the repository.
     WorkDirState = 9,
+    /// The body of a checkpoint of the log; its number is its entry's.
+    Checkpoint = 10,
 }
 
 /// The store and the keys that its contents are sealed with.
@@ -196,6 +198,7 @@ impl Vault {
             Part::LogPrivate => Aad::ENTRY,
             Part::Keyring => Aad::CONFIG,
             Part::WorkDirState => Aad::CACHE,
+            Part::Checkpoint => Aad::CHECKPOINT,
         };
         Aad { format, family: self.family, kind: part as u8, epoch, uid: *uid, number }.to_bytes()
     }

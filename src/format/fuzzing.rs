@@ -1,5 +1,6 @@
 //! What must hold for every byte string that a decoder meets: it never panics, and what it accepts is the one encoding of
 //! its value. Plain functions, which fuzzers call and stable tests replay.
+use super::checkpoint::{Checkpoint, CheckpointBody};
 use super::codec::{CHECKSUM_LEN, Reader, Writer};
 use super::commit::{Commit, SignedCommit};
 use super::config::{Config, KeyringBytes};
@@ -21,6 +22,8 @@ use std::path::{Component, Path};
 
 /// Every golden file with its name.
 pub(crate) const GOLDEN: &[(&str, &str)] = &[
+    ("checkpoint.hex", include_str!("golden/checkpoint.hex")),
+    ("checkpoint_body.hex", include_str!("golden/checkpoint_body.hex")),
     ("commit_body.hex", include_str!("golden/commit_body.hex")),
     ("config.hex", include_str!("golden/config.hex")),
     ("config_seqcdc.hex", include_str!("golden/config_seqcdc.hex")),
@@ -216,6 +219,17 @@ pub fn fuzz_envelope_header(data: &[u8]) {
             same(header.encode(), &data);
             assert!(header.total_len() <= ENVELOPE_LEN_MAX);
         }
+    }
+}
+
+/// Checkpoints of the log, and their bodies.
+pub fn fuzz_checkpoint(data: &[u8]) {
+    if let Ok((checkpoint, signed, signature)) = Checkpoint::decode(data) {
+        same(writable(checkpoint.encode_unsigned()), signed);
+        assert_eq!(signed.len() + signature.len(), data.len());
+    }
+    if let Ok(body) = CheckpointBody::decode(data) {
+        same(writable(body.encode()), data);
     }
 }
 

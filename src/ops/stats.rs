@@ -16,7 +16,7 @@ use super::walk::{Step, Walk};
 use super::{DeltaCounts, OpsError, convert};
 
 /// Folders of a store.
-const FOLDERS: [&str; 4] = ["config/", "log/", "packs/", "index/"];
+const FOLDERS: [&str; 5] = ["config/", "log/", "checkpoint/", "packs/", "index/"];
 
 /// How large a repository is, and what it saves.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

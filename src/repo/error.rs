@@ -103,6 +103,14 @@ pub enum RepoError {
         #[source]
         source: EnvelopeError,
     },
+    /// A checkpoint of the log cannot be used.
+    #[error("{file}: {why}")]
+    Checkpoint {
+        /// Name in the store.
+        file: String,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// A file is damaged, and all that it holds is there.
     #[error("{file} is damaged, and its parity heals it: `warp check --repair` writes it anew")]
     Healable {
@@ -316,6 +324,7 @@ impl RepoError {
             Self::Format { .. }
             | Self::Envelope { .. }
             | Self::Healable { .. }
+            | Self::Checkpoint { .. }
             | Self::Log { .. }
             | Self::ConfigLost { .. }
             | Self::CopiesDiffer { .. }

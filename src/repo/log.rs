@@ -9,7 +9,7 @@ use crate::format::log::{
     CommitRecord, DeviceRecord, EntryPrivate, EntryPublic, LogEntry, PackRecord, RefChange, RefName,
     SegmentRecord, entry_hash, signing_bytes,
 };
-use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, InstanceId, PackId, SegmentId};
+use crate::id::{AttemptId, CommitId, DeviceId, EntryHash, FamilyId, InstanceId, PackId, SegmentId};
 use crate::limits::ENVELOPE_LEN_MAX;
 use crate::mutants::{self, Mutant};
 use crate::store::{BlobName, Put, StorageBackend};
@@ -63,9 +63,9 @@ pub struct Draft {
 /// Reads and appends entries.
 #[derive(Debug)]
 pub(super) struct Log {
-    vault: Arc<Vault>,
-    instance: InstanceId,
-    root_key: DeviceId,
+    pub(super) vault: Arc<Vault>,
+    pub(super) instance: InstanceId,
+    pub(super) root_key: DeviceId,
     location: String,
     healed: Mutex<BTreeSet<u64>>,
 }
@@ -141,6 +141,7 @@ impl Log {
             let attempt = self.put(state.number + 1, &bytes)?;
             self.advance(state, None)?;
             if matches!(attempt, Attempt::Won) {
+                self.write_checkpoint(state, device);
                 return Ok(());
             }
         }
@@ -171,7 +172,7 @@ impl Log {
     }
 
     /// Reads entry `number`; `None`: the log ends before it.
-    fn read(&self, number: u64) -> Result<Option<StoredEntry>, RepoError> {
+    pub(super) fn read(&self, number: u64) -> Result<Option<StoredEntry>, RepoError> {
         let entry = read_entry(self.vault.store(), number)?;
         if entry.as_ref().is_some_and(|entry| entry.was_healed) {
             self.healed.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
@@ -207,7 +208,12 @@ impl Log {
         Ok(repaired)
     }
 
-    fn apply(&self, state: &mut LogState, stored: &StoredEntry, verify: bool) -> Result<(), RepoError> {
+    pub(super) fn apply(
+        &self,
+        state: &mut LogState,
+        stored: &StoredEntry,
+        verify: bool,
+    ) -> Result<(), RepoError> {
         let bytes = &stored.bytes[..];
         let number = state.number + 1;
         let file = entry_name(number).as_str().to_owned();
@@ -333,7 +339,7 @@ impl Log {
         Err(RepoError::Rollback { location: self.location.clone(), seen: seen.number, now })
     }
 
-    fn store(&self) -> impl Fn(crate::store::StoreError) -> RepoError + use<> {
+    pub(super) fn store(&self) -> impl Fn(crate::store::StoreError) -> RepoError + use<> {
         let location = self.location.clone();
         move |source| RepoError::Store { location: location.clone(), source }
     }
@@ -342,14 +348,21 @@ impl Log {
 /// Whether the root key vouches for every device that the entry enrols or revokes.
 pub(super) fn check_devices(root_key: &DeviceId, public: &EntryPublic) -> Result<(), RepoError> {
     for record in &public.devices {
-        let message = record.signing_bytes(public.family);
-        sign::verify(root_key, &message, &record.certificate).map_err(RepoError::crypto(format!(
-            "log entry {}: the certificate of device {} does not verify",
-            public.number,
-            record.device.short()
-        )))?;
+        check_certificate(root_key, public.family, record, &format!("log entry {}", public.number))?;
     }
     Ok(())
+}
+
+/// Whether the root key vouches for a device and its roles. `what` names where they stand.
+pub(super) fn check_certificate(
+    root_key: &DeviceId,
+    family: FamilyId,
+    record: &DeviceRecord,
+    what: &str,
+) -> Result<(), RepoError> {
+    sign::verify(root_key, &record.signing_bytes(family), &record.certificate).map_err(RepoError::crypto(
+        format!("{what}: the certificate of device {} does not verify", record.device.short()),
+    ))
 }
 
 /// Whether a device that may do what the entry does has signed it.
@@ -358,7 +371,8 @@ pub(super) fn check_signature(state: &LogState, entry: &LogEntry, signed: &[u8])
     let number = public.number;
     let enrolled =
         public.devices.iter().find(|record| record.device == public.device).map(|record| record.roles);
-    let roles = enrolled.or_else(|| state.devices.get(&public.device).copied()).unwrap_or(0);
+    let roles =
+        enrolled.or_else(|| state.devices.get(&public.device).map(|record| record.roles)).unwrap_or(0);
     if roles & ROLE_WRITE == 0 {
         return Err(RepoError::Log { number, why: "its device is not enrolled" });
     }

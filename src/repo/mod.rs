@@ -1,5 +1,6 @@
 //! Repositories: configuration and keys, the log that decides what exists, refs and history.
 
+mod checkpoint;
 mod chunker;
 mod client;
 mod config;

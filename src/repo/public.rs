@@ -10,6 +10,7 @@ use crate::id::{CommitId, DeviceId, EntryHash, FamilyId, InstanceId, RefId};
 use crate::limits::ENVELOPE_LEN_MAX;
 use crate::store::{StorageBackend, StoreError};
 
+use super::checkpoint::damaged_checkpoints;
 use super::config::Examined;
 use super::log::{check_devices, check_signature, entry_name, entry_number};
 use super::{LogState, RepoError, config};
@@ -49,6 +50,15 @@ impl PublicLog {
         log.trust(config.as_ref());
         log.read_entries(store)?;
         Ok(log)
+    }
+
+    /// Adds what can be told of checkpoints without keys: which are damaged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn look_at_checkpoints(&mut self, store: &dyn StorageBackend) -> Result<(), RepoError> {
+        self.faults.extend(damaged_checkpoints(store)?);
+        Ok(())
     }
 
     fn trust(&mut self, config: Option<&Config>) {

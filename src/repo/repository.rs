@@ -207,7 +207,7 @@ impl Repository {
                 Err(error) => return Err(error),
             }
         }
-        let mut state = LogState::default();
+        let mut state = self.journal.log.start();
         self.journal.log.read_all(&mut state, seen)?;
         self.index.update(state.index_view());
         self.notices.extend(self.journal.log.healed().into_iter().map(|number| {
@@ -365,12 +365,24 @@ impl Repository {
         self.change_config(&mut |_| Ok(()))
     }
 
-    /// Writes the files of damaged log entries as they were, as far as their parity can heal them; returns their names.
+    /// Compares the checkpoints of the log with its entries, read from the first one on. What is wrong, by the name of the
+    /// file.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn check_checkpoints(&self) -> Result<Vec<(String, RepoError)>, RepoError> {
+        self.journal.log.check_checkpoints()
+    }
+
+    /// Writes the files of damaged log entries as they were, as far as their parity can heal them, and damaged checkpoints
+    /// anew; returns their names.
     ///
     /// # Errors
     /// When the store fails.
     pub fn repair_log(&self) -> Result<Vec<String>, RepoError> {
-        self.journal.log.repair(self.state().number)
+        let mut repaired = self.journal.log.repair(self.state().number)?;
+        repaired.extend(self.journal.log.repair_checkpoints(&self.client.device()?)?);
+        Ok(repaired)
     }
 
     /// All settings, sorted by name.
@@ -506,5 +518,12 @@ fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
         _ => wrong(
             "there is no such setting of a repository; there are: compression, delta, parity".to_owned(),
         ),
+    }
+}
+
+#[cfg(test)]
+impl Repository {
+    pub(super) fn journal_log(&self) -> &Log {
+        &self.journal.log
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::cas::IndexView;
 use crate::format::dirtree::Timestamp;
-use crate::format::log::{EntryPrivate, EntryPublic, PackRecord, SegmentRecord};
+use crate::format::log::{DeviceRecord, EntryPrivate, EntryPublic, PackRecord, SegmentRecord};
 use crate::id::{CommitId, DeviceId, EntryHash, PackId, RefId, SegmentId};
 
 use super::RepoError;
@@ -50,6 +50,7 @@ pub struct Condemned {
 
 /// What exists, as of one entry of the log.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(test, derive(PartialEq))]
 pub struct LogState {
     /// Number of the last entry; 0: none.
     pub number: u64,
@@ -80,13 +81,15 @@ pub struct LogState {
     /// All movements of refs, oldest first.
     pub reflog: Vec<RefLogEntry>,
     /// Devices that may write, and what they may.
-    pub devices: HashMap<DeviceId, u8>,
+    pub devices: HashMap<DeviceId, DeviceRecord>,
     /// Bytes of all entries.
     pub log_bytes: u64,
-    live: HashSet<CommitId>,
+    /// Number of the newest checkpoint that this handle has read or written; 0: none.
+    pub(super) checkpoint: u64,
+    pub(super) live: HashSet<CommitId>,
     /// Places of all commits that ever were live, in the order in which they first came.
-    order: HashMap<CommitId, usize>,
-    names: HashMap<RefId, String>,
+    pub(super) order: HashMap<CommitId, usize>,
+    pub(super) names: HashMap<RefId, String>,
 }
 
 impl LogState {
@@ -167,7 +170,7 @@ impl LogState {
         for device in &public.devices {
             match device.roles {
                 0 => self.devices.remove(&device.device),
-                roles => self.devices.insert(device.device, roles),
+                _ => self.devices.insert(device.device, *device),
             };
         }
     }

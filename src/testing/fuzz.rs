@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     format("file_node", fuzzing::fuzz_file_node),
     format("dir_node", fuzzing::fuzz_dir_node),
     format("dir_entry", fuzzing::fuzz_dir_entry),
+    format("checkpoint", fuzzing::fuzz_checkpoint),
     format("commit", fuzzing::fuzz_commit),
     format("config", fuzzing::fuzz_config),
     format("keyring", fuzzing::fuzz_keyring),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use warp::id::CommitId;
 use warp::ops::{self, RestoreRequest};
-use warp::repo::{Repository, ResolveContext};
+use warp::repo::{Draft, Repository, ResolveContext};
 use warp::store::{LocalStore, Vfs};
 use warp::testing::{Fault, FaultVfs, RecordingObserver, SimDisk, assert_same_tree};
 
@@ -109,6 +109,38 @@ fn a_commit_that_fails_at_any_operation_leaves_the_old_head_or_the_new_one() {
         "{operations} operations; the old head stayed {failed} times, {succeeded} times it was the new one"
     );
     assert!(failed > 0 && succeeded > 0);
+}
+
+#[test]
+fn a_commit_that_writes_a_checkpoint_and_fails_at_any_operation_loses_nothing() {
+    let trees = trees();
+    let (disk, first) = disk_with(&trees.first);
+    let repo = open(Arc::new(disk.clone()));
+    while repo.state().number < 63 {
+        repo.append(&mut |_| Ok(Draft::default())).unwrap();
+    }
+    drop(repo);
+    let commit = |repo: &Repository| ops::commit(repo, request(&trees.second), &RecordingObserver::new());
+    let checkpoints = |repo: &Repository| repo.chunks().vault().store().list("checkpoint/").unwrap().len();
+    let mut written = 0;
+    let operations = at_every_operation(
+        &disk,
+        commit,
+        |done| drop(done.unwrap()),
+        |disk, outcome, what| {
+            let repo = open(Arc::new(disk.clone()));
+            if let Ok(outcome) = outcome {
+                assert_eq!(Some(latest(&repo)), outcome.commit, "{what}: an acknowledged commit is gone");
+            }
+            written += checkpoints(&repo);
+            assert_eq!(repo.check_checkpoints().unwrap().len(), 0, "{what}");
+            check(&repo, first, &trees.first);
+            commit(&repo).unwrap_or_else(|error| panic!("{what}: the next commit fails: {error}"));
+            check(&open(Arc::new(disk)), latest(&repo), &trees.second);
+        },
+    );
+    println!("{operations} operations; {written} left a checkpoint");
+    assert!(written > 0 && written < operations as usize * FAULTS.len());
 }
 
 /// Runs an operation whole, which `is_done` looks at, and then with each fault at each of its operations of the disk, in half of

@@ -137,23 +137,23 @@ impl EntryPublic {
     }
 }
 
-fn list<T>(writer: &mut Writer, items: &[T], encode: impl Fn(&mut Writer, &T)) {
+pub(in crate::format) fn list<T>(writer: &mut Writer, items: &[T], mut encode: impl FnMut(&mut Writer, &T)) {
     writer.count(items.len());
     items.iter().for_each(|item| encode(writer, item));
 }
 
 /// Reads a list of items that take at least `len_min` bytes each.
-fn items<T>(
+pub(in crate::format) fn items<T>(
     reader: &mut Reader<'_>,
     what: &'static str,
     len_min: usize,
-    decode: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
+    mut decode: impl FnMut(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
     let count = reader.count(what, limits::LOG_ENTRY_LEN_MAX, len_min)?;
     (0..count).map(|_| decode(reader)).collect()
 }
 
-fn encode_pack(writer: &mut Writer, pack: &PackRecord) {
+pub(in crate::format) fn encode_pack(writer: &mut Writer, pack: &PackRecord) {
     writer.bytes(pack.uid.as_bytes());
     writer.u64(pack.len);
     writer.bytes(pack.payload_root.as_bytes());
@@ -161,7 +161,7 @@ fn encode_pack(writer: &mut Writer, pack: &PackRecord) {
     writer.u8(if pack.self_indexed { SELF_INDEXED } else { 0 });
 }
 
-fn decode_pack(reader: &mut Reader<'_>) -> Result<PackRecord, DecodeError> {
+pub(in crate::format) fn decode_pack(reader: &mut Reader<'_>) -> Result<PackRecord, DecodeError> {
     Ok(PackRecord {
         uid: PackId::new(reader.array()?),
         len: reader.u64()?,
@@ -171,14 +171,14 @@ fn decode_pack(reader: &mut Reader<'_>) -> Result<PackRecord, DecodeError> {
     })
 }
 
-fn encode_segment(writer: &mut Writer, segment: &SegmentRecord) {
+pub(in crate::format) fn encode_segment(writer: &mut Writer, segment: &SegmentRecord) {
     writer.bytes(segment.uid.as_bytes());
     writer.u64(segment.len);
     writer.bytes(segment.hash.as_bytes());
     writer.u32(segment.rows);
 }
 
-fn decode_segment(reader: &mut Reader<'_>) -> Result<SegmentRecord, DecodeError> {
+pub(in crate::format) fn decode_segment(reader: &mut Reader<'_>) -> Result<SegmentRecord, DecodeError> {
     Ok(SegmentRecord {
         uid: SegmentId::new(reader.array()?),
         len: reader.u64()?,
@@ -187,12 +187,12 @@ fn decode_segment(reader: &mut Reader<'_>) -> Result<SegmentRecord, DecodeError>
     })
 }
 
-fn encode_commit(writer: &mut Writer, commit: &CommitRecord) {
+pub(in crate::format) fn encode_commit(writer: &mut Writer, commit: &CommitRecord) {
     writer.bytes(commit.id.as_bytes());
     list(writer, &commit.parents, |writer, id| writer.bytes(id.as_bytes()));
 }
 
-fn decode_commit(reader: &mut Reader<'_>) -> Result<CommitRecord, DecodeError> {
+pub(in crate::format) fn decode_commit(reader: &mut Reader<'_>) -> Result<CommitRecord, DecodeError> {
     let id = CommitId::new(reader.array()?);
     let count = reader.count("number of parents", Commit::PARENTS_MAX, CommitId::LEN)?;
     let parents = (0..count).map(|_| reader.array().map(CommitId::new)).collect::<Result<_, _>>()?;
@@ -202,30 +202,47 @@ fn decode_commit(reader: &mut Reader<'_>) -> Result<CommitRecord, DecodeError> {
 fn encode_ref(writer: &mut Writer, change: &RefChange) {
     writer.bytes(change.id.as_bytes());
     writer.bytes(change.namespace.as_bytes());
+    encode_commits_of_ref(writer, change.old, change.new);
+}
+
+/// Where a ref stood and stands: flags, and the commits that there are.
+pub(in crate::format) fn encode_commits_of_ref(
+    writer: &mut Writer,
+    old: Option<CommitId>,
+    new: Option<CommitId>,
+) {
     let flag = |commit: Option<_>, bit| if commit.is_some() { bit } else { 0 };
-    writer.u8(flag(change.old, HAS_OLD) | flag(change.new, HAS_NEW));
-    change.old.iter().chain(&change.new).for_each(|id| writer.bytes(id.as_bytes()));
+    writer.u8(flag(old, HAS_OLD) | flag(new, HAS_NEW));
+    old.iter().chain(&new).for_each(|id| writer.bytes(id.as_bytes()));
 }
 
 fn decode_ref(reader: &mut Reader<'_>) -> Result<RefChange, DecodeError> {
     let id = RefId::new(reader.array()?);
     let namespace = NamespaceId::new(reader.array()?);
+    let (old, new) = decode_commits_of_ref(reader)?;
+    Ok(RefChange { id, namespace, old, new })
+}
+
+/// What [`encode_commits_of_ref`] wrote.
+pub(in crate::format) fn decode_commits_of_ref(
+    reader: &mut Reader<'_>,
+) -> Result<(Option<CommitId>, Option<CommitId>), DecodeError> {
     let flags = reader.u8()?;
     reader.ensure(flags & !(HAS_OLD | HAS_NEW) == 0, "a ref has unknown flags")?;
     let mut commit = |bit| match flags & bit {
         0 => Ok(None),
         _ => reader.array().map(|id| Some(CommitId::new(id))),
     };
-    Ok(RefChange { id, namespace, old: commit(HAS_OLD)?, new: commit(HAS_NEW)? })
+    Ok((commit(HAS_OLD)?, commit(HAS_NEW)?))
 }
 
-fn encode_device(writer: &mut Writer, record: &DeviceRecord) {
+pub(in crate::format) fn encode_device(writer: &mut Writer, record: &DeviceRecord) {
     writer.bytes(record.device.as_bytes());
     writer.u8(record.roles);
     writer.bytes(&record.certificate);
 }
 
-fn decode_device(reader: &mut Reader<'_>) -> Result<DeviceRecord, DecodeError> {
+pub(in crate::format) fn decode_device(reader: &mut Reader<'_>) -> Result<DeviceRecord, DecodeError> {
     Ok(DeviceRecord {
         device: DeviceId::new(reader.array()?),
         roles: reader.u8()?,

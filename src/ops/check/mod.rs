@@ -143,6 +143,7 @@ fn check_within(
     let check = Check { notes, repo, vault, state, frames_max, missing: OnceLock::new() };
     let mut report = CheckReport { log_is_incomplete: !public.is_whole, ..CheckReport::default() };
     check.refs();
+    check.checkpoints()?;
     check.run(request, &absent, &mut report)?;
     check.finish(report)
 }
@@ -202,8 +203,8 @@ impl<'a> Notes<'a> {
     /// Notes what is wrong with the configuration and the log.
     fn log(&self, public: &PublicLog) {
         for (file, error) in &public.faults {
-            let is_of_log = file.starts_with("log/");
-            let kind = if is_of_log { FindingKind::Log } else { FindingKind::Configuration };
+            let is_of_config = file.starts_with("config");
+            let kind = if is_of_config { FindingKind::Configuration } else { FindingKind::Log };
             self.fault(file, kind, told(error));
         }
     }
@@ -219,6 +220,14 @@ impl Check<'_> {
     /// is lost of whose objects nothing is known.
     fn blame_for_missing(&self) -> Option<usize> {
         self.missing.get().copied()
+    }
+
+    /// Checkpoints say what the log says.
+    fn checkpoints(&self) -> Result<(), OpsError> {
+        for (file, error) in self.repo.check_checkpoints()? {
+            self.fault(&file, FindingKind::Log, told(&error));
+        }
+        Ok(())
     }
 
     /// Refs stand on commits that were made.

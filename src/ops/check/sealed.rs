@@ -35,7 +35,8 @@ pub fn check_sealed(
 ) -> Result<CheckReport, OpsError> {
     observer.phase(Phase::Check, None, None);
     let notes = Notes::new(store, observer, request.threads);
-    let public = PublicLog::read(store)?;
+    let mut public = PublicLog::read(store)?;
+    public.look_at_checkpoints(store)?;
     notes.log(&public);
     let mut report = CheckReport { log_is_incomplete: !public.is_whole, ..CheckReport::default() };
     let state = pin(store, public.state)?;

@@ -204,8 +204,8 @@ impl Stage {
     fn is_step(&self, players: &Players, actor: usize, call: &Call) -> bool {
         let folder = call.name.split('/').next();
         match call.verb {
-            // A configuration that no actor changes.
-            _ if folder == Some("config") => false,
+            // A configuration that no actor changes, and checkpoints, which say nothing that entries do not.
+            _ if matches!(folder, Some("config" | "checkpoint")) => false,
             Verb::Put | Verb::List | Verb::Delete => true,
             _ if self.grain == Grain::Every => true,
             // Entries stay as they are. One that is not there yet may come.

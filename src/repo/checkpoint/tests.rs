@@ -1,0 +1,218 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::format::dirtree::Timestamp;
+use crate::format::log::{PackRecord, SegmentRecord};
+use crate::id::{Root, SegmentId};
+use crate::repo::{ChunkerConfig, Client, CreateOptions, Credentials, Draft, Repository, ResolveContext};
+use crate::store::{MemoryStore, OsVfs, StorageBackend};
+use crate::testing::Rng;
+
+struct Place {
+    store: Arc<MemoryStore>,
+    dir: tempfile::TempDir,
+    password: Credentials,
+}
+
+impl Place {
+    fn new() -> Self {
+        let password = Credentials::Password(b"secret".to_vec().into());
+        Self { store: Arc::default(), dir: tempfile::tempdir().unwrap(), password }
+    }
+
+    fn client(&self) -> Client {
+        Client {
+            state_dir: self.dir.path().to_owned(),
+            vfs: Arc::new(OsVfs::new()),
+            who: "me@here".to_owned(),
+            host: "here".to_owned(),
+            now: || Timestamp { secs: 1_700_000_000, nanos: 0 },
+            utc_offset: 0,
+            accept_rollback: false,
+        }
+    }
+
+    fn create(&self) -> Repository {
+        let options = CreateOptions {
+            credentials: self.password.clone(),
+            label: "first".to_owned(),
+            kdf: crate::format::config::KdfParams { memory_kib: 8, passes: 1, lanes: 1 },
+            worktree: false,
+            chunker: ChunkerConfig::default(),
+            settings: Vec::new(),
+        };
+        Repository::create(self.store.clone(), options, self.client()).unwrap()
+    }
+
+    fn open(&self, store: &Arc<MemoryStore>) -> Result<Repository, RepoError> {
+        Repository::open(store.clone(), &self.password, self.client())
+    }
+
+    fn fork(&self) -> Arc<MemoryStore> {
+        Arc::new(self.store.fork())
+    }
+}
+
+/// Appends an entry that does something, drawn at random, which the rules of the log allow.
+fn step(repo: &Repository, rng: &mut Rng) {
+    let state = repo.state();
+    let pick = |rng: &mut Rng, len: usize| (len > 0).then(|| rng.below(len));
+    let id = |rng: &mut Rng| -> [u8; 16] { rng.bytes(16).try_into().unwrap() };
+    let mut draft = Draft { message: format!("after {}", state.number), ..Draft::default() };
+    let commit = pick(rng, state.commits.len()).map(|at| state.commits[at]);
+    match rng.below(9) {
+        0 | 1 => {
+            let root = || Root::new([7; 32]);
+            let (payload_root, parity_root) = (root(), root());
+            let uid = PackId::new(id(rng));
+            draft.packs_added.push(PackRecord { uid, len: 9, payload_root, parity_root, self_indexed: true });
+            draft.uses = state
+                .pack_order
+                .iter()
+                .filter(|uid| !state.condemned.contains_key(*uid))
+                .take(1)
+                .copied()
+                .collect();
+        }
+        2 => {
+            draft.packs_condemned = state
+                .pack_order
+                .iter()
+                .filter(|uid| !state.condemned.contains_key(*uid))
+                .take(1)
+                .copied()
+                .collect()
+        }
+        3 => {
+            draft.packs_removed =
+                state.pack_order.iter().filter(|uid| state.is_removable(uid)).take(2).copied().collect()
+        }
+        4 => {
+            let hash = Root::new([9; 32]);
+            draft.segments_added.push(SegmentRecord { uid: SegmentId::new(id(rng)), len: 5, hash, rows: 1 });
+            draft.segments_removed =
+                state.segments.iter().take(rng.below(2)).map(|segment| segment.uid).collect();
+        }
+        5 | 6 => {
+            let new = CommitId::new(rng.bytes(32).try_into().unwrap());
+            draft.commits.push(CommitRecord { id: new, parents: commit.into_iter().collect() });
+            let name = ["heads/main", "heads/other", "tags/ä"][rng.below(3)].to_owned();
+            let old = state.refs.get(&name).copied();
+            draft.refs.push(crate::repo::RefMove { name, old, new: Some(new) });
+        }
+        7 => {
+            draft.orphans_condemned.push(PackId::new(id(rng)));
+            draft.orphans_removed = state.orphans.keys().take(rng.below(2)).copied().collect();
+        }
+        _ => {
+            draft.forgotten = commit.into_iter().collect();
+            let stands = |at: &&CommitId| Some(**at) == commit;
+            draft.refs = state
+                .refs
+                .iter()
+                .filter(|(_, at)| stands(at))
+                .map(|(name, at)| crate::repo::RefMove { name: name.clone(), old: Some(*at), new: None })
+                .collect();
+        }
+    }
+    repo.append(&mut |_| Ok(draft.clone())).unwrap();
+}
+
+fn place_after(steps: usize, seed: u64) -> (Place, Repository) {
+    let place = Place::new();
+    let repo = place.create();
+    let mut rng = Rng::new(seed);
+    (0..steps).for_each(|_| step(&repo, &mut rng));
+    (place, repo)
+}
+
+#[test]
+fn a_state_comes_back_from_its_body_whatever_led_to_it() {
+    let (_place, repo) = place_after(0, 0);
+    let mut rng = Rng::new(5);
+    for _ in 0..300 {
+        step(&repo, &mut rng);
+        let state = repo.state();
+        let body = CheckpointBody::decode(&state.body().encode().unwrap()).unwrap();
+        let (number, hash, checkpoint) = (state.number, state.hash, state.checkpoint);
+        let again = LogState { number, hash, checkpoint, ..LogState::from_body(body) };
+        assert!(again == *state, "after entry {number}: {again:?}\nis not {state:?}");
+    }
+    let state = repo.state();
+    assert!(!state.reflog.is_empty() && !state.removed_packs.is_empty() && !state.orphans.is_empty());
+}
+
+#[test]
+fn opening_begins_at_the_newest_checkpoint_and_two_are_kept() {
+    let (place, repo) = place_after(3 * EVERY as usize + 5, 6);
+    assert_eq!(repo.journal_log().checkpoints().unwrap(), [2 * EVERY, 3 * EVERY]);
+    // What nobody reads may be gone: the check still tells.
+    let store = place.fork();
+    for number in 1..=2 * EVERY {
+        store.delete(&crate::repo::log::entry_name(number)).unwrap();
+    }
+    let opened = place.open(&store).unwrap();
+    let (mut found, mut expected) = ((*opened.state()).clone(), (*repo.state()).clone());
+    (found.checkpoint, expected.checkpoint) = (0, 0);
+    assert!(found == expected, "{found:?}\nis not {expected:?}");
+    assert_eq!(repo.check_checkpoints().unwrap().len(), 0);
+    // And the next writers go on from there.
+    let mut rng = Rng::new(7);
+    (0..EVERY).for_each(|_| step(&opened, &mut rng));
+    assert_eq!(opened.journal_log().checkpoints().unwrap().last(), Some(&(4 * EVERY)));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_used_is_passed_over_told_and_made_anew() {
+    let (place, repo) = place_after(2 * EVERY as usize + 5, 8);
+    let newest = name(2 * EVERY);
+    let whole = place.store.get(&newest, u64::MAX).unwrap();
+    let older = place.store.get(&name(EVERY), u64::MAX).unwrap();
+    let mut healable = whole.clone();
+    healable[300..400].fill(0);
+    let mut unsigned = open_envelope(&whole).unwrap().content.into_owned();
+    *unsigned.last_mut().unwrap() ^= 1;
+    let forged = seal_envelope(&unsigned).unwrap();
+    let cases =
+        [healable, forged, older, whole[..whole.len() / 3].to_vec(), b"nonsense".to_vec(), Vec::new()];
+    for (number, bytes) in cases.into_iter().enumerate() {
+        let store = place.fork();
+        store.overwrite(&newest, bytes);
+        let opened = place.open(&store).unwrap();
+        let (mut found, mut expected) = ((*opened.state()).clone(), (*repo.state()).clone());
+        (found.checkpoint, expected.checkpoint) = (0, 0);
+        assert!(found == expected, "case {number}");
+        let faults = opened.check_checkpoints().unwrap();
+        assert_eq!(faults.len(), 1, "case {number}: {faults:?}");
+        assert_eq!(faults[0].0, newest.as_str());
+        let without_keys = damaged_checkpoints(&*store).unwrap().len();
+        assert_eq!(without_keys, usize::from(!envelope_is_whole(&store.get(&newest, u64::MAX).unwrap())));
+        assert_eq!(opened.repair_log().unwrap(), [newest.as_str()], "case {number}");
+        assert_eq!(opened.check_checkpoints().unwrap().len(), 0, "case {number}");
+    }
+}
+
+#[test]
+fn a_checkpoint_that_says_something_else_than_the_log_is_told() {
+    let (place, repo) = place_after(EVERY as usize, 9);
+    let mut wrong = (*repo.state()).clone();
+    wrong.number = EVERY;
+    wrong.checkpoint = 0;
+    wrong.pack_order.pop().unwrap();
+    place.store.delete(&name(EVERY)).unwrap();
+    repo.journal_log().write_checkpoint(&mut wrong, &place.client().device().unwrap());
+    let faults = repo.check_checkpoints().unwrap();
+    assert!(matches!(&faults[..], [(_, RepoError::Checkpoint { .. })]), "{faults:?}");
+}
+
+#[test]
+fn refs_and_history_are_those_of_the_entries() {
+    let (place, repo) = place_after(EVERY as usize + 3, 10);
+    let opened = place.open(&place.store).unwrap();
+    assert_eq!(opened.timeline().commits(), repo.timeline().commits());
+    assert_eq!(opened.state().reflog, repo.state().reflog);
+    let context = ResolveContext::default();
+    for name in repo.state().refs.keys() {
+        assert_eq!(opened.resolve(name, &context).unwrap(), repo.resolve(name, &context).unwrap());
+    }
+}

@@ -65,6 +65,11 @@ impl<'a> SealedPack<'a> {
         Ok(Self { store, name, header, hasher, at })
     }
 
+    /// What its headers say, as far as one is whole.
+    pub fn header(&self) -> &PackHeader {
+        &self.header
+    }
+
     /// Length in bytes of each of the two directories; the first one is where the payload begins.
     pub fn directory_len(&self) -> u64 {
         self.header.directory_len.into()

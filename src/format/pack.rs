@@ -408,6 +408,18 @@ impl PackHeader {
         self.payload_len().div_ceil(u64::from(self.shard_len.max(1)))
     }
 
+    /// The longest run of bytes whose loss at any one place the pack's parity heals; 0 without parity.
+    pub fn loss_max(&self) -> u64 {
+        let shard_len = u64::from(self.shard_len);
+        let run = match u64::from(self.parity_shards) {
+            parity @ 0..2 => parity,
+            // One byte more could touch one shard more.
+            parity => (parity - 1) * shard_len + 1,
+        };
+        // It must leave a header and a table at one end.
+        run.min(self.shards() * shard_len)
+    }
+
     /// How many shards payload and parity have.
     pub fn shards(&self) -> u64 {
         self.payload_shards() + u64::from(self.parity_shards)

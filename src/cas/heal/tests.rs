@@ -60,14 +60,15 @@ fn starts(header: &PackHeader, len: usize) -> Vec<usize> {
 }
 
 #[test]
-fn any_run_of_a_32nd_heals_to_the_same_bytes_whatever_happened_to_it_and_wherever_it_lies() {
+fn any_run_that_a_pack_can_lose_heals_to_the_same_bytes_whatever_happened_to_it_and_wherever_it_lies() {
     for len in [1, 300, 1500, 9000, 70_000, 1 << 20, 3 << 20] {
         let packs = Packs::new(Parity::default());
         let (record, bytes) = packs.write(&objects(len));
         let header = PackHeader::decode(&bytes[..PackHeader::LEN]).unwrap();
         assert_eq!(heal(&bytes, &record).unwrap().bytes, bytes);
         assert!(inspect(&bytes, &record).unwrap().is_whole());
-        let run = bytes.len() / 32;
+        let run = header.loss_max() as usize;
+        assert!(run >= bytes.len() / 32, "{run} of {}", bytes.len());
         for (number, start) in starts(&header, run).into_iter().enumerate() {
             // Of large packs each place meets one kind of damage.
             let kinds =

@@ -28,6 +28,7 @@ use crate::cas::{
 };
 use crate::crypto;
 use crate::format::log::PackRecord;
+use crate::format::pack::PackHeader;
 use crate::id::{PackId, SegmentId};
 use crate::observe::{Observer, Phase};
 use crate::repo::{LogState, PublicLog, RepoError, Repository};
@@ -42,7 +43,9 @@ use report::{Findings, told};
 use segments::IndexSide;
 
 pub use choose::ReadData;
-pub use report::{AffectedPath, CheckCounts, CheckReport, DamagedShards, Finding, FindingKind, StrayFile};
+pub use report::{
+    AffectedPath, CheckCounts, CheckReport, DamagedShards, Endurance, Finding, FindingKind, StrayFile,
+};
 pub use sealed::{SealedRequest, check_sealed};
 
 /// What follows where a part of the index cannot be read: every look-up asks all of it.
@@ -72,6 +75,7 @@ struct Notes<'a> {
     observer: &'a dyn Observer,
     threads: usize,
     findings: Mutex<Findings>,
+    endurances: Mutex<Vec<Endurance>>,
     bytes_read: AtomicU64,
 }
 
@@ -167,7 +171,14 @@ fn pin(repo: &Repository) -> Result<(Arc<LogState>, Absent), OpsError> {
 impl<'a> Notes<'a> {
     fn new(store: &'a dyn StorageBackend, observer: &'a dyn Observer, threads: usize) -> Self {
         let threads = if threads > 0 { threads } else { super::commit::cores() };
-        Self { store, observer, threads, findings: Mutex::default(), bytes_read: AtomicU64::new(0) }
+        Self {
+            store,
+            observer,
+            threads,
+            findings: Mutex::default(),
+            endurances: Mutex::default(),
+            bytes_read: AtomicU64::new(0),
+        }
     }
 
     fn store(&self) -> &'a dyn StorageBackend {
@@ -185,6 +196,24 @@ impl<'a> Notes<'a> {
 
     fn fault(&self, file: &str, kind: FindingKind, fault: String) -> usize {
         self.findings.lock().expect("no panic while locked").add(file, kind, fault)
+    }
+
+    /// Notes how much damage a pack endures.
+    fn endures(&self, record: &PackRecord, header: &PackHeader) {
+        self.endurances.lock().expect("no panic while locked").push(Endurance {
+            file: pack_name(&record.uid).as_str().to_owned(),
+            len: record.len,
+            shards: header.shards(),
+            healable: header.parity_shards.into(),
+            loss_max: header.loss_max(),
+        });
+    }
+
+    /// What [`endures`](Self::endures) noted, by name.
+    fn take_endurances(&self) -> Vec<Endurance> {
+        let mut all = std::mem::take(&mut *self.endurances.lock().expect("no panic while locked"));
+        all.sort_unstable();
+        all
     }
 
     fn cas_fault(&self, file: &str, error: &CasError) -> usize {
@@ -367,6 +396,7 @@ impl Check<'_> {
         };
         report.counts.add_state(&self.state);
         report.counts.bytes_read = self.bytes_read.load(Ordering::Relaxed);
+        report.endurances = self.take_endurances();
         let findings = self.notes.findings.into_inner().expect("no panic while locked");
         report.findings = findings.into_sorted(is_moot);
         tell_health(self.notes.store, &self.state, &mut report.findings);

@@ -101,6 +101,7 @@ impl Pack {
         let mut faults = Vec::new();
         let sealed = SealedPack::open(check.store(), record, &mut faults);
         let agree = sealed.and_then(|sealed| {
+            check.endures(record, sealed.header());
             check.read(2 * sealed.directory_len());
             sealed.directories_agree()
         });

@@ -146,6 +146,22 @@ pub struct CheckCounts {
     pub bytes_read: u64,
 }
 
+/// How much damage a pack endures.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Endurance {
+    /// Name of the pack in the repository.
+    pub file: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Shards of payload and parity.
+    pub shards: u64,
+    /// How many damaged ones can be healed.
+    pub healable: u64,
+    /// The longest run of bytes whose loss at any one place can be healed.
+    pub loss_max: u64,
+}
+
 /// What a check found.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -158,6 +174,8 @@ pub struct CheckReport {
     pub orphans: Vec<StrayFile>,
     /// Files that the log has removed and that were not deleted yet.
     pub left_over: Vec<StrayFile>,
+    /// How much damage each pack endures of which a header is whole, by name.
+    pub endurances: Vec<Endurance>,
     /// How much was looked at.
     pub counts: CheckCounts,
     /// Entries of the log are damaged, so what the log says of the other files may be less or more than what is true.

@@ -102,6 +102,7 @@ fn pack(
     faults: &mut Vec<CasError>,
 ) -> Result<(), CasError> {
     let sealed = SealedPack::open(notes.store, record, faults)?;
+    notes.endures(record, sealed.header());
     if !whole {
         return Ok(());
     }
@@ -118,6 +119,7 @@ fn finish(notes: Notes<'_>, state: &LogState, mut report: CheckReport) -> Result
     let gone = gone(state, &now);
     report.counts.add_state(state);
     report.counts.bytes_read = notes.bytes_read.load(Ordering::Relaxed);
+    report.endurances = notes.take_endurances();
     let findings = notes.findings.into_inner().expect("no panic while locked");
     report.findings = findings.into_sorted(|finding: &Finding| gone.contains(&finding.file));
     super::tell_health(store, state, &mut report.findings);

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use warp::ops::{
-    AffectedPath, CheckReport, DamagedShards, Finding, FindingKind, ReadData, RepairOutcome, StrayFile,
+    AffectedPath, CheckReport, DamagedShards, Endurance, Finding, FindingKind, ReadData, RepairOutcome,
+    StrayFile,
 };
 
 use crate::cli::error::CliError;
@@ -62,6 +63,7 @@ pub(super) fn text(ui: &mut Ui, report: &CheckReport, told: &Told<'_>) -> Result
     for line in summary(report, told) {
         ui.status(format_args!("{line}"));
     }
+    endurance_text(ui, &report.endurances);
     strays_text(ui, &report.orphans, "no entry of the log names: a commit may be at work, or may have died");
     strays_text(ui, &report.left_over, "the log has removed and nobody deleted yet");
     let verdict = match report.findings.len() {
@@ -248,6 +250,31 @@ fn summary(report: &CheckReport, told: &Told<'_>) -> Vec<String> {
     lines
 }
 
+/// What damage packs endure: in one line, and for each of them where more is asked for.
+fn endurance_text(ui: &mut Ui, endurances: &[Endurance]) {
+    let (with, without): (Vec<_>, Vec<_>) = endurances.iter().partition(|pack| pack.loss_max > 0);
+    if let Some(least) = with.iter().map(|pack| pack.loss_max).min() {
+        let most = with.iter().map(|pack| pack.loss_max).max().unwrap_or(least);
+        let span = if least == most { human(least) } else { format!("{} to {}", human(least), human(most)) };
+        ui.status(format_args!(
+            "{} can lose {span} at any one place",
+            count(with.len() as u64, "pack", "packs")
+        ));
+    }
+    if !without.is_empty() {
+        let packs = count(without.len() as u64, "pack has", "packs have");
+        ui.status(format_args!("{packs} no parity: damage to them cannot be healed"));
+    }
+    if ui.verbose() > 0 {
+        for Endurance { file, len, shards, healable, loss_max, .. } in endurances {
+            let len = human(*len);
+            ui.status(format_args!(
+                "  {file} ({len}): any {healable} of {shards} shards, or {loss_max} bytes at one place"
+            ));
+        }
+    }
+}
+
 fn strays_text(ui: &mut Ui, strays: &[StrayFile], what: &str) {
     if strays.is_empty() {
         return;
@@ -325,6 +352,25 @@ struct Summary<'r> {
     total_duration: f64,
     orphans: Vec<&'r str>,
     left_over: Vec<&'r str>,
+    /// How much damage each pack endures.
+    endurances: Vec<PackEndurance<'r>>,
+}
+
+#[derive(Serialize)]
+struct PackEndurance<'r> {
+    file: &'r str,
+    size: u64,
+    shards: u64,
+    healable_shards: u64,
+    /// The longest run of bytes whose loss at any one place can be healed.
+    healable_run: u64,
+}
+
+impl<'r> From<&'r Endurance> for PackEndurance<'r> {
+    fn from(pack: &'r Endurance) -> Self {
+        let Endurance { file, len, shards, healable, loss_max, .. } = pack;
+        Self { file, size: *len, shards: *shards, healable_shards: *healable, healable_run: *loss_max }
+    }
 }
 
 pub(super) fn json(ui: &mut Ui, report: &CheckReport, told: &Told<'_>) -> Result<(), CliError> {
@@ -363,6 +409,7 @@ pub(super) fn json(ui: &mut Ui, report: &CheckReport, told: &Told<'_>) -> Result
         total_duration: told.began.elapsed().as_secs_f64(),
         orphans: files(&report.orphans),
         left_over: files(&report.left_over),
+        endurances: report.endurances.iter().map(PackEndurance::from).collect(),
     })?;
     Ok(())
 }

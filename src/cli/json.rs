@@ -231,6 +231,9 @@ pub(crate) struct Snapshot {
     parents: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     forgotten_parents: Vec<String>,
+    /// What it was made of when history was rewritten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<String>,
     tree: Option<String>,
     paths: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -271,6 +274,7 @@ impl Snapshot {
             parent: commit.parents.first().map(CommitId::to_hex),
             parents: commit.parents.iter().map(CommitId::to_hex).collect(),
             forgotten_parents: Vec::new(),
+            original: commit.original.map(|id| id.to_hex()),
             tree,
             paths: commit.paths.iter().map(|path| lossy(path)).collect(),
             paths_b64: exact

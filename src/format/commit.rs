@@ -66,6 +66,8 @@ pub struct Commit {
     pub program: String,
     /// Who signed.
     pub device: DeviceId,
+    /// The commit that this one was made of when history was rewritten; it was forgotten, most likely.
+    pub original: Option<CommitId>,
 }
 
 /// A commit's bytes as stored: what is signed, and the signature.

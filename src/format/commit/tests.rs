@@ -32,6 +32,7 @@ fn commit() -> Commit {
         state: ContentRoot::Tree { level: 0, id: ChunkId::new([3; 32]), len: 500, repeat: 1 },
         program: "warp 0.1.0".into(),
         device: DeviceId::new([4; 32]),
+        original: None,
     }
 }
 
@@ -45,6 +46,25 @@ fn a_body_has_its_golden_bytes_and_one_encoding() {
     assert_golden(&body, "commit_body.hex");
     assert_canonical(&body, recode);
     assert_eq!(Commit::decode_body(&body), Ok(commit()));
+}
+
+#[test]
+fn a_body_with_an_original_has_its_golden_bytes_and_one_encoding() {
+    let rewritten = Commit { original: Some(CommitId::new([5; 32])), ..commit() };
+    let body = rewritten.encode_body().unwrap();
+    assert_eq!(body[..2], [0x9f, 2]);
+    assert_golden(&body, "rewritten_commit_body.hex");
+    assert_canonical(&body, recode);
+    assert_eq!(Commit::decode_body(&body), Ok(rewritten));
+
+    // Neither version has the other's items.
+    let without = commit().encode_body().unwrap();
+    let newer = [&[0x9e, 2][..], &without[2..]].concat();
+    let nothing = [&[0x9f, 2][..], &without[2..], &[0xc0]].concat();
+    let older = [&[0x9f, 1][..], &body[2..]].concat();
+    for other in [newer, nothing, older] {
+        assert!(Commit::decode_body(&other).is_err());
+    }
 }
 
 #[test]
@@ -75,10 +95,10 @@ fn other_messagepack_of_the_same_commit_is_refused() {
 #[test]
 fn a_newer_version_with_more_items_says_so() {
     let mut body = commit().encode_body().unwrap();
-    body[1] = 2;
-    let newer = [&[0xdc, 0, 40, 3][..], &body[2..]].concat();
-    assert_eq!(Commit::decode_body(&body), Err(DecodeError::Version { what: WHAT, found: 2, max: 1 }));
-    assert_eq!(Commit::decode_body(&newer), Err(DecodeError::Version { what: WHAT, found: 3, max: 1 }));
+    body[1] = 3;
+    let newer = [&[0xdc, 0, 40, 4][..], &body[2..]].concat();
+    assert_eq!(Commit::decode_body(&body), Err(DecodeError::Version { what: WHAT, found: 3, max: 2 }));
+    assert_eq!(Commit::decode_body(&newer), Err(DecodeError::Version { what: WHAT, found: 4, max: 2 }));
 }
 
 #[test]
@@ -125,7 +145,7 @@ proptest! {
     #[test]
     fn commits_round_trip(
         author: String, message: String, paths in vec(any::<Vec<u8>>(), 0..5), tags in vec(any::<String>(), 0..5),
-        secs: i64, numbers: [u64; 8], utc_offset in -90_000..90_000, parents in 0..5_u8, state: bool,
+        secs: i64, numbers: [u64; 8], utc_offset in -90_000..90_000, parents in 0..5_u8, state: bool, original: Option<[u8; 32]>,
     ) {
         let [files, dirs, others, bytes, new_bytes, stored_bytes, problems, duration_ms] = numbers;
         let commit = Commit {
@@ -134,6 +154,7 @@ proptest! {
             time: Timestamp { secs, nanos: 1 },
             stats: CommitStats { files, dirs, others, bytes, new_bytes, stored_bytes, problems, duration_ms },
             state: if state { commit().state } else { ContentRoot::Empty },
+            original: original.map(CommitId::new),
             ..commit()
         };
         prop_assert_eq!(Commit::decode_body(&commit.encode_body().unwrap()), Ok(commit));

@@ -11,7 +11,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-const VERSION: u8 = 1;
+/// Version of a body without the items of later versions: it is as it always was.
+const FIRST: u8 = 1;
+/// Version of a body that names the commit which it was made of.
+const WITH_ORIGINAL: u8 = 2;
 
 /// Bytes as MessagePack's `bin`, not as an array of numbers.
 struct Bytes<'a>(Cow<'a, [u8]>);
@@ -130,12 +133,14 @@ struct WireCommit<'a> {
     state: WireRoot,
     program: Cow<'a, str>,
     device: Id,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    original: Option<Id>,
 }
 
 /// Writes a commit that was checked.
 pub(super) fn encode(commit: &Commit) -> Result<Vec<u8>, DecodeError> {
     let wire = WireCommit {
-        version: VERSION,
+        version: if commit.original.is_some() { WITH_ORIGINAL } else { FIRST },
         root: Bytes(commit.root.encode_entry()?.into()),
         parents: List(commit.parents.iter().map(|id| Id(*id.as_bytes())).collect()),
         author: commit.author.as_str().into(),
@@ -149,6 +154,7 @@ pub(super) fn encode(commit: &Commit) -> Result<Vec<u8>, DecodeError> {
         state: root_to_wire(commit.state),
         program: commit.program.as_str().into(),
         device: Id(*commit.device.as_bytes()),
+        original: commit.original.map(|id| Id(*id.as_bytes())),
     };
     Ok(rmp_serde::to_vec(&wire).expect("plain fields have a MessagePack, and memory takes every byte"))
 }
@@ -174,6 +180,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Commit, DecodeError> {
         state: root_from_wire(wire.state),
         program: wire.program.into_owned(),
         device: DeviceId::new(wire.device.0),
+        original: wire.original.map(|id| CommitId::new(id.0)),
     })
 }
 
@@ -187,7 +194,7 @@ fn check_version(body: &[u8]) -> Result<(), DecodeError> {
         reader.ensure(marker & 0xf0 == 0x90, "it is not a MessagePack array")?;
     }
     let mut version = Reader::new(WHAT, reader.take(1)?);
-    version.short_version(VERSION).map(|_| ())
+    version.short_version(WITH_ORIGINAL).map(|_| ())
 }
 
 fn root_to_wire(root: ContentRoot) -> WireRoot {

@@ -137,6 +137,7 @@ impl Finish {
             state: self.store_state(tools, &assembled.state)?,
             program: concat!("warp ", env!("CARGO_PKG_VERSION")).to_owned(),
             device: repo.device()?,
+            original: None,
         };
         let unrecordable = |source| OpsError::Tree { what: "the new commit".to_owned(), source };
         let body = commit.encode_body().map_err(unrecordable)?;

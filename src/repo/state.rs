@@ -210,6 +210,7 @@ impl LogState {
     }
 
     fn apply_commits(&mut self, public: &EntryPublic) {
+        self.exchange_commits(public);
         for commit in &public.commits {
             self.parents.insert(commit.id, commit.parents.clone());
             let next = self.order.len();
@@ -225,6 +226,23 @@ impl LogState {
                 self.live.remove(id);
             });
             self.commits.retain(|id| self.live.contains(id));
+        }
+    }
+
+    /// Of an entry that adds commits and forgets others, the n-th that it adds takes the place of the n-th that it forgets:
+    /// history that was rewritten has the order that it had.
+    fn exchange_commits(&mut self, public: &EntryPublic) {
+        let mut exchanged = HashMap::new();
+        for (old, commit) in public.forgotten.iter().zip(&public.commits) {
+            let place = self.order.get(old).copied().filter(|_| !self.order.contains_key(&commit.id));
+            if let Some(place) = place.filter(|_| self.live.remove(old)) {
+                self.order.insert(commit.id, place);
+                self.live.insert(commit.id);
+                exchanged.insert(*old, commit.id);
+            }
+        }
+        if !exchanged.is_empty() {
+            self.commits.iter_mut().for_each(|id| *id = exchanged.get(id).copied().unwrap_or(*id));
         }
     }
 

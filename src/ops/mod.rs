@@ -7,6 +7,7 @@ mod checkout;
 pub mod commit;
 mod convert;
 mod diff;
+mod dir_nodes;
 mod error;
 mod find;
 mod forget;

@@ -9,19 +9,14 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use crate::cas::CasError;
-use crate::chonkers::cut_items;
-use crate::format::dirtree::{DirChild, DirEntry, DirNode, EntryKind};
+use crate::format::dirtree::{DirEntry, DirNode, EntryKind};
 use crate::format::state::{DirState, FileState, StateWriter};
 use crate::id::{ChunkId, ObjectKind};
-use crate::limits::KIB;
 use crate::observe::FileNews;
 use crate::worktree::{FileType, OwnerNames, Stat, read_xattrs};
 
-use super::super::{OpsError, convert};
+use super::super::{OpsError, convert, dir_nodes};
 use super::worker::{Outcome, ReadFile, Tools, UNKNOWN};
-
-/// Encoded bytes at which a directory is cut into several nodes; also about the most of one node.
-const DIR_NODE_LEN: u64 = 64 * KIB as u64;
 
 /// One step of the scan.
 #[derive(Debug)]
@@ -349,9 +344,6 @@ impl<'t, 'a> Assembler<'t, 'a> {
     }
 
     fn store_dir(&self, enter: &EnterDir, entries: Vec<DirEntry>) -> Result<Option<ChunkId>, OpsError> {
-        if entries.is_empty() {
-            return Ok(None);
-        }
         let unrecordable = |source| OpsError::Unrecordable { path: enter.path.clone(), source };
         let former = enter.previous.as_ref().and_then(|(node, _)| *node).or_else(|| self.similar(enter));
         let put = |node: DirNode| -> Result<ChunkId, OpsError> {
@@ -360,34 +352,7 @@ impl<'t, 'a> Assembler<'t, 'a> {
             let former = || former.and_then(|root| sink.former_node(root, &node));
             sink.put_metadata_near(ObjectKind::DirNode, &bytes, former).map_err(storing)
         };
-        let items: Vec<(u64, u64)> = entries.iter().map(weigh).collect();
-        let mut children = Vec::new();
-        let mut entries = entries.into_iter();
-        for end in groups(&items) {
-            let leaf: Vec<DirEntry> = entries.by_ref().take(end).collect();
-            let (first, count) = (leaf[0].name.clone(), leaf.len() as u64);
-            children.push(DirChild { first, id: put(DirNode::Leaf(leaf))?, entries: count });
-        }
-        let mut level = 1;
-        while children.len() > 1 {
-            let items: Vec<(u64, u64)> = children
-                .iter()
-                .map(|child| (child.first.len() as u64 + 40, hash_name(&child.first)))
-                .collect();
-            let mut below = std::mem::take(&mut children).into_iter();
-            for end in groups(&items) {
-                let part: Vec<DirChild> = below.by_ref().take(end).collect();
-                let first = part[0].first.clone();
-                let entries = part.iter().map(|child| child.entries).sum();
-                children.push(DirChild {
-                    first,
-                    id: put(DirNode::Inner { level, children: part })?,
-                    entries,
-                });
-            }
-            level += 1;
-        }
-        Ok(children.pop().map(|child| child.id))
+        dir_nodes::store(entries, put)
     }
 }
 
@@ -410,28 +375,4 @@ impl Building {
 
 fn storing(source: CasError) -> OpsError {
     OpsError::Cas { action: "store a directory", source }
-}
-
-/// Sizes of the groups that a listing is cut into: one if it is short.
-fn groups(items: &[(u64, u64)]) -> Vec<usize> {
-    let total: u64 = items.iter().map(|(weight, _)| weight).sum();
-    if total <= DIR_NODE_LEN {
-        return vec![items.len()];
-    }
-    let mut begin = 0;
-    let ends = cut_items(items, DIR_NODE_LEN);
-    ends.into_iter().map(|end| end - std::mem::replace(&mut begin, end)).collect()
-}
-
-/// About how many bytes an entry takes in its node, and what stands for its identity when a listing is cut.
-fn weigh(entry: &DirEntry) -> (u64, u64) {
-    let xattrs: usize = entry.xattrs.iter().map(|xattr| xattr.name.len() + xattr.value.len()).sum();
-    let target = if let EntryKind::Symlink { target } = &entry.kind { target.len() } else { 0 };
-    ((entry.name.len() + xattrs + target + 48) as u64, hash_name(&entry.name))
-}
-
-fn hash_name(name: &[u8]) -> u64 {
-    let (first, _) =
-        blake3::hash(name).as_bytes().split_first_chunk::<8>().map(|(a, b)| (*a, b.len())).expect("32 bytes");
-    u64::from_le_bytes(first)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::chonkers::TreeChild;
+use crate::chonkers::{ChonkerTreeBuilder, TreeChild};
 use crate::chunk::Chunk;
 use crate::compress::Level;
 use crate::format::commit::{Commit, CommitStats, SignedCommit, signing_bytes};
@@ -10,7 +10,7 @@ use crate::format::dirtree::Timestamp;
 use crate::format::log::CommitRecord;
 use crate::format::node::ContentRoot;
 use crate::format::pack::Parity;
-use crate::id::{CommitId, ObjectKind, PackId};
+use crate::id::{CommitId, ObjectKind};
 use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::Observer;
 use crate::repo::{Draft, Head, RefMove, RepoError, Repository, VersionInfo, check_ref_name};
@@ -18,10 +18,9 @@ use crate::repo::{Draft, Head, RefMove, RepoError, Repository, VersionInfo, chec
 use super::super::{OpsError, convert};
 use super::assemble::Assembled;
 use super::former::Former;
-use super::sink::NodeWriter;
-use super::worker::Tools;
-use super::writer::PackWriter;
-use super::{CommitOutcome, CommitRequest, Recorded, Source};
+use super::sink::{NodeWriter, ObjectSink};
+use super::worker::{self, Tools};
+use super::{CommitOutcome, CommitRequest, Recorded, Source, Written};
 
 /// What a commit will say, and where its branch stood when it began.
 pub(super) struct Finish {
@@ -134,19 +133,14 @@ impl Finish {
             time: self.time,
             utc_offset: repo.client().utc_offset,
             stats,
-            state: self.store_state(tools, &assembled.state)?,
+            state: self.store_state(repo, tools, &assembled.state)?,
             program: concat!("warp ", env!("CARGO_PKG_VERSION")).to_owned(),
             device: repo.device()?,
             original: None,
         };
-        let unrecordable = |source| OpsError::Tree { what: "the new commit".to_owned(), source };
-        let body = commit.encode_body().map_err(unrecordable)?;
-        let signature = repo.sign(&signing_bytes(&body))?;
-        let bytes = SignedCommit { body, signature }.encode().map_err(unrecordable)?;
-        let id = tools.sink.put_metadata(ObjectKind::Commit, &bytes).map_err(&storing)?;
-        tools.sink.flush_metadata().map_err(&storing)?;
-        tools.sink.sealer.finish().map_err(&storing)?;
-        Ok(Recorded { commit: Some((id.into(), commit)), stats, deltas: tools.sink.deltas(), assembled })
+        let id = seal_commit(repo, &tools.sink, &commit)?;
+        tools.sink.finish().map_err(&storing)?;
+        Ok(Recorded { commit: Some((id, commit)), stats, deltas: tools.sink.deltas(), assembled })
     }
 
     /// Makes the commit part of history: one log entry.
@@ -154,8 +148,7 @@ impl Finish {
         &self,
         repo: &Repository,
         recorded: Recorded,
-        written: PackWriter<'_>,
-        uses: Vec<PackId>,
+        written: Written,
         observer: &dyn Observer,
     ) -> Result<CommitOutcome, OpsError> {
         let mut outcome = CommitOutcome {
@@ -178,7 +171,7 @@ impl Finish {
         let draft = Draft {
             packs_added: written.packs,
             segments_added: written.segments,
-            uses,
+            uses: written.uses,
             commits: vec![CommitRecord { id, parents: commit.parents }],
             based_on: self.base.iter().map(|base| base.id).collect(),
             message: self.reflog_message(),
@@ -205,23 +198,13 @@ impl Finish {
     }
 
     /// Stores the state for change detection.
-    fn store_state(&self, tools: &Tools<'_>, state: &[u8]) -> Result<ContentRoot, OpsError> {
-        let storing = OpsError::cas("store the state for change detection");
-        let mut builder = tools.tree_builder();
-        let chunks = tools.chunker.cut(state);
-        let bytes = |chunk: &Chunk| {
-            let start = usize::try_from(chunk.offset).expect("within memory");
-            (chunk.offset, &state[start..start + chunk.len as usize])
-        };
-        let contents: Vec<_> = chunks.iter().map(bytes).collect();
-        let former = Former::new(ObjectKind::State, self.base.as_ref().map(|base| base.commit.state));
-        let mut nodes = NodeWriter { sink: &tools.sink, kind: ObjectKind::State, former: &former };
-        let ids = tools.sink.put_metadata_chunks(&contents, &former).map_err(&storing)?;
-        for (chunk, id) in chunks.iter().zip(ids) {
-            let child = TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat };
-            builder.push(child, &mut nodes).map_err(&storing)?;
-        }
-        Ok(convert::content_root(builder.finish(&mut nodes).map_err(&storing)?))
+    fn store_state(
+        &self,
+        repo: &Repository,
+        tools: &Tools<'_>,
+        state: &[u8],
+    ) -> Result<ContentRoot, OpsError> {
+        store_state(repo, &tools.sink, state, self.base.as_ref().map(|base| base.commit.state))
     }
 
     fn reflog_message(&self) -> String {
@@ -231,6 +214,47 @@ impl Finish {
             None => verb.to_owned(),
         }
     }
+}
+
+/// Signs and stores a commit object.
+pub(in crate::ops) fn seal_commit(
+    repo: &Repository,
+    sink: &ObjectSink<'_>,
+    commit: &Commit,
+) -> Result<CommitId, OpsError> {
+    let unrecordable = |source| OpsError::Tree { what: "the new commit".to_owned(), source };
+    let body = commit.encode_body().map_err(unrecordable)?;
+    let signature = repo.sign(&signing_bytes(&body))?;
+    let bytes = SignedCommit { body, signature }.encode().map_err(unrecordable)?;
+    let id = sink.put_metadata(ObjectKind::Commit, &bytes).map_err(OpsError::cas("store the commit"))?;
+    Ok(id.into())
+}
+
+/// Stores a state for change detection, which took the place of `former`.
+pub(in crate::ops) fn store_state(
+    repo: &Repository,
+    sink: &ObjectSink<'_>,
+    state: &[u8],
+    former: Option<ContentRoot>,
+) -> Result<ContentRoot, OpsError> {
+    let storing = OpsError::cas("store the state for change detection");
+    let chunker = repo.chunker()?;
+    let key = worker::tree_key(repo.chunks().vault().keyring());
+    let mut builder = ChonkerTreeBuilder::new(chunker.max_len(), &key);
+    let chunks = chunker.cut(state);
+    let bytes = |chunk: &Chunk| {
+        let start = usize::try_from(chunk.offset).expect("within memory");
+        (chunk.offset, &state[start..start + chunk.len as usize])
+    };
+    let contents: Vec<_> = chunks.iter().map(bytes).collect();
+    let former = Former::new(ObjectKind::State, former);
+    let mut nodes = NodeWriter { sink, kind: ObjectKind::State, former: &former };
+    let ids = sink.put_metadata_chunks(&contents, &former).map_err(&storing)?;
+    for (chunk, id) in chunks.iter().zip(ids) {
+        let child = TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat };
+        builder.push(child, &mut nodes).map_err(&storing)?;
+    }
+    Ok(convert::content_root(builder.finish(&mut nodes).map_err(&storing)?))
 }
 
 /// Why nothing can be recorded on top of a commit.

@@ -27,8 +27,9 @@ use crate::cas::Sealer;
 use crate::compress::Level;
 use crate::format::commit::CommitStats;
 use crate::format::dirtree::{DirEntry, EntryKind, Timestamp};
+use crate::format::log::{PackRecord, SegmentRecord};
 use crate::format::node::ContentRoot;
-use crate::id::CommitId;
+use crate::id::{CommitId, PackId};
 use crate::limits::DELTA_DEPTH_MAX;
 use crate::observe::{Observer, Phase};
 use crate::repo::{ErrorKind, RepoError, Repository, VersionInfo};
@@ -40,11 +41,11 @@ use super::shared::Shared;
 use super::{OpsError, source_walk};
 use assemble::{Assembled, Assembler, EnterDir, Plan, Planned, Step};
 use finish::Finish;
-use sink::{ObjectSink, Store};
 use source::Planner;
 use worker::{Tools, Work};
 
 pub(super) use finish::{delta_setting, level_setting, parity_setting};
+use sink::{ObjectSink, Store};
 pub(super) use worker::{BIG_FILE_LEN, known_state};
 pub(super) use writer::PackWriter;
 
@@ -282,6 +283,26 @@ fn commit_once(
     };
     let shared = Shared::default();
     observer.phase(Phase::Store, None, None);
+    let (recorded, written) = with_sealer(repo, &shared, |sealer| {
+        record(repo, request, &finish, (sealer, level), &shared, observer, begun)
+    })?;
+    finish.publish(repo, recorded, written, observer)
+}
+
+/// What was written and, with `uses`, what it relies on; in no entry of the log yet.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) packs: Vec<PackRecord>,
+    pub(super) segments: Vec<SegmentRecord>,
+    pub(super) uses: Vec<PackId>,
+}
+
+/// Runs `act` with a sealer, whose packs a thread of its own writes. `act` completes the packs.
+pub(super) fn with_sealer<T>(
+    repo: &Repository,
+    shared: &Shared,
+    act: impl FnOnce(&Sealer<'_>) -> Result<T, OpsError>,
+) -> Result<(T, Written), OpsError> {
     let vault = Arc::clone(repo.chunks().vault());
     let index = Arc::clone(repo.chunks().index());
     let (packs, finished) = bounded(0);
@@ -289,12 +310,11 @@ fn commit_once(
         packs.send(pack).map_err(|_| crate::cas::CasError::WriterGone)
     });
     let sealer = sealer.with_parity(parity_setting(repo)?);
-    let done = thread::scope(|scope| {
+    thread::scope(|scope| {
         let mut writer = PackWriter::new(&vault, Some(&index));
-        let shared = &shared;
         // The queue ends with the writer: after a failure nobody waits for it to take another pack.
         let writing = scope.spawn(move || writer.run(&finished, shared).map(|()| writer));
-        let outcome = record(repo, request, &finish, (&sealer, level), shared, observer, begun);
+        let outcome = act(&sealer);
         if let Err(error) = outcome {
             drop(sealer);
             shared.fail(error);
@@ -304,13 +324,12 @@ fn commit_once(
         let uses = sealer.uses();
         drop(sealer);
         let written = writing.join().expect("the pack writer does not panic");
-        match shared.take_failure() {
-            Some(error) => Err(error),
-            None => Ok((outcome?, written?, uses)),
+        if let Some(error) = shared.take_failure() {
+            return Err(error);
         }
-    });
-    let (recorded, written, uses) = done?;
-    finish.publish(repo, recorded, written, uses, observer)
+        let PackWriter { packs, segments, .. } = written?;
+        Ok((outcome?, Written { packs, segments, uses }))
+    })
 }
 
 /// A tree that was stored and, unless nothing changed, its commit object.

@@ -17,7 +17,7 @@ use super::deltas::{Deltas, Made, Place};
 use super::former::{Former, NewChunk};
 
 /// Takes objects of all threads.
-pub(super) struct ObjectSink<'a> {
+pub(in crate::ops) struct ObjectSink<'a> {
     pub(super) sealer: &'a Sealer<'a>,
     chunks: &'a ChunkStore,
     /// Deltas one above the other at most; 0: everything is stored in full.
@@ -35,14 +35,14 @@ pub(super) struct ObjectSink<'a> {
 }
 
 /// Where new objects of a commit go, and how.
-pub(super) struct Store<'a> {
-    pub(super) sealer: &'a Sealer<'a>,
-    pub(super) chunks: &'a ChunkStore,
-    pub(super) level: Level,
+pub(in crate::ops) struct Store<'a> {
+    pub(in crate::ops) sealer: &'a Sealer<'a>,
+    pub(in crate::ops) chunks: &'a ChunkStore,
+    pub(in crate::ops) level: Level,
     /// Store objects as deltas where that pays, so many one above the other at most.
-    pub(super) depth: u8,
+    pub(in crate::ops) depth: u8,
     /// Store nothing.
-    pub(super) dry: bool,
+    pub(in crate::ops) dry: bool,
 }
 
 /// Blocks under construction and what compresses them.
@@ -56,7 +56,7 @@ pub(super) struct BlockWriter {
 }
 
 impl<'a> ObjectSink<'a> {
-    pub(super) fn new(store: Store<'a>) -> Result<Self, CasError> {
+    pub(in crate::ops) fn new(store: Store<'a>) -> Result<Self, CasError> {
         let Store { sealer, chunks, level, depth, dry } = store;
         let metadata = Mutex::new(BlockWriter::new(level, depth, true)?);
         let sketcher = Sketcher::new(chunks.vault().keyring().chunking_key());
@@ -107,7 +107,7 @@ impl<'a> ObjectSink<'a> {
     }
 
     /// Stores an object of metadata unless it is known, and returns its id.
-    pub(super) fn put_metadata(&self, kind: ObjectKind, bytes: &[u8]) -> Result<ChunkId, CasError> {
+    pub(in crate::ops) fn put_metadata(&self, kind: ObjectKind, bytes: &[u8]) -> Result<ChunkId, CasError> {
         self.put_metadata_near(kind, bytes, || None)
     }
 
@@ -198,10 +198,16 @@ impl<'a> ObjectSink<'a> {
     }
 
     /// Hands on the metadata that was collected.
-    pub(super) fn flush_metadata(&self) -> Result<(), CasError> {
+    fn flush_metadata(&self) -> Result<(), CasError> {
         let mut writer = self.metadata.lock().expect("no panic while locked");
         self.close(&mut writer, true)?;
         self.close_frames(&mut writer, true)
+    }
+
+    /// Hands on all that was collected, and completes the packs.
+    pub(in crate::ops) fn finish(&self) -> Result<(), CasError> {
+        self.flush_metadata()?;
+        self.sealer.finish()
     }
 
     fn close(&self, writer: &mut BlockWriter, metadata: bool) -> Result<(), CasError> {
@@ -236,7 +242,7 @@ impl<'a> ObjectSink<'a> {
         DeltaCounts { objects, bytes, stored_bytes }
     }
 
-    pub(super) fn stored_bytes(&self) -> u64 {
+    pub(in crate::ops) fn stored_bytes(&self) -> u64 {
         self.stored.load(Ordering::Relaxed)
     }
 

@@ -9,6 +9,7 @@ mod convert;
 mod diff;
 mod dir_nodes;
 mod error;
+mod filter_history;
 mod find;
 mod forget;
 mod gc;
@@ -47,6 +48,9 @@ pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
 pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
+pub use filter_history::{
+    DroppedCounts, DroppedPath, RewriteOutcome, RewriteRequest, RewrittenCommit, rewrite_history,
+};
 pub use find::{FindRequest, Found, find};
 pub use forget::{ForgetGroup, ForgetOutcome, ForgetRequest, Judged, forget};
 pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};

@@ -326,6 +326,11 @@ impl Repository {
         made.map_err(|source| RepoError::Chunker { location: self.location(), source })
     }
 
+    /// Whether it was made with a working directory around it, all of which is what a commit records.
+    pub fn has_worktree(&self) -> bool {
+        self.config().worktree
+    }
+
     /// Whether what is stored is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.vault.cipher() != Cipher::None

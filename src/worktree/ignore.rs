@@ -166,6 +166,11 @@ fn base_len(dir: &Path) -> usize {
 /// # Errors
 /// For the first pattern that is none, and for a file that cannot be read.
 pub(super) fn given_patterns(files: &[PathBuf], patterns: &[String]) -> Result<Gitignore, WorktreeError> {
+    compile(files, patterns, &[])
+}
+
+/// The same with patterns behind the others that do not tell capitals from small letters.
+fn compile(files: &[PathBuf], patterns: &[String], caseless: &[String]) -> Result<Gitignore, WorktreeError> {
     let mut builder = GitignoreBuilder::new("");
     for file in files {
         let mut problems = Vec::new();
@@ -175,13 +180,48 @@ pub(super) fn given_patterns(files: &[PathBuf], patterns: &[String]) -> Result<G
             return Err(error);
         }
     }
-    for pattern in patterns {
-        let bad = |source| WorktreeError::Pattern { pattern: pattern.clone(), source: Box::new(source) };
-        builder.add_line(None, pattern).map_err(bad)?;
+    for (list, is_caseless) in [(patterns, false), (caseless, true)] {
+        let bad = |pattern: &String, source| WorktreeError::Pattern {
+            pattern: pattern.clone(),
+            source: Box::new(source),
+        };
+        for pattern in list {
+            builder.case_insensitive(is_caseless).map_err(|source| bad(pattern, source))?;
+            builder.add_line(None, pattern).map_err(|source| bad(pattern, source))?;
+        }
     }
-    builder
-        .build()
-        .map_err(|source| WorktreeError::Pattern { pattern: patterns.join(" "), source: Box::new(source) })
+    builder.build().map_err(|source| {
+        let all: Vec<&str> = patterns.iter().chain(caseless).map(String::as_str).collect();
+        WorktreeError::Pattern { pattern: all.join(" "), source: Box::new(source) }
+    })
+}
+
+/// Patterns on their own, to be asked about the paths of a tree that is no live one: what a scan with them would leave out.
+#[derive(Debug, Clone)]
+pub struct PathPatterns {
+    matcher: Gitignore,
+}
+
+impl PathPatterns {
+    /// Patterns in gitignore's syntax: those of `files`, then `patterns`, then `caseless`, which do not tell capitals from small
+    /// letters. Of those that match, the last one decides.
+    ///
+    /// # Errors
+    /// For the first pattern that is none, and for a file that cannot be read.
+    pub fn new(files: &[PathBuf], patterns: &[String], caseless: &[String]) -> Result<Self, WorktreeError> {
+        Ok(Self { matcher: compile(files, patterns, caseless)? })
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.matcher.is_empty()
+    }
+
+    /// Whether a scan leaves the entry at `path` out, with names from the scan's root on and `/` between them. That it
+    /// leaves out a directory above is asked about that one.
+    pub fn exclude(&self, path: &[u8], is_dir: bool) -> bool {
+        self.matcher.matched(sys::path(path), is_dir).is_ignore()
+    }
 }
 
 /// Reads and compiles a file of patterns; one that is not there has none. What is wrong with it goes to `problems`.

@@ -29,6 +29,7 @@ mod xattr;
 
 pub use entry::{FileType, ScannedEntry, Stat, Timestamp, Xattr};
 pub use error::WorktreeError;
+pub use ignore::PathPatterns;
 pub use owner::{OwnerIds, OwnerNames};
 pub use read::{Segment, Segments, SourceFile, read_link};
 pub use relpath::RelPath;

@@ -20,6 +20,7 @@ mod log;
 mod ls;
 mod repack;
 mod restore;
+mod rewrite;
 mod show;
 mod stats;
 mod status;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Forget(Box<forget::Args>),
     Gc(gc::Args),
     Undelete(undelete::Args),
+    Rewrite(Box<rewrite::Args>),
     Repack(repack::Args),
     Check(check::Args),
     Verify(verify::Args),
@@ -105,6 +107,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Forget(args) => forget::run(ui, ctx, args),
         Command::Gc(args) => gc::run(ui, ctx, args),
         Command::Undelete(args) => undelete::run(ui, ctx, args),
+        Command::Rewrite(args) => rewrite::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Check(args) => check::run(ui, ctx, args),
         Command::Verify(args) => verify::run(ui, args),

@@ -24,6 +24,8 @@ mod keys;
 #[cfg(feature = "testing")]
 mod reproducible;
 #[cfg(feature = "testing")]
+mod rewrite;
+#[cfg(feature = "testing")]
 mod savings;
 mod settings;
 mod usage;

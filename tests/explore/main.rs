@@ -1,4 +1,4 @@
-//! A model checker over the real code: commit, gc, repack, undelete, restore and forget run at once on small repositories in memory,
+//! A model checker over the real code: commit, gc, repack, undelete, restore, forget and rewrite run at once on small repositories in memory,
 //! and an explorer (`warp::testing::explore`) tries the orders of what they do to the store. Nothing that was acknowledged may be
 //! lost, no operation may fail because of another, and a gc must leave exactly what the log names.
 //!
@@ -144,6 +144,21 @@ fn segments_are_merged_under_a_restore() {
 #[test]
 fn a_commit_does_not_build_on_what_another_forgets() {
     explore(COMMIT_FORGET_GC);
+}
+
+#[test]
+fn heirs_beside_gc_are_whole() {
+    explore(REWRITE_GC);
+}
+
+#[test]
+fn of_two_rewrites_of_history_one_does_it_all() {
+    explore(REWRITE_REWRITE);
+}
+
+#[test]
+fn a_commit_beside_a_rewrite_of_history_and_gc_is_not_lost() {
+    explore(COMMIT_REWRITE_GC);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use warp::observe::Silent;
 use warp::ops::{self, GarbageCollector, GcConfig, MaxUnused};
 use warp::testing::Rng;
 
-use crate::world::{ALL, Act, World, check, commit, forget, gc, litter, read, repack, undelete};
+use crate::world::{ALL, Act, World, check, commit, forget, gc, litter, read, repack, rewrite, undelete};
 
 /// A gc that condemns, and removes nothing yet.
 const CONDEMN: GcConfig = GcConfig { grace: 3600, ..ALL };
@@ -93,6 +93,17 @@ pub(crate) const COMMIT_FORGET_GC: Case = Case::new(with_grown, |world| {
     vec![("commit", commit(world, "grown", ("main", 0))), ("forget", forget), ("gc", gc(ALL))]
 });
 
+pub(crate) const REWRITE_GC: Case =
+    Case::new(with_text_to_drop, |_| vec![("rewrite", rewrite("text")), ("gc", gc(ALL))]);
+
+pub(crate) const REWRITE_REWRITE: Case =
+    Case::new(with_text_to_drop, |_| vec![("rewrite-1", rewrite("text")), ("rewrite-2", rewrite("text"))]);
+
+pub(crate) const COMMIT_REWRITE_GC: Case = Case::new(with_text_to_drop, |world| {
+    let commit = commit(world, "first-again", ("main", 1));
+    vec![("commit", commit), ("rewrite", rewrite("text")), ("gc", gc(ALL))]
+});
+
 pub(crate) const COMMIT_COMMIT_GC: Case = Case::new(with_unneeded_delta, |world| {
     let commits = ["first-again", "second-again"].map(|name| commit(world, name, ("again", 0)));
     ["commit-1", "commit-2", "gc"].into_iter().zip(commits.into_iter().chain([gc(ALL)])).collect()
@@ -111,6 +122,11 @@ fn with_unneeded_delta() -> World {
     let mut world = with_text();
     world.forget(&["first", "second"]);
     world
+}
+
+/// Nothing is forgotten, and `text` will be dropped.
+fn with_text_to_drop() -> World {
+    with_text().without("text")
 }
 
 /// Nothing is forgotten, but there are files of writers that died.

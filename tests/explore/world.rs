@@ -11,7 +11,7 @@ use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{
     self, CheckRequest, CommitRequest, GarbageCollector, GcConfig, MaxUnused, OpsError, ReadData,
-    RepackRequest, RestoreRequest, Selection, Source,
+    RepackRequest, RestoreRequest, RewriteRequest, Selection, Source,
 };
 use warp::repo::{
     ChunkerConfig, Client, CreateOptions, Credentials, Draft, ErrorKind, LogState, RefMove, RepoError,
@@ -55,6 +55,8 @@ pub(crate) struct World {
     /// And the folders that hold them.
     folders: BTreeMap<String, PathBuf>,
     ids: BTreeMap<String, CommitId>,
+    /// A file that somebody drops from history: it may be in a commit, or not.
+    dropped: Option<&'static str>,
 }
 
 fn clock() -> Timestamp {
@@ -92,7 +94,14 @@ impl World {
         };
         Repository::create(Arc::clone(&store) as Arc<dyn StorageBackend>, options, client()).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, store, trees: BTreeMap::new(), folders: BTreeMap::new(), ids: BTreeMap::new() }
+        Self {
+            dir,
+            store,
+            trees: BTreeMap::new(),
+            folders: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            dropped: None,
+        }
     }
 
     pub(crate) fn repo(&self) -> Repository {
@@ -149,6 +158,12 @@ impl World {
         self.ids.remove(name).unwrap()
     }
 
+    /// Somebody will drop this file from history.
+    pub(crate) fn without(mut self, file: &'static str) -> Self {
+        self.dropped = Some(file);
+        self
+    }
+
     pub(crate) fn id(&self, name: &str) -> CommitId {
         self.ids[name]
     }
@@ -178,19 +193,30 @@ impl World {
     /// Every live commit comes back as it was, and these are live.
     fn check_commits(&self, repo: &Repository, live: &[CommitId]) -> Result<(), String> {
         let state = repo.state();
-        if let Some(lost) = live.iter().find(|id| !state.is_live(id)) {
-            return Err(format!("commit {lost} is not live"));
-        }
+        let mut originals = BTreeSet::new();
         for id in &state.commits {
             let failed = |error: OpsError| after_all(&format!("reading commit {id}"), &error);
-            let message = repo.version(*id).map_err(|error| failed(error.into()))?.commit.message;
+            let commit = repo.version(*id).map_err(|error| failed(error.into()))?.commit;
+            originals.extend(commit.original);
             let mut tar = Vec::new();
             ops::archive(repo, *id, &Selection::default(), b"", &mut tar, &Silent).map_err(failed)?;
-            if self.trees.get(&message) != Some(&unpacked(&tar)) {
-                return Err(format!("commit {id}, {message:?}, came back as something else"));
+            let expected = self.trees.get(&commit.message).cloned().map(|tree| self.left(tree));
+            if expected != Some(self.left(unpacked(&tar))) {
+                return Err(format!("commit {id}, {:?}, came back as something else", commit.message));
             }
         }
+        if let Some(lost) = live.iter().find(|id| !state.is_live(id) && !originals.contains(*id)) {
+            return Err(format!("commit {lost} is not live"));
+        }
         check_bases(repo)
+    }
+
+    /// What of a tree must be there whatever is dropped.
+    fn left(&self, mut tree: Tree) -> Tree {
+        if let Some(file) = self.dropped {
+            tree.remove(file);
+        }
+        tree
     }
 }
 
@@ -372,6 +398,18 @@ pub(crate) fn check() -> Act {
                 wrong: Some(format!("check found what is not so: {:?}", report.findings)),
             },
             Err(error) => did::<()>("check", Err(error)),
+        }
+    })
+}
+
+/// Drops a file from history.
+pub(crate) fn rewrite(file: &'static str) -> Act {
+    Box::new(move |store| {
+        let request = RewriteRequest { paths: vec![file.as_bytes().to_vec()], ..RewriteRequest::default() };
+        let done = open(store).map_err(OpsError::from);
+        match done.and_then(|repo| ops::rewrite_history(&repo, &request, &mut |_| (), &Silent)) {
+            Err(error) if gave_up(&error) => Did::default(),
+            done => did("rewrite", done),
         }
     })
 }

@@ -16,3 +16,4 @@ mod hostile;
 mod killed;
 mod repack;
 mod repair;
+mod rewrite;

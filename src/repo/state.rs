@@ -232,17 +232,23 @@ impl LogState {
     /// Of an entry that adds commits and forgets others, the n-th that it adds takes the place of the n-th that it forgets:
     /// history that was rewritten has the order that it had.
     fn exchange_commits(&mut self, public: &EntryPublic) {
-        let mut exchanged = HashMap::new();
-        for (old, commit) in public.forgotten.iter().zip(&public.commits) {
-            let place = self.order.get(old).copied().filter(|_| !self.order.contains_key(&commit.id));
-            if let Some(place) = place.filter(|_| self.live.remove(old)) {
-                self.order.insert(commit.id, place);
-                self.live.insert(commit.id);
-                exchanged.insert(*old, commit.id);
-            }
+        let pairs = public.forgotten.iter().zip(&public.commits).map(|(old, commit)| (*old, commit.id));
+        let is_new = |(old, new): &(CommitId, CommitId)| self.is_live(old) && !self.order.contains_key(new);
+        let exchanged: HashMap<CommitId, CommitId> = pairs.filter(is_new).collect();
+        if exchanged.is_empty() {
+            return;
         }
-        if !exchanged.is_empty() {
-            self.commits.iter_mut().for_each(|id| *id = exchanged.get(id).copied().unwrap_or(*id));
+        // The original stays right before it, where it is again if it comes back.
+        let mut places: Vec<(usize, CommitId)> = self.order.iter().map(|(id, place)| (*place, *id)).collect();
+        places.sort_unstable();
+        let ids = places.into_iter().flat_map(|(_, id)| [Some(id), exchanged.get(&id).copied()]).flatten();
+        self.order = ids.zip(0..).collect();
+        for id in &mut self.commits {
+            if let Some(new) = exchanged.get(id) {
+                self.live.remove(id);
+                self.live.insert(*new);
+                *id = *new;
+            }
         }
     }
 

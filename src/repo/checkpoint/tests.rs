@@ -106,12 +106,16 @@ fn step(repo: &Repository, rng: &mut Rng) {
         }
         _ => {
             draft.forgotten = commit.into_iter().collect();
+            // Half of them have an heir, which takes the place.
+            let heir =
+                commit.filter(|_| rng.one_in(2)).map(|_| CommitId::new(rng.bytes(32).try_into().unwrap()));
+            draft.commits.extend(heir.map(|id| CommitRecord { id, parents: Vec::new() }));
             let stands = |at: &&CommitId| Some(**at) == commit;
             draft.refs = state
                 .refs
                 .iter()
                 .filter(|(_, at)| stands(at))
-                .map(|(name, at)| crate::repo::RefMove { name: name.clone(), old: Some(*at), new: None })
+                .map(|(name, at)| crate::repo::RefMove { name: name.clone(), old: Some(*at), new: heir })
                 .collect();
         }
     }

@@ -41,8 +41,8 @@ pub use crate::cas::{PackFault, PackReport};
 pub use archive::{ArchiveOutcome, archive};
 pub use cat::cat;
 pub use check::{
-    AffectedPath, CheckCounts, CheckReport, CheckRequest, DamagedShards, Endurance, Finding, FindingKind, ReadData,
-    SealedRequest, StrayFile, check, check_sealed,
+    AffectedPath, CheckCounts, CheckReport, CheckRequest, DamagedShards, Endurance, Finding, FindingKind,
+    ReadData, SealedRequest, StrayFile, check, check_sealed,
 };
 pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};

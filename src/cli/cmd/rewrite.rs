@@ -27,8 +27,8 @@ const OF: &str = "From which commits";
 /// Every commit that holds what is to be dropped is replaced by the same commit without it, and so are all commits after it.
 /// Branches and tags move along, and the originals are forgotten. A directory that loses all its files stays as an empty one.
 ///
-/// The space is free after the next `warp gc`. Until gc has deleted it, `warp undelete` brings the originals back. To be sure that
-/// nothing of it is left at all, say `warp gc --aggressive --grace 0`.
+/// The space is free after the next `warp gc`. Until gc has deleted it, `warp undelete` brings the originals back. `warp gc
+/// --aggressive --grace 0` leaves nothing of it, except where something that stays is stored as a difference to it.
 ///
 /// Files on this machine are left alone: what is still there and not excluded is recorded by the next commit.
 #[derive(clap::Args, Debug)]

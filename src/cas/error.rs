@@ -214,7 +214,7 @@ impl CasError {
     }
 
     /// Whether a file is not there, ends early, or holds something else than it should.
-    pub(super) fn is_loss(&self) -> bool {
+    pub fn is_loss(&self) -> bool {
         let is_cut =
             |source: &StoreError| matches!(source, StoreError::NotFound { .. } | StoreError::Short { .. });
         matches!(self, Self::Store { source } if is_cut(source)) || self.is_damage()

@@ -6,13 +6,16 @@
 use std::io;
 
 use crate::format::DecodeError;
+use crate::format::log::PackRecord;
 use crate::format::pack::{PackHeader, ShardMark};
 use crate::id::PackId;
 use crate::merkle::NodeHash;
+use crate::store::{StorageBackend, StoreError};
 
-use super::HealError;
 use super::heal::{both_ends, heal};
 use super::pack_writer::{leaves, record_of, root};
+use super::vault::pack_name;
+use super::{CasError, HealError};
 
 /// Reads bytes of the file: so many at an offset, or fails.
 pub type ReadPack<'a> = dyn Fn(u64, usize) -> io::Result<Vec<u8>> + 'a;
@@ -137,6 +140,26 @@ pub fn examine_pack(
         faults,
         healing,
     })
+}
+
+/// What a pack in a store says of itself: the record that a log should have of it, for whoever has lost the log. Nothing
+/// vouches for it: that its directory opens says more.
+///
+/// # Errors
+/// When there is no such file, neither header is whole, or the pack has another name.
+pub fn pack_record(store: &dyn StorageBackend, pack: &PackId) -> Result<PackRecord, CasError> {
+    let name = pack_name(pack);
+    let file = || name.as_str().to_owned();
+    let gone = || StoreError::NotFound { name: file(), location: store.location() };
+    let len = store.len(&name)?.ok_or_else(gone)?;
+    let read = |offset, len| store.read_at(&name, offset, len).map_err(io::Error::other);
+    let header = headers(&read, len);
+    let (header, _) = header.map_err(|source| CasError::Format { file: file(), part: "header", source })?;
+    if header.uid == *pack {
+        Ok(record_of(&header))
+    } else {
+        Err(CasError::Foreign { file: file(), part: "header" })
+    }
 }
 
 /// The header that counts, and what is wrong with the other one.

@@ -9,7 +9,7 @@ use warp::format::config::KdfParams;
 use warp::id::CommitId;
 use warp::ops;
 use warp::repo::{
-    Client, Credentials, ErrorKind, Head, RepoError, Repository, ResolveContext, VersionInfo, WorkDir,
+    Client, Credentials, ErrorKind, Head, Probe, RepoError, Repository, ResolveContext, VersionInfo, WorkDir,
 };
 use warp::store::{LocalStore, OsVfs, StorageBackend, StoreError};
 
@@ -148,12 +148,7 @@ impl Context {
 
     /// Finds and opens the repository, asking for its password if it has one.
     pub(crate) fn open(&self, ui: &mut Ui) -> Result<Opened, CliError> {
-        let (location, store) = self.store()?;
-        let probe = Repository::probe(store.as_ref())?;
-        let repo = match probe.encrypted {
-            true => self.unlock(ui, &store, &location)?,
-            false => Repository::open(store, &Credentials::None, self.client()?)?,
-        };
+        let (location, probe, repo) = self.open_with(ui, Repository::open)?;
         repo.chunks().vault().tell_of_healing(ui.warner());
         for notice in repo.notices() {
             ui.warn(format_args!("{}", escape::text(notice)));
@@ -162,24 +157,30 @@ impl Context {
         Ok(Opened { repo, workdir, cwd: self.cwd.clone() })
     }
 
-    /// Opens an encrypted repository; at a terminal a wrong password may be corrected.
-    fn unlock(
+    /// Finds the repository and opens it as `open` does, asking for its password if it has one; at a terminal a wrong one may be
+    /// corrected.
+    pub(crate) fn open_with<T>(
         &self,
         ui: &mut Ui,
-        store: &Arc<dyn StorageBackend>,
-        location: &Location,
-    ) -> Result<Repository, CliError> {
+        open: impl Fn(Arc<dyn StorageBackend>, &Credentials, Client) -> Result<T, RepoError>,
+    ) -> Result<(Location, Probe, T), CliError> {
+        let (location, store) = self.store()?;
+        let probe = Repository::probe(store.as_ref())?;
+        if !probe.encrypted {
+            let opened = open(store, &Credentials::None, self.client()?)?;
+            return Ok((location, probe, opened));
+        }
         let source = self.password_source();
         let question = format!("Password for {}: ", escape::path(&location.dir));
         let mut attempt = 1;
         loop {
             let credentials = source.read(&question, false)?;
-            match Repository::open(Arc::clone(store), &credentials, self.client()?) {
+            match open(Arc::clone(&store), &credentials, self.client()?) {
                 Err(error) if again(&error, &source) && attempt < ATTEMPTS => {
                     attempt += 1;
                     ui.status(format_args!("Wrong password, try again"));
                 }
-                result => return Ok(result?),
+                opened => return Ok((location, probe, opened?)),
             }
         }
     }
@@ -206,7 +207,8 @@ pub(crate) fn kdf() -> KdfParams {
 
 /// Whether this is what remains of a repository whose configuration was removed, folder and all.
 pub(crate) fn lacks_only_config(dir: &Path) -> bool {
-    ["log", "packs", "index"].into_iter().all(|folder| dir.join(folder).is_dir())
+    let has = |folder| dir.join(folder).is_dir();
+    has("packs") && (has("log") || has("index"))
 }
 
 /// `DIR` where it holds a `.warp`, a `.warp` itself, or a stand-alone repository.

@@ -155,14 +155,26 @@ pub(crate) const NO_REPOSITORY_HINT: &str =
 /// What helps without a configuration.
 const CONFIG_LOST_HINT: &str =
     "its recovery sheet, or a copy of its folder `config`, brings it back: see `warp key recover --help`";
+/// What helps without entries of the log.
+pub(crate) const LOG_LOST_HINT: &str = "copy the repository to a sound disk before anything else; if no other copy of it has the entries that are lost, `warp recover` makes the log anew from the packs";
+/// What helps without the last entries of the log.
+const LAST_LOST_HINT: &str = "if the repository was brought back from a copy on purpose, say --accept-rollback once; if the last entries of its log were lost, `warp recover` makes the log anew from the packs";
 /// How a password is given.
 pub(crate) const NO_PASSWORD_HINT: &str = "give the password with WARP_PASSWORD, --password-file FILE, --password-command CMD, or run warp in a terminal";
 
 impl From<RepoError> for CliError {
     fn from(error: RepoError) -> Self {
-        let is_config_lost = matches!(error, RepoError::ConfigLost { .. });
+        let hint = match &error {
+            RepoError::ConfigLost { .. } => Some(CONFIG_LOST_HINT),
+            RepoError::Rollback { .. } if error.is_of_log() => Some(LAST_LOST_HINT),
+            error if error.is_of_log() => Some(LOG_LOST_HINT),
+            _ => None,
+        };
         let error = Self::of_kind(error.kind(), Box::new(error));
-        if is_config_lost { error.hint(CONFIG_LOST_HINT) } else { error }
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }
 

@@ -17,6 +17,8 @@ mod log;
 mod ls;
 mod previous;
 mod races;
+mod recover;
+mod reindex;
 mod repack;
 mod repair;
 pub mod restore;
@@ -56,6 +58,7 @@ pub use forget::{ForgetGroup, ForgetOutcome, ForgetRequest, Judged, forget};
 pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
+pub use recover::{IncompleteCommit, MovedRef, RecoverOutcome, RecoverRequest, recover};
 pub use repack::{RepackOutcome, RepackRequest, repack};
 pub use repair::{RepairOutcome, RepairRequest, repair};
 pub use restore::{

@@ -4,11 +4,8 @@
 //! them; an index segment is made anew from the directories of the packs that it spoke of.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
 
-use crate::cas::{
-    PackMap, SealedPack, SegmentAudit, SegmentWriter, Vault, pack_health, pack_name, segment_name,
-};
+use crate::cas::{PackMap, SealedPack, SegmentAudit, Vault, pack_health, pack_name, segment_name};
 use crate::format::log::{PackRecord, SegmentRecord};
 use crate::id::{PackId, SegmentId};
 use crate::observe::{Observer, Phase};
@@ -17,11 +14,9 @@ use crate::repo::{Draft, LogState, RepoError, Repository};
 use super::OpsError;
 use super::check::{CheckReport, FindingKind};
 use super::races::pinned;
+use super::reindex::Reindex;
 use super::rewrite::{self, Job, Keep, Rewritten};
 use super::sweep::{self, Due};
-
-/// Rows of a segment that is made anew.
-const SEGMENT_ROWS: usize = 1 << 20;
 
 /// How to repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -196,7 +191,14 @@ fn rebuild_segments(
     }
     let is_bare = |pack: &&PackRecord| !pack.self_indexed && !covered.contains(&pack.uid);
     let bare: Vec<PackId> = state.packs.values().filter(is_bare).map(|pack| pack.uid).collect();
-    let added = write_segments(vault, &bare)?;
+    let mut added = Reindex::new(vault);
+    for pack in &bare {
+        // Of what cannot be read nothing can be said.
+        if let Ok(map) = PackMap::load(vault, pack) {
+            added.add(&map)?;
+        }
+    }
+    let added = added.finish()?;
     let removed: Vec<SegmentId> = damaged.iter().map(|segment| segment.uid).collect();
     repo.append(&mut |now| {
         let is_there = |uid: &SegmentId| now.segments.iter().any(|segment| segment.uid == *uid);
@@ -212,29 +214,4 @@ fn rebuild_segments(
     })?;
     outcome.segments = removed.iter().map(|uid| segment_name(uid).as_str().to_owned()).collect();
     Ok(())
-}
-
-/// Writes segments that say what the directories of these packs say, as far as they can be read.
-fn write_segments(vault: &Arc<Vault>, packs: &[PackId]) -> Result<Vec<SegmentRecord>, OpsError> {
-    let failed = OpsError::cas("write the index");
-    let (mut writer, mut written) = (SegmentWriter::default(), Vec::new());
-    let mut flush = |writer: &mut SegmentWriter| {
-        let rows = std::mem::take(writer);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let finished = rows.finish(vault)?;
-        finished.write(vault.store())?;
-        written.push(finished.record);
-        Ok::<(), crate::cas::CasError>(())
-    };
-    for pack in packs {
-        let Ok(map) = PackMap::load(vault, pack) else { continue };
-        writer.add_map(&map);
-        if writer.len() >= SEGMENT_ROWS || writer.is_full() {
-            flush(&mut writer).map_err(&failed)?;
-        }
-    }
-    flush(&mut writer).map_err(&failed)?;
-    Ok(written)
 }

@@ -157,6 +157,15 @@ pub(super) fn list(store: &dyn StorageBackend) -> Result<Vec<BlobInfo>, OpsError
     Ok(listed)
 }
 
+/// The packs of which there are files.
+pub(super) fn packs(store: &dyn StorageBackend) -> Result<Vec<PackId>, OpsError> {
+    let failed = |source: StoreError| RepoError::Store { location: store.location(), source };
+    let listed = store.list("packs/").map_err(failed)?;
+    let pack =
+        |blob: &BlobInfo| uid_of(&blob.name).map(PackId::new).filter(|uid| pack_name(uid) == blob.name);
+    Ok(listed.iter().filter_map(pack).collect())
+}
+
 /// The packs and segments of which there are files, by their names, with the lengths of these.
 #[derive(Debug, Default)]
 pub(super) struct Listed {

@@ -22,10 +22,15 @@ use super::state::{Condemned, LogState, RefLogEntry};
 pub(super) const EVERY: u64 = 64;
 /// How many checkpoints are kept: one more than is needed, for whoever has begun to read it.
 const KEPT: usize = 2;
-const FOLDER: &str = "checkpoint/";
+pub(super) const FOLDER: &str = "checkpoint/";
 
 fn name(number: u64) -> BlobName {
     BlobName::new(&format!("{FOLDER}{number:010}")).expect("digits make a legal name")
+}
+
+/// The number of the checkpoint in this blob, if it is one.
+pub(super) fn number_of(name: &BlobName) -> Option<u64> {
+    name.as_str().strip_prefix(FOLDER)?.parse().ok()
 }
 
 impl Log {
@@ -39,16 +44,25 @@ impl Log {
     /// Numbers of the checkpoints that there are, ascending.
     fn checkpoints(&self) -> Result<Vec<u64>, RepoError> {
         let listed = self.vault.store().list(FOLDER).map_err(self.store())?;
-        let number = |name: &BlobName| name.as_str().strip_prefix(FOLDER)?.parse().ok();
-        Ok(listed.iter().filter_map(|blob| number(&blob.name)).collect())
+        Ok(listed.iter().filter_map(|blob| number_of(&blob.name)).collect())
     }
 
     fn read_checkpoint(&self, number: u64) -> Result<LogState, RepoError> {
-        let file = || name(number).as_str().to_owned();
+        let bytes = self.vault.store().get(&name(number), ENVELOPE_LEN_MAX).map_err(self.store())?;
+        self.open_checkpoint(name(number).as_str(), number, &bytes)
+    }
+
+    /// The state of the checkpoint in the bytes of a file.
+    pub(super) fn open_checkpoint(
+        &self,
+        file: &str,
+        number: u64,
+        bytes: &[u8],
+    ) -> Result<LogState, RepoError> {
+        let file = || file.to_owned();
         let format = |source| RepoError::Format { file: file(), source };
         let wrong = |why| RepoError::Checkpoint { file: file(), why };
-        let bytes = self.vault.store().get(&name(number), ENVELOPE_LEN_MAX).map_err(self.store())?;
-        let opened = open_envelope(&bytes);
+        let opened = open_envelope(bytes);
         let content = opened.map_err(|source| RepoError::Envelope { file: file(), source })?.content;
         let (found, signed, signature) = Checkpoint::decode(&content).map_err(format)?;
         if (found.family, found.instance, found.number) != (self.vault.family(), self.instance, number) {
@@ -232,7 +246,7 @@ impl LogState {
     }
 
     /// All commits that ever were live, in the order in which they first came.
-    fn ever_live(&self) -> Vec<CommitRecord> {
+    pub(super) fn ever_live(&self) -> Vec<CommitRecord> {
         let mut commits: Vec<(usize, CommitId)> =
             self.order.iter().map(|(id, place)| (*place, *id)).collect();
         commits.sort_unstable();

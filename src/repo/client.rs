@@ -46,6 +46,11 @@ pub(super) struct SeenHead {
     pub(super) hash: EntryHash,
 }
 
+impl SeenHead {
+    /// Stands for: another log was made in the place of this one.
+    pub(super) const REPLACED: Self = Self { number: 0, hash: EntryHash::new([0xff; EntryHash::LEN]) };
+}
+
 const SEEN_LEN: usize = 8 + EntryHash::LEN + 32;
 
 impl Client {

@@ -8,6 +8,7 @@ use crate::limits::CONFIG_LEN_MAX;
 use crate::store::{BlobName, Put, StorageBackend, StoreError};
 
 use super::RepoError;
+use super::log::LOST;
 
 /// How often, and after what time, a copy that is missing is looked for again.
 const SETTLE_TRIES: u32 = 4;
@@ -117,9 +118,18 @@ fn read(store: &dyn StorageBackend, name: &BlobName) -> Result<Result<Config, De
     store.get(name, CONFIG_LEN_MAX as u64).map(|bytes| Config::decode(&bytes))
 }
 
-/// Whether there is a log: then there was a configuration.
+/// Whether there is a log, or what a log speaks of: then there was a configuration.
 pub(super) fn has_log(store: &dyn StorageBackend) -> Result<bool, RepoError> {
-    match store.list("log/") {
+    Ok(has_blobs(store, "log/")? || has_content(store)?)
+}
+
+/// Whether there is anything that a log must have spoken of: packs, or what a recovery put aside.
+pub(super) fn has_content(store: &dyn StorageBackend) -> Result<bool, RepoError> {
+    Ok(has_blobs(store, "packs/")? || has_blobs(store, LOST)?)
+}
+
+fn has_blobs(store: &dyn StorageBackend, folder: &str) -> Result<bool, RepoError> {
+    match store.list(folder) {
         Ok(listed) => Ok(!listed.is_empty()),
         Err(StoreError::NotFound { .. } | StoreError::NotAStore { .. }) => Ok(false),
         Err(source) => Err(RepoError::Store { location: store.location(), source }),

@@ -187,6 +187,12 @@ pub enum RepoError {
         /// What stands there now.
         now: String,
     },
+    /// The log is one that this client has made another one instead of.
+    #[error("the repository {location} was put back: it has the log again that this client rebuilt")]
+    Replaced {
+        /// Where.
+        location: String,
+    },
     /// There is no such revision.
     #[error("there is no revision {spec:?}: {why}")]
     NoRevision {
@@ -307,6 +313,9 @@ pub enum RepoError {
     },
 }
 
+/// What a client finds in the place of the last entry that it has seen, where there is none.
+pub(super) const GONE: &str = "which is gone";
+
 impl RepoError {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
@@ -331,7 +340,7 @@ impl RepoError {
             | Self::Crypto { .. } => ErrorKind::Damaged,
             Self::Cas { source, .. } => cas_kind(source),
             Self::Store { .. } | Self::Local { .. } | Self::LocalDamaged { .. } => ErrorKind::Store,
-            Self::Rollback { .. } => ErrorKind::Rollback,
+            Self::Rollback { .. } | Self::Replaced { .. } => ErrorKind::Rollback,
             Self::NoRevision { .. } | Self::Ambiguous { .. } | Self::NoRef { .. } | Self::NoSlot { .. } => {
                 ErrorKind::NotFound
             }
@@ -348,6 +357,24 @@ impl RepoError {
             | Self::Slots { .. }
             | Self::Sheet { .. }
             | Self::Busy => ErrorKind::Refused,
+        }
+    }
+
+    /// Whether it says that entries of the log are missing or damaged: [`recover`](crate::ops::recover) makes a log anew.
+    pub fn is_of_log(&self) -> bool {
+        let is_entry = |file: &str| file.starts_with("log/");
+        match self {
+            Self::Log { .. } => true,
+            Self::Format { source: DecodeError::Version { .. }, .. } => false,
+            Self::Envelope {
+                source: EnvelopeError::NoHeader { source: DecodeError::Version { .. } },
+                ..
+            } => false,
+            Self::Format { file, .. } | Self::Envelope { file, .. } => is_entry(file),
+            Self::Crypto { what, .. } => what.starts_with("log entry ") || what.contains(" of log/"),
+            Self::Store { source: StoreError::TooLarge { name, .. }, .. } => is_entry(name),
+            Self::Rollback { now, .. } => now == GONE,
+            _ => false,
         }
     }
 

@@ -15,8 +15,9 @@ use crate::mutants::{self, Mutant};
 use crate::store::{BlobName, Put, StorageBackend};
 
 use super::client::SeenHead;
+use super::error::GONE;
 use super::state::{LogState, RefMove};
-use super::{Client, RepoError};
+use super::{Client, RepoError, config};
 
 /// Role bit: may add packs, commits and refs.
 pub(super) const ROLE_WRITE: u8 = 1;
@@ -110,13 +111,25 @@ impl Log {
             let last = self.last_listed()?.max(seen.map_or(0, |seen| seen.number));
             let next = state.number + 1;
             if last < next {
-                return Ok(());
+                return self.check_begun(state, last);
             }
             // Another writer may just have appended it.
             if self.read(next)?.is_none() {
                 return Err(RepoError::Log { number: next, why: "it is missing, but later ones are there" });
             }
         }
+    }
+
+    /// Refuses a log that lacks what `state` was read from, up to the last entry that is `listed`. What the packs hold would
+    /// silently be no part of history, and the next gc would take it for left over. (An init that was stopped leaves no log, and
+    /// no packs.)
+    fn check_begun(&self, state: &LogState, listed: u64) -> Result<(), RepoError> {
+        let why = match state.number {
+            0 if config::has_content(self.vault.store())? => "it is missing, but there are packs",
+            number if listed < number => "it is missing, and so are all before it and after it",
+            _ => return Ok(()),
+        };
+        Err(RepoError::Log { number: state.number.max(1), why })
     }
 
     /// The highest number of an entry that the store lists.
@@ -149,8 +162,7 @@ impl Log {
 
     fn put(&self, number: u64, bytes: &[u8]) -> Result<Attempt, RepoError> {
         let name = entry_name(number);
-        let sealed = seal_envelope(bytes)
-            .map_err(|source| RepoError::Envelope { file: name.as_str().to_owned(), source })?;
+        let sealed = seal_entry(&name, bytes)?;
         match self.vault.store().put_new(&name, &[&sealed]).map_err(self.store())? {
             Put::Created => Ok(Attempt::Won),
             // A lost reply is not a lost race: an entry is mine if its bytes, with their random attempt id, are mine.
@@ -225,20 +237,7 @@ impl Log {
         if verify {
             check_signature(state, &entry, &bytes[signed])?;
         }
-        let key = self.vault.keyring().entry_key(public.epoch).ok_or(RepoError::Log {
-            number,
-            why: "it is sealed under a data key that this keyring does not have",
-        })?;
-        let private = self
-            .vault
-            .open_with(
-                &key,
-                Part::LogPrivate,
-                (self.instance.as_bytes(), public.epoch, number),
-                &public.private,
-            )
-            .map_err(RepoError::crypto(format!("the private part of {file} does not open")))?;
-        let private = EntryPrivate::decode(&private).map_err(format)?;
+        let private = open_private(&self.vault, public)?;
         state.apply(public, private, entry_hash(bytes), stored.file_len)
     }
 
@@ -256,7 +255,8 @@ impl Log {
         Ok(())
     }
 
-    fn encode(
+    /// The bytes of the entry that follows `state`.
+    pub(super) fn encode(
         &self,
         state: &LogState,
         device: &Signer,
@@ -322,19 +322,22 @@ impl Log {
     }
 
     /// A record that enrols the device with all roles, certified by the root key.
-    pub(super) fn enrol(&self, device: &Signer) -> DeviceRecord {
-        let mut record = DeviceRecord { device: device.public(), roles: ROLES_ALL, certificate: [0; 64] };
-        let message = record.signing_bytes(self.vault.family());
-        record.certificate = self.vault.keyring().root_signer().sign(&message);
-        record
+    fn enrol(&self, device: &Signer) -> DeviceRecord {
+        certify(&self.vault, device.public(), ROLES_ALL)
     }
 
-    /// Refuses a log that ends before, or has another entry at, the head that was seen.
+    /// Refuses a log that ends before, or has another entry at, the head that was seen, and one in whose place another was made.
     pub(super) fn check_seen(&self, seen: SeenHead) -> Result<(), RepoError> {
+        if seen == SeenHead::REPLACED {
+            return Err(RepoError::Replaced { location: self.location.clone() });
+        }
         let now = match self.read(seen.number)? {
             Some(entry) if entry_hash(&entry.bytes) == seen.hash => return Ok(()),
-            Some(_) => "which is another one now".to_owned(),
-            None => "which is gone".to_owned(),
+            Some(entry) => {
+                check_intact(seen.number, &entry.bytes)?;
+                "which is another one now".to_owned()
+            }
+            None => GONE.to_owned(),
         };
         Err(RepoError::Rollback { location: self.location.clone(), seen: seen.number, now })
     }
@@ -343,6 +346,38 @@ impl Log {
         let location = self.location.clone();
         move |source| RepoError::Store { location: location.clone(), source }
     }
+}
+
+/// Whether an entry is as a device has signed it, whichever that is. What is not is damaged, and no other entry.
+fn check_intact(number: u64, bytes: &[u8]) -> Result<(), RepoError> {
+    let file = || entry_name(number).as_str().to_owned();
+    let decoded = LogEntry::decode(bytes);
+    let (entry, signed) = decoded.map_err(|source| RepoError::Format { file: file(), source })?;
+    sign::verify(&entry.public.device, &signing_bytes(&bytes[signed]), &entry.signature)
+        .map_err(RepoError::crypto(format!("log entry {number}: its signature does not verify")))
+}
+
+/// Opens the private part of an entry.
+pub(super) fn open_private(vault: &Vault, public: &EntryPublic) -> Result<EntryPrivate, RepoError> {
+    let number = public.number;
+    let file = entry_name(number).as_str().to_owned();
+    let key = vault.keyring().entry_key(public.epoch).ok_or(RepoError::Log {
+        number,
+        why: "it is sealed under a data key that this keyring does not have",
+    })?;
+    let place = (public.instance.as_bytes(), public.epoch, number);
+    let private = vault
+        .open_with(&key, Part::LogPrivate, place, &public.private)
+        .map_err(RepoError::crypto(format!("the private part of {file} does not open")))?;
+    EntryPrivate::decode(&private).map_err(|source| RepoError::Format { file, source })
+}
+
+/// A record of what a device may do, certified by the root key.
+pub(super) fn certify(vault: &Vault, device: DeviceId, roles: u8) -> DeviceRecord {
+    let mut record = DeviceRecord { device, roles, certificate: [0; 64] };
+    let message = record.signing_bytes(vault.family());
+    record.certificate = vault.keyring().root_signer().sign(&message);
+    record
 }
 
 /// Whether the root key vouches for every device that the entry enrols or revokes.
@@ -373,6 +408,14 @@ pub(super) fn check_signature(state: &LogState, entry: &LogEntry, signed: &[u8])
         public.devices.iter().find(|record| record.device == public.device).map(|record| record.roles);
     let roles =
         enrolled.or_else(|| state.devices.get(&public.device).map(|record| record.roles)).unwrap_or(0);
+    check_roles(public, roles)?;
+    sign::verify(&public.device, &signing_bytes(signed), &entry.signature)
+        .map_err(RepoError::crypto(format!("log entry {number}: its signature does not verify")))
+}
+
+/// Whether a device of these roles may do what the entry does.
+pub(super) fn check_roles(public: &EntryPublic, roles: u8) -> Result<(), RepoError> {
+    let number = public.number;
     if roles & ROLE_WRITE == 0 {
         return Err(RepoError::Log { number, why: "its device is not enrolled" });
     }
@@ -383,8 +426,7 @@ pub(super) fn check_signature(state: &LogState, entry: &LogEntry, signed: &[u8])
     if takes_away && roles & ROLE_GC == 0 {
         return Err(RepoError::Log { number, why: "its device may not take anything away" });
     }
-    sign::verify(&public.device, &signing_bytes(signed), &entry.signature)
-        .map_err(RepoError::crypto(format!("log entry {number}: its signature does not verify")))
+    Ok(())
 }
 
 /// What a writer must check again after every lost race.
@@ -490,11 +532,20 @@ fn namespace(name: &str) -> &str {
     }
 }
 
-/// The public part of the first entry, unverified; `None`: there is no log.
-pub(super) fn first_entry(store: &dyn StorageBackend) -> Result<Option<EntryPublic>, RepoError> {
-    let Some(entry) = read_entry(store, 1)? else { return Ok(None) };
-    let format = |source| RepoError::Format { file: entry_name(1).as_str().to_owned(), source };
-    Ok(Some(LogEntry::decode(&entry.bytes).map_err(format)?.0.public))
+/// The public part of the first entry that can be read, unverified; `None`: there is none.
+pub(super) fn any_entry(store: &dyn StorageBackend) -> Result<Option<EntryPublic>, RepoError> {
+    let listed = store.list("log/");
+    let listed = listed.map_err(|source| RepoError::Store { location: store.location(), source })?;
+    for number in listed.iter().filter_map(|blob| entry_number(&blob.name)) {
+        let entry = match read_entry(store, number) {
+            Err(error @ RepoError::Store { .. }) => return Err(error),
+            entry => entry.ok().flatten(),
+        };
+        if let Some((entry, _)) = entry.and_then(|entry| LogEntry::decode(&entry.bytes).ok()) {
+            return Ok(Some(entry.public));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads an entry, and heals it where that is needed; `None`: there is none.
@@ -505,11 +556,24 @@ pub(super) fn read_entry(store: &dyn StorageBackend, number: u64) -> Result<Opti
         Err(error) if error.is_not_found() => return Ok(None),
         Err(source) => return Err(RepoError::Store { location: store.location(), source }),
     };
-    let opened = open_envelope(&bytes)
-        .map_err(|source| RepoError::Envelope { file: name.as_str().to_owned(), source })?;
-    let (file_len, was_healed) = (bytes.len() as u64, opened.was_damaged);
-    Ok(Some(StoredEntry { bytes: opened.content.into_owned(), file_len, was_healed }))
+    open_entry(&name, &bytes).map(Some)
 }
+
+/// The entry in the bytes of a file, healed where that is needed.
+pub(super) fn open_entry(name: &BlobName, file: &[u8]) -> Result<StoredEntry, RepoError> {
+    let opened = open_envelope(file)
+        .map_err(|source| RepoError::Envelope { file: name.as_str().to_owned(), source })?;
+    let (file_len, was_healed) = (file.len() as u64, opened.was_damaged);
+    Ok(StoredEntry { bytes: opened.content.into_owned(), file_len, was_healed })
+}
+
+/// The bytes of an entry's file.
+pub(super) fn seal_entry(name: &BlobName, bytes: &[u8]) -> Result<Vec<u8>, RepoError> {
+    seal_envelope(bytes).map_err(|source| RepoError::Envelope { file: name.as_str().to_owned(), source })
+}
+
+/// Where entries of logs lie that others have taken the place of.
+pub(super) const LOST: &str = "lost/";
 
 /// Name of an entry in the store.
 pub(super) fn entry_name(number: u64) -> BlobName {

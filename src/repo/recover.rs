@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::crypto::{CryptoError, Keyring, Secret32, recovery};
+use crate::crypto::{self, CryptoError, Keyring, Secret32, recovery};
 use crate::format::config::{Config, KdfParams};
 use crate::format::pack::Cipher;
+use crate::id::InstanceId;
 use crate::store::StorageBackend;
 
 use super::keys::{self, Credentials, SlotInfo};
+use super::rebuild::newest_aside;
 use super::repository::Repository;
 use super::{Client, RepoError, config, log};
 
@@ -143,7 +145,7 @@ impl Recovery {
     ///
     /// # Errors
     /// [`RepoError::OtherSheet`]; [`RepoError::NotEncrypted`] where there are no keys and nothing is lost;
-    /// [`RepoError::NoRepository`]; when the log is damaged or cannot be read.
+    /// [`RepoError::NoRepository`]; when the store fails. That the log is damaged is a [notice](Self::notices).
     pub fn open(
         store: Arc<dyn StorageBackend>,
         sheet: &RecoverySheet,
@@ -155,8 +157,8 @@ impl Recovery {
             Ok(config) if config.cipher == Cipher::None => return Err(RepoError::NotEncrypted { location }),
             Ok(config) => (config, Way::Add),
             Err(RepoError::ConfigLost { .. }) => {
-                check_log(&*store, &sheet.config)?;
-                (sheet.config.clone(), Way::Rebuild)
+                let instance = instance_of_log(&*store, &sheet.config)?;
+                (Config { instance, ..sheet.config.clone() }, Way::Rebuild)
             }
             Err(error) => return Err(error),
         };
@@ -166,11 +168,20 @@ impl Recovery {
                 Some((master, keyring)) => opened = (Some(master), keyring),
                 None => way = Way::Replace,
             },
-            _ => config.generation = config.generation.max(config::newest_generation(&*store)?) + 1,
+            _ => {
+                let newest = config::newest_generation(&*store)?.max(newest_aside(&*store)?);
+                config.generation = config.generation.max(newest) + 1;
+            }
         }
         let (master, keyring) = opened;
         let mut repo = Repository::assemble(Arc::clone(&store), config, keyring, (master, None), client)?;
-        repo.read_log()?;
+        match repo.read_log() {
+            // Who has a password again can make the log anew.
+            Err(error) if error.is_of_log() => {
+                repo.note(format!("its log is not whole ({error}): run `warp recover` next"));
+            }
+            read => read?,
+        }
         Ok(Self { repo, store, way })
     }
 
@@ -233,15 +244,19 @@ impl Recovery {
     }
 }
 
-/// Checks that the log, where there is no configuration, is of the sheet's repository.
-fn check_log(store: &dyn StorageBackend, sheet: &Config) -> Result<(), RepoError> {
+/// Which instance the log, where there is no configuration, is of; checks that it is of the sheet's family. It is another instance
+/// than the sheet's where the log was made anew after the sheet was printed.
+fn instance_of_log(store: &dyn StorageBackend, sheet: &Config) -> Result<InstanceId, RepoError> {
     let location = store.location();
-    match log::first_entry(store)? {
-        None => Err(RepoError::NoRepository { location }),
-        Some(entry) if (entry.family, entry.instance) != (sheet.family, sheet.instance) => {
-            Err(RepoError::OtherSheet { location })
+    match log::any_entry(store)? {
+        Some(entry) if entry.family != sheet.family => Err(RepoError::OtherSheet { location }),
+        Some(entry) => Ok(entry.instance),
+        // Nothing is left that belongs to an instance.
+        None if config::has_content(store)? => {
+            let instance = crypto::random().map_err(RepoError::crypto("cannot name the repository"))?;
+            Ok(InstanceId::new(instance))
         }
-        Some(_) => Ok(()),
+        None => Err(RepoError::NoRepository { location }),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::format::pack::Cipher;
 use crate::id::{CommitId, DeviceId, FamilyId, InstanceId, ObjectKind};
 use crate::store::StorageBackend;
 
+use super::client::SeenHead;
 use super::head::SeenBefore;
 use super::journal::Journal;
 use super::keys::{self, Credentials, SlotInfo};
@@ -19,7 +20,7 @@ use super::log::{self, Draft, Log};
 use super::recover::RecoverySheet;
 use super::state::LogState;
 use super::timeline::{VersionInfo, VersionTimeline};
-use super::{Chunker, ChunkerConfig, Client, RepoError, config};
+use super::{Chunker, ChunkerConfig, Client, ErrorKind, RepoError, config};
 
 /// How to make a repository.
 #[derive(Debug)]
@@ -154,6 +155,17 @@ impl Repository {
         credentials: &Credentials,
         client: Client,
     ) -> Result<Self, RepoError> {
+        let mut repo = Self::unlock(store, credentials, client)?;
+        repo.read_log()?;
+        Ok(repo)
+    }
+
+    /// Opens the configuration. The log is not read.
+    pub(super) fn unlock(
+        store: Arc<dyn StorageBackend>,
+        credentials: &Credentials,
+        client: Client,
+    ) -> Result<Self, RepoError> {
         let config = config::load(&*store)?;
         let (mut master, mut slot) = (None, None);
         if config.cipher != Cipher::None {
@@ -164,9 +176,29 @@ impl Repository {
         if keyring.root_signer().public().as_bytes() != &config.root_key {
             return Err(RepoError::ConfigLost { location: store.location() });
         }
-        let mut repo = Self::assemble(store, config, keyring, (master, slot), client)?;
-        repo.read_log()?;
-        Ok(repo)
+        Self::assemble(store, config, keyring, (master, slot), client)
+    }
+
+    /// The same repository with another configuration. Its log is not read.
+    pub(super) fn with_config(
+        self,
+        store: Arc<dyn StorageBackend>,
+        config: Config,
+    ) -> Result<Self, RepoError> {
+        let keyring = self.vault.keyring().clone();
+        Self::assemble(store, config, keyring, (self.master, self.slot), self.client)
+    }
+
+    /// Remembers that another log has taken the place of this instance's, so that it is told when the old one comes back.
+    pub(super) fn forget_log_of(&mut self, instance: InstanceId) {
+        if let Err(error) = self.client.remember(instance, SeenHead::REPLACED) {
+            self.note(format!("cannot remember that the old log was replaced: {error}"));
+        }
+    }
+
+    /// Adds what a person should know.
+    pub(super) fn note(&mut self, notice: String) {
+        self.notices.push(notice);
     }
 
     pub(super) fn assemble(
@@ -203,7 +235,9 @@ impl Repository {
         if let Some(head) = known {
             match self.journal.log.check_seen(head) {
                 Ok(()) => {}
-                Err(RepoError::Rollback { .. }) if self.client.accept_rollback => seen = None,
+                Err(error) if error.kind() == ErrorKind::Rollback && self.client.accept_rollback => {
+                    seen = None
+                }
                 Err(error) => return Err(error),
             }
         }

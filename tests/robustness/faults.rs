@@ -150,6 +150,17 @@ pub(crate) fn at_every_operation<T>(
     template: &SimDisk,
     run: impl Fn(&Repository) -> T,
     is_done: impl FnOnce(T),
+    then: impl FnMut(SimDisk, T, &str),
+) -> u64 {
+    at_every_operation_on(template, open, run, is_done, then)
+}
+
+/// The same for an operation on what `open` makes of a disk; opening is no part of the operation.
+pub(crate) fn at_every_operation_on<R, T>(
+    template: &SimDisk,
+    open: impl Fn(Arc<dyn Vfs>) -> R,
+    run: impl Fn(&R) -> T,
+    is_done: impl FnOnce(T),
     mut then: impl FnMut(SimDisk, T, &str),
 ) -> u64 {
     // Of a disk on which all is synced, cuts of the power are copies.

@@ -18,6 +18,7 @@ mod init;
 mod key;
 mod log;
 mod ls;
+mod recover;
 mod repack;
 mod restore;
 mod rewrite;
@@ -63,6 +64,7 @@ pub(crate) enum Command {
     Rewrite(Box<rewrite::Args>),
     Repack(repack::Args),
     Check(check::Args),
+    Recover(recover::Args),
     Verify(verify::Args),
     Head(head::Args),
     Key(key::Args),
@@ -110,6 +112,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Rewrite(args) => rewrite::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Check(args) => check::run(ui, ctx, args),
+        Command::Recover(args) => recover::run(ui, ctx, args),
         Command::Verify(args) => verify::run(ui, args),
         Command::Head(args) => head::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),

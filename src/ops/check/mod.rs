@@ -39,7 +39,8 @@ use broken::Broken;
 use choose::{Choice, Chosen};
 use files::Absent;
 use packs::Directories;
-use report::{Findings, told};
+use report::Findings;
+pub(super) use report::told;
 use segments::IndexSide;
 
 pub use choose::ReadData;

@@ -253,7 +253,7 @@ pub(super) fn kind_of(error: &CasError) -> FindingKind {
 }
 
 /// An error and its causes in one line.
-pub(super) fn told(error: &(dyn Error + 'static)) -> String {
+pub(in crate::ops) fn told(error: &(dyn Error + 'static)) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

@@ -296,6 +296,9 @@ fn hints(report: &CheckReport) -> Vec<&'static str> {
             "bring the files named above back from another copy of the repository, in which they have the same names; until then change nothing, and copy what is left to a sound disk",
         );
     }
+    if report.findings.iter().any(|finding| finding.kind == FindingKind::Log) {
+        hints.push("if no other copy has the entries of the log that are lost, `warp recover` makes the log anew from the packs and from the entries that are left");
+    }
     if report.findings.iter().any(|finding| is_config(&finding)) {
         hints.push("any change of a setting or key writes both copies of the configuration anew: see `warp config set --repository`");
     }

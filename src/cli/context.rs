@@ -208,7 +208,7 @@ pub(crate) fn kdf() -> KdfParams {
 /// Whether this is what remains of a repository whose configuration was removed, folder and all.
 pub(crate) fn lacks_only_config(dir: &Path) -> bool {
     let has = |folder| dir.join(folder).is_dir();
-    has("packs") && (has("log") || has("index"))
+    has("packs") && ["log", "index", "checkpoint", "lost", "tmp"].into_iter().any(has)
 }
 
 /// `DIR` where it holds a `.warp`, a `.warp` itself, or a stand-alone repository.

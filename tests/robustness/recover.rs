@@ -57,7 +57,7 @@ fn at_every_operation_with(is_lost: impl Fn(&str) -> bool) -> (u64, BTreeMap<&'s
     let (template, versions) = disk_with_history(folder.path());
     remove(&template, "log", is_lost);
     remove(&template, "index", |_| true);
-    let (old, packs) = (contents(&template, &["log"]), contents(&template, &["packs"]));
+    let [old, packs, config] = ["log", "packs", "config"].map(|folder| contents(&template, &[folder]));
     let mut expected: Option<Vec<(String, CommitId)>> = None;
     let is_done = |done: Result<RecoverOutcome, _>| {
         let done = done.unwrap();
@@ -81,7 +81,7 @@ fn at_every_operation_with(is_lost: impl Fn(&str) -> bool) -> (u64, BTreeMap<&'s
                 Err(error) => {
                     assert!(error.is_of_log(), "{what}: {error}");
                     assert!(outcome.is_err(), "{what}: it said that it was done");
-                    let is_begun = !contents(&disk, &["config"]).is_subset(&contents(&template, &["config"]));
+                    let is_begun = !contents(&disk, &["config"]).is_subset(&config);
                     let again =
                         recover(&vfs).unwrap_or_else(|error| panic!("{what}: the next one fails: {error}"));
                     assert!(!again.has_losses(), "{what}: {again:?}");

@@ -20,9 +20,11 @@ const LISTED_MAX: usize = 20;
 /// that none of them reaches gets a branch of its own, `recovered/ID`.
 ///
 /// Nothing is destroyed: packs stay as they are, and the old entries are kept in the folder `lost` of the repository. It can be
-/// stopped at any moment and run again. The new log begins with a new fingerprint: see `warp head`.
+/// stopped at any moment and run again; but let nothing else work in the repository meanwhile. The new log begins with a new
+/// fingerprint: see `warp head`.
 ///
-/// If the configuration is lost as well, bring that back first: `warp key recover`.
+/// If the configuration is lost as well, bring that back first: `warp key recover`. The exit code is 3 if a pack, a commit or a part
+/// of a commit is lost.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -88,12 +88,13 @@ impl History {
         }
     }
 
-    /// Puts every ref where it stood last or, if that commit is gone, where it stood before, or on what came before that.
+    /// Puts every ref where it stood last or, if that commit is gone, on the nearest one before it; if none is known, where it
+    /// stood before.
     fn place_refs(&mut self, survivors: &Survivors) {
         for (name, places) in &survivors.refs {
             let Some(Some(last)) = places.last() else { continue };
-            let stood = places.iter().rev().flatten();
-            let to = stood.copied().find(|id| self.live.contains(id)).or_else(|| self.live_before(last));
+            let stood = || places.iter().rev().flatten().copied().find(|id| self.live.contains(id));
+            let to = self.live_before(last).or_else(stood);
             if to != Some(*last) {
                 self.moved.push(MovedRef { name: name.clone(), from: *last, to });
             }
@@ -101,7 +102,7 @@ impl History {
         }
     }
 
-    /// The nearest live commit before one.
+    /// The commit, if it is live, or the nearest live one before it.
     fn live_before(&self, id: &CommitId) -> Option<CommitId> {
         let (mut open, mut seen) = (VecDeque::from([*id]), HashSet::new());
         while let Some(at) = open.pop_front() {
@@ -160,4 +161,86 @@ fn order(named: &[CommitId], found: &HashMap<CommitId, FoundCommit>) -> Vec<Comm
     }
     order.extend(others.map(|(id, _)| *id));
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::dirtree::Timestamp;
+    use crate::id::DeviceId;
+
+    fn id(number: u8) -> CommitId {
+        CommitId::new([number; CommitId::LEN])
+    }
+
+    /// Commits that lie in packs: number, time, parents.
+    fn found(commits: &[(u8, i64, &[u8])]) -> FoundCommits {
+        let commit = |&(number, secs, parents): &(u8, i64, &[u8])| {
+            let parents = parents.iter().map(|parent| id(*parent)).collect();
+            let (time, device) = (Timestamp { secs, nanos: 0 }, DeviceId::new([1; DeviceId::LEN]));
+            (id(number), FoundCommit { parents, time, device })
+        };
+        FoundCommits { read: commits.iter().map(commit).collect(), ..FoundCommits::default() }
+    }
+
+    fn survivors(commits: &[(u8, &[u8])], forgotten: &[u8], refs: &[(&str, &[u8])]) -> Survivors {
+        let places = |places: &[u8]| places.iter().map(|place| (*place > 0).then(|| id(*place))).collect();
+        Survivors {
+            commits: commits.iter().map(|(number, _)| id(*number)).collect(),
+            parents: commits
+                .iter()
+                .map(|(number, parents)| (id(*number), parents.iter().map(|parent| id(*parent)).collect()))
+                .collect(),
+            forgotten: forgotten.iter().map(|number| id(*number)).collect(),
+            refs: refs.iter().map(|(name, at)| ((*name).to_owned(), places(at))).collect(),
+            ..Survivors::default()
+        }
+    }
+
+    #[test]
+    fn commits_that_nobody_names_come_before_the_first_that_is_younger() {
+        let found = found(&[(1, 10, &[]), (2, 20, &[]), (3, 15, &[]), (4, 30, &[]), (5, 5, &[])]);
+        assert_eq!(order(&[id(1), id(2), id(9)], &found.read), [5, 1, 3, 2, 9, 4].map(id));
+    }
+
+    #[test]
+    fn a_ref_falls_back_to_what_came_before_then_to_where_it_stood_and_then_goes() {
+        let named: &[(u8, &[u8])] = &[(1, &[]), (2, &[1]), (3, &[2]), (4, &[3]), (5, &[]), (6, &[5])];
+        let found = found(&[(1, 1, &[]), (2, 2, &[1]), (4, 4, &[3])]);
+        let refs: &[(&str, &[u8])] = &[
+            ("stays", &[0, 1, 4]),
+            ("goes back", &[0, 1, 3]),
+            ("stood before", &[0, 1, 6]),
+            ("goes", &[6]),
+            ("was deleted", &[2, 0]),
+        ];
+        let history = History::new(&survivors(named, &[5], refs), &found);
+        let stands = |name: &str| history.refs.get(name).copied();
+        assert_eq!(stands("stays"), Some(id(4)));
+        assert_eq!(stands("goes back"), Some(id(2)));
+        assert_eq!(stands("stood before"), Some(id(1)));
+        assert_eq!((stands("goes"), stands("was deleted")), (None, None));
+        let moved: Vec<_> = history.moved.iter().map(|moved| (&*moved.name, moved.from, moved.to)).collect();
+        let goes = ("goes", id(6), None);
+        let expected =
+            [goes, ("never stood elsewhere", id(3), Some(id(2))), ("stood before", id(3), Some(id(1)))];
+        assert_eq!(moved, expected);
+        assert_eq!(history.lost.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [3, 6].map(id));
+        assert_eq!((history.gone, history.branches.len()), ([3, 5, 6].map(id).to_vec(), 0));
+    }
+
+    #[test]
+    fn only_the_last_commits_that_no_ref_reaches_get_branches_each_its_own() {
+        let mut twin = [7; CommitId::LEN];
+        twin[20] = 8;
+        let mut found = found(&[(1, 1, &[]), (2, 2, &[1]), (3, 3, &[2]), (4, 4, &[1]), (7, 5, &[4])]);
+        let commit = FoundCommit { parents: vec![id(4)], ..found.read[&id(7)].clone() };
+        found.read.insert(CommitId::new(twin), commit);
+        let history = History::new(&survivors(&[(3, &[2])], &[], &[("heads/main", &[2])]), &found);
+        let mut names: Vec<_> = history.branches.iter().map(|(name, _)| &name[BRANCHES.len()..]).collect();
+        names.sort_unstable_by_key(|name| name.len());
+        assert_eq!(names[..2], ["03030303", "07070707"]);
+        assert!(names[2].len() == 64 && names.len() == 3, "{names:?}");
+        assert_eq!((history.live(), history.unnamed.len()), (6, 5));
+    }
 }

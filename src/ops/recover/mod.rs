@@ -200,8 +200,13 @@ fn incomplete(repo: &Repository, threads: usize, observer: &dyn Observer) -> Vec
     match check(repo, CheckRequest { threads, ..CheckRequest::default() }, observer) {
         Ok(report) => broken_commits(&report),
         Err(error) => {
-            let error = told(&error);
-            observer.notice(&format!("whether all commits are complete could not be checked: {error}"));
+            let why = match error {
+                OpsError::Cancelled => "interrupted".to_owned(),
+                error => told(&error),
+            };
+            observer.notice(&format!(
+                "the log is made anew, but whether all commits are complete was not checked: {why}"
+            ));
             Vec::new()
         }
     }

@@ -28,7 +28,7 @@ pub enum SeenBefore {
     },
     /// A head that it has no more: it was put back, and the client was told to take that.
     PutBack {
-        /// Number of the entry that was the last.
+        /// Number of the entry that was the last; 0: the client has made another log in the place of this one.
         number: u64,
     },
 }

@@ -126,7 +126,9 @@ impl Log {
     fn check_begun(&self, state: &LogState, listed: u64) -> Result<(), RepoError> {
         let why = match state.number {
             0 if config::has_content(self.vault.store())? => "it is missing, but there are packs",
-            number if listed < number => "it is missing, and so are all before it and after it",
+            number if listed < number && !self.has(number)? => {
+                "it is missing, and so are all before it and after it"
+            }
             _ => return Ok(()),
         };
         Err(RepoError::Log { number: state.number.max(1), why })

@@ -59,6 +59,9 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, _: &Args) -> Result<Exit, CliError
         }
         SeenBefore::Same => "this client has seen the same head before".to_owned(),
         SeenBefore::Older { number } => format!("this client had seen entry {number}, which this continues"),
+        SeenBefore::PutBack { number: 0 } => {
+            "the repository was put back: it has the log again that this client had rebuilt".to_owned()
+        }
         SeenBefore::PutBack { number } => {
             format!(
                 "the repository was put back: this client had seen entry {number}, which is gone or another one now"

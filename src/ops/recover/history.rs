@@ -221,9 +221,8 @@ mod tests {
         assert_eq!(stands("stood before"), Some(id(1)));
         assert_eq!((stands("goes"), stands("was deleted")), (None, None));
         let moved: Vec<_> = history.moved.iter().map(|moved| (&*moved.name, moved.from, moved.to)).collect();
-        let goes = ("goes", id(6), None);
-        let expected =
-            [goes, ("never stood elsewhere", id(3), Some(id(2))), ("stood before", id(3), Some(id(1)))];
+        let back = ("goes back", id(3), Some(id(2)));
+        let expected = [("goes", id(6), None), back, ("stood before", id(6), Some(id(1)))];
         assert_eq!(moved, expected);
         assert_eq!(history.lost.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [3, 6].map(id));
         assert_eq!((history.gone, history.branches.len()), ([3, 5, 6].map(id).to_vec(), 0));

@@ -137,13 +137,16 @@ impl Log {
         loop {
             let draft = build(state)?;
             check(state, &draft)?;
+            let number = state.number + 1;
             let bytes = self.encode(state, device, client, draft)?;
-            let attempt = self.put(state.number + 1, &bytes)?;
-            self.advance(state, None)?;
-            if matches!(attempt, Attempt::Won) {
+            let attempt = self.put(number, &bytes)?;
+            let advanced = self.advance(state, None);
+            // An entry that stands counts, whatever keeps later ones from being read.
+            if matches!(attempt, Attempt::Won) && state.number >= number {
                 self.write_checkpoint(state, device);
                 return Ok(());
             }
+            advanced?;
         }
     }
 
@@ -225,10 +228,8 @@ impl Log {
         if verify {
             check_signature(state, &entry, &bytes[signed])?;
         }
-        let key = self.vault.keyring().entry_key(public.epoch).ok_or(RepoError::Log {
-            number,
-            why: "it is sealed under a data key that this keyring does not have",
-        })?;
+        let rotated = || RepoError::Rotated { location: self.location.clone() };
+        let key = self.vault.keyring().entry_key(public.epoch).ok_or_else(rotated)?;
         let private = self
             .vault
             .open_with(
@@ -253,7 +254,7 @@ impl Log {
         if public.previous != state.hash.unwrap_or(EntryHash::new([0; 32])) {
             return wrong("it does not follow the entry before it");
         }
-        Ok(())
+        check_epoch(state, public)
     }
 
     fn encode(
@@ -342,6 +343,18 @@ impl Log {
     pub(super) fn store(&self) -> impl Fn(crate::store::StoreError) -> RepoError + use<> {
         let location = self.location.clone();
         move |source| RepoError::Store { location: location.clone(), source }
+    }
+}
+
+/// Refuses an entry under an older data key than one before it: whoever wrote it has read the log up to there, so it is no writer
+/// that follows the rules, but one that knows the older key alone.
+pub(super) fn check_epoch(state: &LogState, public: &EntryPublic) -> Result<(), RepoError> {
+    match public.epoch < state.epoch {
+        true => {
+            let why = "it is sealed under an older data key than an entry before it";
+            Err(RepoError::Log { number: public.number, why })
+        }
+        false => Ok(()),
     }
 }
 

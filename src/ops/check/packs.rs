@@ -219,7 +219,7 @@ fn is_there(check: &Check<'_>, chunks: &ChunkStore, base: &Wanted, pack: &PackId
     if find()? {
         return Ok(true);
     }
-    chunks.index().refresh();
+    chunks.index().refresh().map_err(OpsError::cas("look for a base"))?;
     Ok(find()? || !check.present()?.packs.contains_key(pack))
 }
 

@@ -148,18 +148,23 @@ impl Context {
 
     /// Finds and opens the repository, asking for its password if it has one.
     pub(crate) fn open(&self, ui: &mut Ui) -> Result<Opened, CliError> {
+        Ok(self.open_with_secret(ui)?.0)
+    }
+
+    /// The same, and returns what opened it.
+    pub(crate) fn open_with_secret(&self, ui: &mut Ui) -> Result<(Opened, Credentials), CliError> {
         let (location, store) = self.store()?;
         let probe = Repository::probe(store.as_ref())?;
-        let repo = match probe.encrypted {
+        let (repo, credentials) = match probe.encrypted {
             true => self.unlock(ui, &store, &location)?,
-            false => Repository::open(store, &Credentials::None, self.client()?)?,
+            false => (Repository::open(store, &Credentials::None, self.client()?)?, Credentials::None),
         };
         repo.chunks().vault().tell_of_healing(ui.warner());
         for notice in repo.notices() {
             ui.warn(format_args!("{}", escape::text(notice)));
         }
         let workdir = location.root.filter(|_| probe.worktree).map(WorkDir::open);
-        Ok(Opened { repo, workdir, cwd: self.cwd.clone() })
+        Ok((Opened { repo, workdir, cwd: self.cwd.clone() }, credentials))
     }
 
     /// Opens an encrypted repository; at a terminal a wrong password may be corrected.
@@ -168,7 +173,7 @@ impl Context {
         ui: &mut Ui,
         store: &Arc<dyn StorageBackend>,
         location: &Location,
-    ) -> Result<Repository, CliError> {
+    ) -> Result<(Repository, Credentials), CliError> {
         let source = self.password_source();
         let question = format!("Password for {}: ", escape::path(&location.dir));
         let mut attempt = 1;
@@ -179,7 +184,7 @@ impl Context {
                     attempt += 1;
                     ui.status(format_args!("Wrong password, try again"));
                 }
-                result => return Ok(result?),
+                result => return Ok((result?, credentials)),
             }
         }
     }

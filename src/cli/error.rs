@@ -155,14 +155,23 @@ pub(crate) const NO_REPOSITORY_HINT: &str =
 /// What helps without a configuration.
 const CONFIG_LOST_HINT: &str =
     "its recovery sheet, or a copy of its folder `config`, brings it back: see `warp key recover --help`";
+/// What helps if the configuration is from before a rotation of the keys.
+const CONFIG_OLD_HINT: &str = "its folder `config` was put back from an older copy: bring the newer one back, or use a recovery sheet that was printed after `warp key rotate`";
 /// How a password is given.
 pub(crate) const NO_PASSWORD_HINT: &str = "give the password with WARP_PASSWORD, --password-file FILE, --password-command CMD, or run warp in a terminal";
 
 impl From<RepoError> for CliError {
     fn from(error: RepoError) -> Self {
-        let is_config_lost = matches!(error, RepoError::ConfigLost { .. });
+        let hint = match error {
+            RepoError::ConfigLost { .. } => Some(CONFIG_LOST_HINT),
+            RepoError::OldConfig { .. } => Some(CONFIG_OLD_HINT),
+            _ => None,
+        };
         let error = Self::of_kind(error.kind(), Box::new(error));
-        if is_config_lost { error.hint(CONFIG_LOST_HINT) } else { error }
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }
 

@@ -256,7 +256,10 @@ impl CheckpointBody {
         rule.ensure(self.orphans.is_sorted_by(|one, next| one.uid < next.uid), sorted)?;
         rule.ensure(self.used.is_sorted_by(|one, next| one.0 < next.0), sorted)?;
         rule.ensure(self.old_packs.is_sorted_by(|one, next| one.0 < next.0), sorted)?;
-        rule.ensure(self.old_packs.iter().all(|old| old.1 < self.epoch), "a pack's data key is no older one")?;
+        rule.ensure(
+            self.old_packs.iter().all(|old| old.1 < self.epoch),
+            "a pack's data key is no older one",
+        )?;
         rule.ensure(self.removed_packs.is_sorted_by(|one, next| one < next), sorted)?;
         rule.ensure(self.removed_segments.is_sorted_by(|one, next| one < next), sorted)?;
         rule.ensure(self.names.is_sorted_by(|one, next| one.id < next.id), sorted)?;

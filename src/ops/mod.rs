@@ -9,6 +9,7 @@ mod convert;
 mod diff;
 mod dir_nodes;
 mod error;
+mod exchange;
 mod filter_history;
 mod find;
 mod forget;
@@ -17,6 +18,7 @@ mod log;
 mod ls;
 mod previous;
 mod races;
+mod renew;
 mod repack;
 mod repair;
 pub mod restore;
@@ -45,7 +47,7 @@ pub use check::{
     ReadData, SealedRequest, StrayFile, check, check_sealed,
 };
 pub use checkout::{CheckoutRequest, checkout};
-pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
+pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit, parity_setting};
 pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
 pub use filter_history::{
@@ -56,6 +58,7 @@ pub use forget::{ForgetGroup, ForgetOutcome, ForgetRequest, Judged, forget};
 pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
+pub use renew::{ParityLevel, RenewOutcome, RenewRequest, parity_levels, renew_parity, reseal};
 pub use repack::{RepackOutcome, RepackRequest, repack};
 pub use repair::{RepairOutcome, RepairRequest, repair};
 pub use restore::{

@@ -14,6 +14,7 @@ mod full_disk;
 mod gc;
 mod hostile;
 mod killed;
+mod renew;
 mod repack;
 mod repair;
 mod rewrite;

@@ -18,6 +18,8 @@ mod init;
 mod key;
 mod log;
 mod ls;
+mod parity;
+mod renewal;
 mod repack;
 mod restore;
 mod rewrite;
@@ -62,6 +64,7 @@ pub(crate) enum Command {
     Undelete(undelete::Args),
     Rewrite(Box<rewrite::Args>),
     Repack(repack::Args),
+    Parity(parity::Args),
     Check(check::Args),
     Verify(verify::Args),
     Head(head::Args),
@@ -109,6 +112,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Undelete(args) => undelete::run(ui, ctx, args),
         Command::Rewrite(args) => rewrite::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
+        Command::Parity(args) => parity::run(ui, ctx, args),
         Command::Check(args) => check::run(ui, ctx, args),
         Command::Verify(args) => verify::run(ui, args),
         Command::Head(args) => head::run(ui, ctx, args),

@@ -178,6 +178,10 @@ impl StorageBackend for Meanwhile {
         Ok(put)
     }
 
+    fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
+        self.store.get(name, max)
+    }
+
     fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
         self.store.read_at(name, offset, len)
     }

@@ -76,6 +76,9 @@ _warp() {
             warp,ls)
                 cmd="warp__subcmd__ls"
                 ;;
+            warp,parity)
+                cmd="warp__subcmd__parity"
+                ;;
             warp,repack)
                 cmd="warp__subcmd__repack"
                 ;;
@@ -199,6 +202,9 @@ _warp() {
             warp__subcmd__help,ls)
                 cmd="warp__subcmd__help__subcmd__ls"
                 ;;
+            warp__subcmd__help,parity)
+                cmd="warp__subcmd__help__subcmd__parity"
+                ;;
             warp__subcmd__help,repack)
                 cmd="warp__subcmd__help__subcmd__repack"
                 ;;
@@ -265,6 +271,9 @@ _warp() {
             warp__subcmd__help__subcmd__key,remove)
                 cmd="warp__subcmd__help__subcmd__key__subcmd__remove"
                 ;;
+            warp__subcmd__help__subcmd__key,rotate)
+                cmd="warp__subcmd__help__subcmd__key__subcmd__rotate"
+                ;;
             warp__subcmd__help__subcmd__util,completions)
                 cmd="warp__subcmd__help__subcmd__util__subcmd__completions"
                 ;;
@@ -295,6 +304,9 @@ _warp() {
             warp__subcmd__key,remove)
                 cmd="warp__subcmd__key__subcmd__remove"
                 ;;
+            warp__subcmd__key,rotate)
+                cmd="warp__subcmd__key__subcmd__rotate"
+                ;;
             warp__subcmd__key__subcmd__help,add)
                 cmd="warp__subcmd__key__subcmd__help__subcmd__add"
                 ;;
@@ -315,6 +327,9 @@ _warp() {
                 ;;
             warp__subcmd__key__subcmd__help,remove)
                 cmd="warp__subcmd__key__subcmd__help__subcmd__remove"
+                ;;
+            warp__subcmd__key__subcmd__help,rotate)
+                cmd="warp__subcmd__key__subcmd__help__subcmd__rotate"
                 ;;
             warp__subcmd__util,completions)
                 cmd="warp__subcmd__util__subcmd__completions"
@@ -341,7 +356,7 @@ _warp() {
 
     case "${cmd}" in
         warp)
-            opts="-r -q -v -h -V --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help --version init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete rewrite repack check fsck verify head key config bench completions util help"
+            opts="-r -q -v -h -V --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help --version init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete rewrite repack parity check fsck verify head key config bench completions util help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1691,7 +1706,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help)
-            opts="init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete rewrite repack check verify head key config bench completions util help"
+            opts="init commit status log show diff ls cat find stats checkout switch restore archive branch tag undo forget gc undelete rewrite repack parity check verify head key config bench completions util help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1985,7 +2000,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help__subcmd__key)
-            opts="add list remove passwd export recover"
+            opts="add list remove passwd rotate export recover"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2082,6 +2097,20 @@ _warp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        warp__subcmd__help__subcmd__key__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         warp__subcmd__help__subcmd__log)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2097,6 +2126,20 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help__subcmd__ls)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__help__subcmd__parity)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2373,7 +2416,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__key)
-            opts="-r -q -v -h --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help add list remove passwd export recover import help"
+            opts="-r -q -v -h --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help add list remove passwd rotate export recover import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2527,7 +2570,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__key__subcmd__help)
-            opts="add list remove passwd export recover help"
+            opts="add list remove passwd rotate export recover help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2625,6 +2668,20 @@ _warp() {
             return 0
             ;;
         warp__subcmd__key__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__key__subcmd__help__subcmd__rotate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2854,6 +2911,52 @@ _warp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        warp__subcmd__key__subcmd__rotate)
+            opts="-r -q -v -h --remove-others --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         warp__subcmd__log)
             opts="-n -r -q -v -h --oneline --graph --max-count --all --reflog --host --tag --path --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2978,13 +3081,67 @@ _warp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        warp__subcmd__repack)
-            opts="-n -r -q -v -h --aggressive --dry-run --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+        warp__subcmd__parity)
+            opts="-n -r -q -v -h --dry-run --max-repack-size --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --max-repack-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__repack)
+            opts="-n -r -q -v -h --aggressive --dry-run --old-keys --max-repack-size --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --max-repack-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -45,12 +45,20 @@ pub(super) fn exchange(
     observer.phase(Phase::Finish, None, None);
     let verified = verify(repo.chunks().vault(), &rewritten);
     if let Err(error) = verified {
+        let undone = if is_swept(repo, &rewritten) { overtaken() } else { error };
         rewritten.discard(repo);
-        return Err(error);
+        return Err(undone);
     }
     publish(repo, &ids, &rewritten, message)?;
     sweep::sweep(repo, &Due::after(repo, u64::MAX).and(ids), message)?;
     Ok(rewritten.counts)
+}
+
+/// Whether a gc has taken the new packs for those of a writer that died, and removed them.
+fn is_swept(repo: &Repository, rewritten: &Rewritten) -> bool {
+    let is_removed =
+        |now: &LogState| rewritten.packs.iter().any(|pack| now.removed_packs.contains(&pack.uid));
+    repo.refresh().is_ok_and(|now| is_removed(&now))
 }
 
 /// Reads what was written, before anything is given up for it.

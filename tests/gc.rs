@@ -25,6 +25,7 @@ const ALL: GcConfig = GcConfig {
     max_unused: MaxUnused::Bytes(0),
     max_repack: None,
     merge: true,
+    reseal: false,
     grace: 0,
     threads: 0,
     dry_run: false,

@@ -75,6 +75,11 @@ impl<'a> SealedPack<'a> {
         self.header.directory_len.into()
     }
 
+    /// Number of the data key that it is sealed under.
+    pub fn epoch(&self) -> u32 {
+        self.header.epoch
+    }
+
     /// Whether the two sealed directories are equal.
     ///
     /// # Errors
@@ -140,6 +145,18 @@ impl<'a> SealedPack<'a> {
         }
         Ok(())
     }
+}
+
+/// The header of a pack that the log has this record of: the one in front or, where that cannot be had, the one at the end.
+///
+/// # Errors
+/// When neither can be had: what is wrong with the one in front.
+pub fn pack_header(store: &dyn StorageBackend, record: &PackRecord) -> Result<PackHeader, CasError> {
+    let name = pack_name(&record.uid);
+    header(store, &name, record, (0, "header")).or_else(|error| {
+        let end = record.len.saturating_sub(PackHeader::LEN as u64);
+        header(store, &name, record, (end, "second header")).map_err(|_| error)
+    })
 }
 
 /// A header, if it is one of this pack as the log knows it.

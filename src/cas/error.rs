@@ -88,6 +88,9 @@ pub enum CasError {
         /// The key's number.
         epoch: u32,
     },
+    /// What is not there may have been sealed anew, under a data key that came after the keyring was read.
+    #[error("the keys of the repository were rotated while this ran; nothing is lost, run it again")]
+    Rotated,
     /// No live pack holds the object.
     #[error("{kind} {id} is missing: no pack of the repository holds it")]
     Missing {

@@ -51,7 +51,10 @@ pub struct IndexView {
 /// Tells an index what the log says now: packs that it speaks of may have been removed since.
 pub trait Refresh: std::fmt::Debug + Send + Sync {
     /// The present view, if it is newer than that of this entry.
-    fn newer_than(&self, entry: u64) -> Option<IndexView>;
+    ///
+    /// # Errors
+    /// [`CasError::Rotated`]: the log goes on, under a key that is not known here.
+    fn newer_than(&self, entry: u64) -> Result<Option<IndexView>, CasError>;
 }
 
 /// Finds objects. A hit counts only if its pack is live.
@@ -173,11 +176,16 @@ impl Index {
     }
 
     /// Moves to the present state of the log, if it is a later one.
-    pub fn refresh(&self) {
+    ///
+    /// # Errors
+    /// [`CasError::Rotated`]: there is one, and it cannot be read with the keys of here.
+    pub fn refresh(&self) -> Result<(), CasError> {
         let known = self.state().entry;
-        if let Some(view) = self.refresh.as_ref().and_then(|refresh| refresh.newer_than(known)) {
+        let newer = self.refresh.as_ref().map(|refresh| refresh.newer_than(known));
+        if let Some(view) = newer.transpose()?.flatten() {
             self.update(view);
         }
+        Ok(())
     }
 
     /// Does it again, once, where a file was gone: with what the log says now. And where a segment is lost, without it.
@@ -187,7 +195,7 @@ impl Index {
     ) -> Result<T, CasError> {
         let mut done = read();
         if done.as_ref().is_err_and(CasError::may_have_moved) {
-            self.refresh();
+            self.refresh()?;
             done = read();
         }
         while done.as_ref().is_err_and(|error| self.goes_on_without(error)) {
@@ -365,7 +373,7 @@ impl Index {
     /// That a pack which is its own index cannot be read: what it held is missing, and all else can be found. Where the log has
     /// removed it meanwhile, that is the error of whoever looked for it, who then looks again.
     fn is_gone_for_good(&self, pack: &PackId, error: CasError) -> Result<(), CasError> {
-        self.refresh();
+        self.refresh()?;
         if !self.state().live.contains(pack) {
             return Err(error);
         }

@@ -26,7 +26,7 @@ mod segment;
 mod testkit;
 mod vault;
 
-pub use audit::{SealedPack, SegmentAudit, check_segment_bytes};
+pub use audit::{SealedPack, SegmentAudit, check_segment_bytes, pack_header};
 pub use block::{Block, BlockBuilder, DeltaOf};
 pub use chunk_store::{Base, ChunkStore, Delta, Location, OpenBlock};
 pub use envelope::{EnvelopeError, Opened, envelope_is_whole, open_envelope, seal_envelope};

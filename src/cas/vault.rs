@@ -78,6 +78,11 @@ impl Vault {
         &*self.store
     }
 
+    /// The store, to be opened once more with other keys.
+    pub fn shared_store(&self) -> Arc<dyn StorageBackend> {
+        Arc::clone(&self.store)
+    }
+
     /// Says who is told, once for each pack, that it is damaged and was healed for reading.
     pub fn tell_of_healing(&self, observer: Arc<dyn Observer>) {
         self.healer.tell(observer);

@@ -148,13 +148,21 @@ impl Context {
 
     /// Finds and opens the repository, asking for its password if it has one.
     pub(crate) fn open(&self, ui: &mut Ui) -> Result<Opened, CliError> {
-        let (location, probe, repo) = self.open_with(ui, Repository::open)?;
+        Ok(self.open_with_secret(ui)?.0)
+    }
+
+    /// The same, and returns what opened it.
+    pub(crate) fn open_with_secret(&self, ui: &mut Ui) -> Result<(Opened, Credentials), CliError> {
+        let open = |store, credentials: &Credentials, client| {
+            Ok((Repository::open(store, credentials, client)?, credentials.clone()))
+        };
+        let (location, probe, (repo, credentials)) = self.open_with(ui, open)?;
         repo.chunks().vault().tell_of_healing(ui.warner());
         for notice in repo.notices() {
             ui.warn(format_args!("{}", escape::text(notice)));
         }
         let workdir = location.root.filter(|_| probe.worktree).map(WorkDir::open);
-        Ok(Opened { repo, workdir, cwd: self.cwd.clone() })
+        Ok((Opened { repo, workdir, cwd: self.cwd.clone() }, credentials))
     }
 
     /// Finds the repository and opens it as `open` does, asking for its password if it has one; at a terminal a wrong one may be

@@ -159,6 +159,8 @@ const CONFIG_LOST_HINT: &str =
 pub(crate) const LOG_LOST_HINT: &str = "copy the repository to a sound disk before anything else; if no other copy of it has the entries that are lost, `warp recover` makes the log anew from the packs";
 /// What helps without the last entries of the log.
 const LAST_LOST_HINT: &str = "if the repository was brought back from a copy on purpose, say --accept-rollback once; if the last entries of its log were lost, `warp recover` makes the log anew from the packs";
+/// What helps if the configuration is from before a rotation of the keys.
+const CONFIG_OLD_HINT: &str = "its folder `config` was put back from an older copy: bring the newer one back, or use a recovery sheet that was printed after `warp key rotate`";
 /// How a password is given.
 pub(crate) const NO_PASSWORD_HINT: &str = "give the password with WARP_PASSWORD, --password-file FILE, --password-command CMD, or run warp in a terminal";
 
@@ -166,6 +168,7 @@ impl From<RepoError> for CliError {
     fn from(error: RepoError) -> Self {
         let hint = match &error {
             RepoError::ConfigLost { .. } => Some(CONFIG_LOST_HINT),
+            RepoError::OldConfig { .. } => Some(CONFIG_OLD_HINT),
             RepoError::Rollback { .. } if error.is_of_log() => Some(LAST_LOST_HINT),
             error if error.is_of_log() => Some(LOG_LOST_HINT),
             _ => None,

@@ -10,7 +10,7 @@ pub mod secret;
 pub mod sign;
 
 pub use aad::Aad;
-pub use aead::{Cipher, OVERHEAD, SealKey, WrappedKey};
+pub use aead::{Cipher, OVERHEAD, SealKey, TAG_LEN, WrappedKey};
 pub use kdf::{KdfParams, SealedKeyring, Slot};
 pub use keys::Keyring;
 pub use nonce::NonceSource;

@@ -76,6 +76,8 @@ pub struct RefMovement {
 pub struct CheckpointBody {
     /// Bytes of all files of the log so far.
     pub log_bytes: u64,
+    /// The newest data key that an entry was sealed under.
+    pub epoch: u32,
     /// Packs that exist, in the order in which they came.
     pub packs: Vec<PackRecord>,
     /// Those of them that are condemned, by name.
@@ -84,6 +86,8 @@ pub struct CheckpointBody {
     pub orphans: Vec<CondemnedRecord>,
     /// Packs that entries other than their own relied on, and the last such entry, by name.
     pub used: Vec<(PackId, u64)>,
+    /// Packs that exist and came under an older data key, with its number, by name.
+    pub old_packs: Vec<(PackId, u32)>,
     /// Packs that existed once, ascending.
     pub removed_packs: Vec<PackId>,
     /// Segments that existed once, ascending.
@@ -170,12 +174,17 @@ impl CheckpointBody {
         let mut writer = Writer::with_capacity(1024 + 89 * self.packs.len() + 200 * self.reflog.len());
         writer.u8(BODY_VERSION);
         writer.u64(self.log_bytes);
+        writer.u32(self.epoch);
         list(&mut writer, &self.packs, encode_pack);
         list(&mut writer, &self.condemned, encode_condemned);
         list(&mut writer, &self.orphans, encode_condemned);
         list(&mut writer, &self.used, |writer, (uid, entry)| {
             writer.bytes(uid.as_bytes());
             writer.u64(*entry);
+        });
+        list(&mut writer, &self.old_packs, |writer, (uid, epoch)| {
+            writer.bytes(uid.as_bytes());
+            writer.u32(*epoch);
         });
         list(&mut writer, &self.removed_packs, |writer, uid| writer.bytes(uid.as_bytes()));
         list(&mut writer, &self.removed_segments, |writer, uid| writer.bytes(uid.as_bytes()));
@@ -211,10 +220,14 @@ impl CheckpointBody {
         let mut next = 0;
         Ok(Self {
             log_bytes: reader.u64()?,
+            epoch: reader.u32()?,
             packs: items(reader, "number of packs", 89, decode_pack)?,
             condemned: items(reader, "number of condemned packs", 36, decode_condemned)?,
             orphans: items(reader, "number of orphans", 36, decode_condemned)?,
             used: items(reader, "number of packs used", 24, |r| Ok((PackId::new(r.array()?), r.u64()?)))?,
+            old_packs: items(reader, "number of packs under older keys", 20, |r| {
+                Ok((PackId::new(r.array()?), r.u32()?))
+            })?,
             removed_packs: items(reader, "number of packs removed", 16, |r| r.array().map(PackId::new))?,
             removed_segments: items(reader, "number of segments removed", 16, |r| {
                 r.array().map(SegmentId::new)
@@ -242,6 +255,11 @@ impl CheckpointBody {
         rule.ensure(self.condemned.is_sorted_by(|one, next| one.uid < next.uid), sorted)?;
         rule.ensure(self.orphans.is_sorted_by(|one, next| one.uid < next.uid), sorted)?;
         rule.ensure(self.used.is_sorted_by(|one, next| one.0 < next.0), sorted)?;
+        rule.ensure(self.old_packs.is_sorted_by(|one, next| one.0 < next.0), sorted)?;
+        rule.ensure(
+            self.old_packs.iter().all(|old| old.1 < self.epoch),
+            "a pack's data key is no older one",
+        )?;
         rule.ensure(self.removed_packs.is_sorted_by(|one, next| one < next), sorted)?;
         rule.ensure(self.removed_segments.is_sorted_by(|one, next| one < next), sorted)?;
         rule.ensure(self.names.is_sorted_by(|one, next| one.id < next.id), sorted)?;

@@ -9,6 +9,7 @@ mod convert;
 mod diff;
 mod dir_nodes;
 mod error;
+mod exchange;
 mod filter_history;
 mod find;
 mod forget;
@@ -19,6 +20,7 @@ mod previous;
 mod races;
 mod recover;
 mod reindex;
+mod renew;
 mod repack;
 mod repair;
 pub mod restore;
@@ -47,7 +49,7 @@ pub use check::{
     ReadData, SealedRequest, StrayFile, check, check_sealed,
 };
 pub use checkout::{CheckoutRequest, checkout};
-pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};
+pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit, parity_setting};
 pub use diff::{ByteCounts, Change, ChangeKind, ChunkCosts, DiffOptions, DiffSummary, Side, diff};
 pub use error::OpsError;
 pub use filter_history::{
@@ -59,6 +61,7 @@ pub use gc::{GarbageCollector, GcConfig, GcEvent, GcStats, MaxUnused};
 pub use log::{LogRequest, log};
 pub use ls::{Listed, ls};
 pub use recover::{IncompleteCommit, MovedRef, RecoverOutcome, RecoverRequest, recover};
+pub use renew::{ParityLevel, RenewOutcome, RenewRequest, parity_levels, renew_parity, reseal};
 pub use repack::{RepackOutcome, RepackRequest, repack};
 pub use repair::{RepairOutcome, RepairRequest, repair};
 pub use restore::{

@@ -5,18 +5,16 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::cas::{PackMap, SealedPack, SegmentAudit, Vault, pack_health, pack_name, segment_name};
+use crate::cas::{PackMap, SegmentAudit, pack_health, pack_name, segment_name};
 use crate::format::log::{PackRecord, SegmentRecord};
 use crate::id::{PackId, SegmentId};
-use crate::observe::{Observer, Phase};
+use crate::observe::Observer;
 use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
 use super::check::{CheckReport, FindingKind};
-use super::races::pinned;
+use super::exchange::{Exchange, exchange};
 use super::reindex::Reindex;
-use super::rewrite::{self, Job, Keep, Rewritten};
-use super::sweep::{self, Due};
 
 /// How to repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,11 +81,11 @@ pub fn repair(
         |record: &PackRecord| pack_health(store, record).is_ok_and(|health| health.can_be_healed());
     let (healable, beyond): (Vec<_>, Vec<_>) = damaged.into_iter().partition(can_be_healed);
     let names = |packs: &[PackRecord]| packs.iter().map(|pack| file_of(&pack.uid)).collect();
-    exchange(repo, &state, &healable, (false, threads), &mut outcome, observer)?;
+    replace(repo, &state, &healable, (false, threads), &mut outcome, observer)?;
     outcome.healed = names(&healable);
     if salvage {
         let state = repo.refresh()?;
-        exchange(repo, &state, &beyond, (true, threads), &mut outcome, observer)?;
+        replace(repo, &state, &beyond, (true, threads), &mut outcome, observer)?;
         outcome.salvaged = names(&beyond);
     } else {
         outcome.beyond = names(&beyond);
@@ -113,7 +111,7 @@ fn damaged_packs(state: &LogState, report: &CheckReport) -> Vec<PackRecord> {
 }
 
 /// Copies what packs hold into new ones, which take their place.
-fn exchange(
+fn replace(
     repo: &Repository,
     state: &LogState,
     packs: &[PackRecord],
@@ -124,50 +122,11 @@ fn exchange(
     if packs.is_empty() {
         return Ok(());
     }
-    let ids: Vec<PackId> = packs.iter().map(|pack| pack.uid).collect();
-    let bytes = packs.iter().map(|pack| pack.len).sum();
-    let chunks = pinned(repo, state);
-    let job =
-        Job { packs: &ids, bytes, chunks: &chunks, keep: Keep::Whole { salvage }, threads, dry_run: false };
-    let rewritten = rewrite::run(repo, job, observer)?;
-    observer.phase(Phase::Finish, None, None);
-    let verified = verify(repo.chunks().vault(), &rewritten);
-    if let Err(error) = verified {
-        rewritten.discard(repo);
-        return Err(error);
-    }
-    outcome.packs_written += rewritten.counts.packs;
-    outcome.bytes_written += rewritten.counts.bytes;
-    outcome.lost_objects += rewritten.counts.lost;
-    publish(repo, &ids, &rewritten)?;
-    sweep::sweep(repo, &Due::after(repo, u64::MAX).and(ids), "repair")?;
+    let counts = exchange(repo, state, Exchange { packs, salvage, threads, message: "repair" }, observer)?;
+    outcome.packs_written += counts.packs;
+    outcome.bytes_written += counts.bytes;
+    outcome.lost_objects += counts.lost;
     Ok(())
-}
-
-/// Reads what was written, before anything is given up for it.
-fn verify(vault: &Vault, rewritten: &Rewritten) -> Result<(), OpsError> {
-    let failed = OpsError::cas("verify what was written");
-    for record in &rewritten.packs {
-        let mut faults = Vec::new();
-        let sealed = SealedPack::open(vault.store(), record, &mut faults).map_err(&failed)?;
-        match faults.pop() {
-            Some(fault) => return Err(failed(fault)),
-            None => sealed.finish(&|_| {}).map_err(&failed)?,
-        }
-    }
-    Ok(())
-}
-
-/// Adds the new packs and condemns the old ones. What these hold the new ones hold just so: a commit that has begun to use an old
-/// one meanwhile finds it there.
-fn publish(repo: &Repository, packs: &[PackId], rewritten: &Rewritten) -> Result<(), OpsError> {
-    rewritten.publish(repo, &mut |now| {
-        let is_gone = |pack: &PackId| !now.packs.contains_key(pack) || now.condemned.contains_key(pack);
-        if packs.iter().any(is_gone) {
-            return Err(RepoError::Overtaken);
-        }
-        Ok(Draft { packs_condemned: packs.to_vec(), message: "repair".to_owned(), ..Draft::default() })
-    })
 }
 
 /// Makes the index segments anew that are damaged or gone.

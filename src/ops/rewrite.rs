@@ -107,7 +107,7 @@ impl Rewritten {
             Ok(Draft { packs_added, segments_added, ..draft(now)? })
         });
         // After any other error the entry may stand in the log, and need these files.
-        if matches!(appended, Err(RepoError::Overtaken | RepoError::Condemned)) {
+        if matches!(appended, Err(RepoError::Overtaken | RepoError::Condemned | RepoError::Rotated { .. })) {
             self.discard(repo);
         }
         appended.map(drop).map_err(OpsError::from)

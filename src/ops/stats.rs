@@ -13,7 +13,7 @@ use crate::repo::{RepoError, Repository};
 use super::stored::Stored;
 use super::tree::Nodes;
 use super::walk::{Step, Walk};
-use super::{DeltaCounts, OpsError, convert};
+use super::{DeltaCounts, OpsError, convert, renew};
 
 /// Folders of a store.
 const FOLDERS: [&str; 5] = ["config/", "log/", "checkpoint/", "packs/", "index/"];
@@ -28,6 +28,10 @@ pub struct RepositoryStats {
     pub packs: u64,
     /// Their bytes.
     pub pack_bytes: u64,
+    /// Packs that are sealed under older data keys than the newest one.
+    pub packs_old_key: u64,
+    /// Their bytes.
+    pub bytes_old_key: u64,
     /// Bytes of all index segments.
     pub index_bytes: u64,
     /// Entries of the log.
@@ -102,10 +106,15 @@ fn ratio(whole: u64, part: u64) -> f64 {
 /// What the log and the packs' directories say.
 fn of_store(repo: &Repository) -> Result<RepositoryStats, OpsError> {
     let state = repo.state();
+    let newest = repo.chunks().vault().keyring().newest_epoch();
+    let (packs_old_key, bytes_old_key) =
+        renew::sum(state.packs.values().filter(|pack| state.epoch_of(&pack.uid) < newest));
     let mut stats = RepositoryStats {
         commits: state.commits.len() as u64,
         packs: state.packs.len() as u64,
         pack_bytes: state.packs.values().map(|pack| pack.len).sum(),
+        packs_old_key,
+        bytes_old_key,
         index_bytes: state.segments.iter().map(|segment| segment.len).sum(),
         log_entries: state.number,
         log_bytes: state.log_bytes,

@@ -37,7 +37,9 @@ impl Log {
     /// The state of the newest checkpoint that can be used; without any the empty one.
     pub(super) fn start(&self) -> LogState {
         let numbers = self.checkpoints().unwrap_or_default();
-        let usable = numbers.into_iter().rev().find_map(|number| self.read_checkpoint(number).ok());
+        // Whoever knows older keys alone could make a checkpoint that says anything.
+        let newest = self.vault.keyring().newest_epoch();
+        let usable = numbers.into_iter().rev().find_map(|number| self.read_checkpoint(number, newest).ok());
         usable.unwrap_or_default()
     }
 
@@ -47,16 +49,17 @@ impl Log {
         Ok(listed.iter().filter_map(|blob| number_of(&blob.name)).collect())
     }
 
-    fn read_checkpoint(&self, number: u64) -> Result<LogState, RepoError> {
+    /// Reads a checkpoint that is sealed under the data key `oldest` or a newer one.
+    fn read_checkpoint(&self, number: u64, oldest: u32) -> Result<LogState, RepoError> {
         let bytes = self.vault.store().get(&name(number), ENVELOPE_LEN_MAX).map_err(self.store())?;
-        self.open_checkpoint(name(number).as_str(), number, &bytes)
+        self.open_checkpoint(name(number).as_str(), (number, oldest), &bytes)
     }
 
-    /// The state of the checkpoint in the bytes of a file.
+    /// The state of the checkpoint in the bytes of a file, if it is sealed under the data key `oldest` or a newer one.
     pub(super) fn open_checkpoint(
         &self,
         file: &str,
-        number: u64,
+        (number, oldest): (u64, u32),
         bytes: &[u8],
     ) -> Result<LogState, RepoError> {
         let file = || file.to_owned();
@@ -67,6 +70,9 @@ impl Log {
         let (found, signed, signature) = Checkpoint::decode(&content).map_err(format)?;
         if (found.family, found.instance, found.number) != (self.vault.family(), self.instance, number) {
             return Err(wrong("it belongs elsewhere"));
+        }
+        if found.epoch < oldest {
+            return Err(wrong("it is sealed under an older data key"));
         }
         let key = self.vault.keyring().entry_key(found.epoch);
         let key =
@@ -156,7 +162,7 @@ impl Log {
 
     fn check_checkpoint(&self, number: u64, state: &mut LogState) -> Result<(), RepoError> {
         let file = || name(number).as_str().to_owned();
-        let found = self.read_checkpoint(number)?;
+        let found = self.read_checkpoint(number, 0)?;
         let bytes = self.vault.store().get(&name(number), ENVELOPE_LEN_MAX).map_err(self.store())?;
         if !envelope_is_whole(&bytes) {
             return Err(RepoError::Healable { file: file() });
@@ -225,10 +231,12 @@ impl LogState {
             names.values().zip(0..).map(|(name, place)| (name.as_str(), place)).collect();
         let mut body = CheckpointBody {
             log_bytes: self.log_bytes,
+            epoch: self.epoch,
             packs: self.pack_order.iter().map(|uid| self.packs[uid]).collect(),
             condemned: condemned_records(&self.condemned),
             orphans: condemned_records(&self.orphans),
             used: self.used.iter().map(|(uid, entry)| (*uid, *entry)).collect(),
+            old_packs: self.old_packs.iter().map(|(uid, epoch)| (*uid, *epoch)).collect(),
             removed_packs: self.removed_packs.iter().copied().collect(),
             removed_segments: self.removed_segments.iter().copied().collect(),
             segments: self.segments.clone(),
@@ -239,6 +247,7 @@ impl LogState {
             devices: self.devices.values().copied().collect(),
         };
         body.used.sort_unstable();
+        body.old_packs.sort_unstable();
         body.removed_packs.sort_unstable();
         body.removed_segments.sort_unstable();
         body.devices.sort_unstable_by_key(|device| device.device);
@@ -264,6 +273,8 @@ impl LogState {
             condemned: condemned_map(&body.condemned),
             orphans: condemned_map(&body.orphans),
             used: body.used.into_iter().collect(),
+            epoch: body.epoch,
+            old_packs: body.old_packs.into_iter().collect(),
             removed_packs: body.removed_packs.into_iter().collect(),
             removed_segments: body.removed_segments.into_iter().collect(),
             segments: body.segments,

@@ -8,7 +8,7 @@ use crate::format::DecodeError;
 use crate::id::CommitId;
 use crate::store::StoreError;
 
-use super::ChunkerError;
+use super::{ChunkerError, SlotInfo};
 
 /// What kind of failure an error is: decides exit codes and hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,6 +138,34 @@ pub enum RepoError {
     OtherSheet {
         /// Where it was tried.
         location: String,
+    },
+    /// A recovery sheet lacks data keys that the repository has.
+    #[error(
+        "the recovery sheet is older than the last rotation of the keys of {location}: it lacks the data key that seals what is written since"
+    )]
+    OldSheet {
+        /// Where it was tried.
+        location: String,
+    },
+    /// The keys are others since this handle was opened.
+    #[error("the keys of {location} were rotated while this ran; nothing is lost, run it again")]
+    Rotated {
+        /// Where.
+        location: String,
+    },
+    /// The log was written with keys that the configuration does not have.
+    #[error(
+        "the configuration of {location} is older than its log: it lacks the data key of the last entries"
+    )]
+    OldConfig {
+        /// Where.
+        location: String,
+    },
+    /// Other keys would open the repository no more.
+    #[error("{}", others(keys))]
+    OtherKeys {
+        /// The keys.
+        keys: Vec<SlotInfo>,
     },
     /// Content-addressed storage failed.
     #[error("cannot {action}")]
@@ -337,6 +365,7 @@ impl RepoError {
             | Self::Log { .. }
             | Self::ConfigLost { .. }
             | Self::CopiesDiffer { .. }
+            | Self::OldConfig { .. }
             | Self::Crypto { .. } => ErrorKind::Damaged,
             Self::Cas { source, .. } => cas_kind(source),
             Self::Store { .. } | Self::Local { .. } | Self::LocalDamaged { .. } => ErrorKind::Store,
@@ -356,6 +385,9 @@ impl RepoError {
             | Self::NotEncrypted { .. }
             | Self::Slots { .. }
             | Self::Sheet { .. }
+            | Self::OldSheet { .. }
+            | Self::Rotated { .. }
+            | Self::OtherKeys { .. }
             | Self::Busy => ErrorKind::Refused,
         }
     }
@@ -383,10 +415,21 @@ impl RepoError {
     }
 }
 
+/// That these keys are in the way of a rotation.
+fn others(keys: &[SlotInfo]) -> String {
+    let named: Vec<String> = keys.iter().map(|key| format!("{} ({})", key.id, key.label)).collect();
+    let (these, which) = match &*named {
+        [_] => ("key", "its password or key file is not known"),
+        _ => ("keys", "their passwords or key files are not known"),
+    };
+    format!("{these} {} cannot be made anew, since {which}", named.join(", "))
+}
+
 /// What kind of failure content-addressed storage had.
 pub(crate) fn cas_kind(error: &CasError) -> ErrorKind {
     match error {
         CasError::Format { source: DecodeError::Version { .. }, .. } => ErrorKind::NewerFormat,
+        CasError::Rotated => ErrorKind::Refused,
         error if error.is_damage() => ErrorKind::Damaged,
         _ => ErrorKind::Store,
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use crate::cas::{IndexView, Refresh};
+use crate::cas::{CasError, IndexView, Refresh};
 use crate::crypto::Signer;
 
 use super::log::{Draft, Log};
@@ -63,9 +63,12 @@ impl Journal {
 }
 
 impl Refresh for Journal {
-    fn newer_than(&self, entry: u64) -> Option<IndexView> {
-        // A log that cannot be read now has nothing new to say; whoever asks then fails as without asking.
-        let state = self.refresh().ok()?;
-        (state.number > entry).then(|| state.index_view())
+    fn newer_than(&self, entry: u64) -> Result<Option<IndexView>, CasError> {
+        match self.refresh() {
+            Ok(state) => Ok((state.number > entry).then(|| state.index_view())),
+            Err(RepoError::Rotated { .. }) => Err(CasError::Rotated),
+            // A log that cannot be read now has nothing new to say; whoever asks then fails as without asking.
+            Err(_) => Ok(None),
+        }
     }
 }

@@ -152,13 +152,16 @@ impl Log {
         loop {
             let draft = build(state)?;
             check(state, &draft)?;
+            let number = state.number + 1;
             let bytes = self.encode(state, device, client, draft)?;
-            let attempt = self.put(state.number + 1, &bytes)?;
-            self.advance(state, None)?;
-            if matches!(attempt, Attempt::Won) {
+            let attempt = self.put(number, &bytes)?;
+            let advanced = self.advance(state, None);
+            // An entry that stands counts, whatever keeps later ones from being read.
+            if matches!(attempt, Attempt::Won) && state.number >= number {
                 self.write_checkpoint(state, device);
                 return Ok(());
             }
+            advanced?;
         }
     }
 
@@ -254,7 +257,7 @@ impl Log {
         if public.previous != state.hash.unwrap_or(EntryHash::new([0; 32])) {
             return wrong("it does not follow the entry before it");
         }
-        Ok(())
+        check_epoch(state, public)
     }
 
     /// The bytes of the entry that follows `state`.
@@ -363,10 +366,8 @@ fn check_intact(number: u64, bytes: &[u8]) -> Result<(), RepoError> {
 pub(super) fn open_private(vault: &Vault, public: &EntryPublic) -> Result<EntryPrivate, RepoError> {
     let number = public.number;
     let file = entry_name(number).as_str().to_owned();
-    let key = vault.keyring().entry_key(public.epoch).ok_or(RepoError::Log {
-        number,
-        why: "it is sealed under a data key that this keyring does not have",
-    })?;
+    let rotated = || RepoError::Rotated { location: vault.store().location() };
+    let key = vault.keyring().entry_key(public.epoch).ok_or_else(rotated)?;
     let place = (public.instance.as_bytes(), public.epoch, number);
     let private = vault
         .open_with(&key, Part::LogPrivate, place, &public.private)
@@ -380,6 +381,18 @@ pub(super) fn certify(vault: &Vault, device: DeviceId, roles: u8) -> DeviceRecor
     let message = record.signing_bytes(vault.family());
     record.certificate = vault.keyring().root_signer().sign(&message);
     record
+}
+
+/// Refuses an entry under an older data key than one before it: whoever wrote it has read the log up to there, so it is no writer
+/// that follows the rules, but one that knows the older key alone.
+pub(super) fn check_epoch(state: &LogState, public: &EntryPublic) -> Result<(), RepoError> {
+    match public.epoch < state.epoch {
+        true => {
+            let why = "it is sealed under an older data key than an entry before it";
+            Err(RepoError::Log { number: public.number, why })
+        }
+        false => Ok(()),
+    }
 }
 
 /// Whether the root key vouches for every device that the entry enrols or revokes.

@@ -17,6 +17,7 @@ mod refs;
 mod repository;
 mod resolve;
 mod retention;
+mod rotate;
 mod state;
 mod timeline;
 mod verified;
@@ -42,6 +43,7 @@ pub use retention::{
     Age, GroupBy, GroupKey, KeepReason, Period, Quota, RetentionFacts, RetentionGroup, RetentionPolicy,
     Verdict, group_commits,
 };
+pub use rotate::Rotation;
 pub use state::{Condemned, LogState, RefLogEntry, RefMove};
 pub use timeline::{VersionInfo, VersionTimeline};
 pub(crate) use verified::Verified;

@@ -12,7 +12,7 @@ use crate::store::{StorageBackend, StoreError};
 
 use super::checkpoint::damaged_checkpoints;
 use super::config::Examined;
-use super::log::{check_devices, check_signature, entry_name, entry_number};
+use super::log::{check_devices, check_epoch, check_signature, entry_name, entry_number};
 use super::{LogState, RepoError, config};
 
 /// What the configuration and the public parts of all entries say, and everything that is wrong with them.
@@ -136,6 +136,7 @@ impl PublicLog {
         if self.previous.is_some_and(|previous| previous != public.previous) {
             return wrong("it does not follow the entry before it");
         }
+        check_epoch(&self.state, public)?;
         if let Some(root_key) = &self.root_key {
             check_devices(root_key, public)?;
         }

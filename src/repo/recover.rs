@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::crypto::{self, CryptoError, Keyring, Secret32, recovery};
-use crate::format::config::{Config, KdfParams};
+use crate::format::config::{Config, KdfParams, KeyringBytes};
 use crate::format::pack::Cipher;
 use crate::id::InstanceId;
 use crate::store::StorageBackend;
@@ -96,6 +96,13 @@ impl RecoverySheet {
     }
 }
 
+/// Whether the keys were rotated after a sheet with `keyring` was printed: the keyring in the configuration, which the sheet's
+/// master key does not open, is longer. To put the sheet's in its place would lose the data keys that it lacks, for ever.
+fn is_outdated(keyring: &Keyring, config: &Config) -> bool {
+    let len = config.keyring.len().saturating_sub(crypto::TAG_LEN);
+    KeyringBytes::epochs_of_len(len).is_none_or(|epochs| epochs > keyring.parts().1.len())
+}
+
 /// What has to be done so that a password opens the repository again.
 enum Way {
     /// The sheet's master key opens the keyring: one more key, all others stay.
@@ -144,7 +151,7 @@ impl Recovery {
     /// Opens a repository with a sheet instead of a password. Changes nothing.
     ///
     /// # Errors
-    /// [`RepoError::OtherSheet`]; [`RepoError::NotEncrypted`] where there are no keys and nothing is lost;
+    /// [`RepoError::OtherSheet`]; [`RepoError::OldSheet`]; [`RepoError::NotEncrypted`] where there are no keys and nothing is lost;
     /// [`RepoError::NoRepository`]; when the store fails. That the log is damaged is a [notice](Self::notices).
     pub fn open(
         store: Arc<dyn StorageBackend>,
@@ -166,6 +173,7 @@ impl Recovery {
         match way {
             Way::Add => match sheet.unlock(&config) {
                 Some((master, keyring)) => opened = (Some(master), keyring),
+                None if is_outdated(&sheet.keyring, &config) => return Err(RepoError::OldSheet { location }),
                 None => way = Way::Replace,
             },
             _ => {
@@ -176,6 +184,7 @@ impl Recovery {
         let (master, keyring) = opened;
         let mut repo = Repository::assemble(Arc::clone(&store), config, keyring, (master, None), client)?;
         match repo.read_log() {
+            Err(RepoError::Rotated { location }) => return Err(RepoError::OldSheet { location }),
             // Who has a password again can make the log anew.
             Err(error) if error.is_of_log() => {
                 repo.note(format!("its log is not whole ({error}): run `warp recover` next"));
@@ -211,7 +220,8 @@ impl Recovery {
     /// Makes `new` open the repository and returns the number of its key; `None` without encryption.
     ///
     /// # Errors
-    /// [`RepoError::Slots`] when there are too many; when the configuration cannot be written. The old one then stands.
+    /// [`RepoError::Slots`] when there are too many; [`RepoError::OldSheet`]; when the configuration cannot be written. The old one
+    /// then stands.
     pub fn finish(self, new: &Credentials, label: &str, kdf: KdfParams) -> Result<Option<u32>, RepoError> {
         if let Way::Add = self.way {
             return self.repo.key_add(new, label, kdf).map(Some);
@@ -225,6 +235,9 @@ impl Recovery {
             if config.cipher == Cipher::None {
                 config.keyring = keys::encode_keyring(keyring)?.to_vec();
                 return Ok(());
+            }
+            if is_outdated(keyring, config) && matches!(self.way, Way::Replace) {
+                return Err(RepoError::OldSheet { location: self.repo.location() });
             }
             let id = config.slots.last().map_or(1, |slot| slot.id.saturating_add(1));
             config.slots = vec![keys::make_slot(config.family, id, &master, new, (label, created, kdf))?];

@@ -80,7 +80,7 @@ pub struct Repository {
     chunks: Arc<ChunkStore>,
     config: RwLock<Config>,
     master: Option<Secret32>,
-    slot: Option<u32>,
+    pub(super) slot: Option<u32>,
     journal: Arc<Journal>,
     client: Client,
     pub(super) seen_before: SeenBefore,
@@ -155,18 +155,32 @@ impl Repository {
         credentials: &Credentials,
         client: Client,
     ) -> Result<Self, RepoError> {
-        let mut repo = Self::unlock(store, credentials, client)?;
-        repo.read_log()?;
-        Ok(repo)
+        let mut tried = None;
+        loop {
+            let config = config::load(&*store)?;
+            let generation = config.generation;
+            let opened = Self::unlock(Arc::clone(&store), config, credentials, client.clone());
+            match opened.and_then(Self::with_log) {
+                // The keys may have been rotated after the configuration was read, and before the log was.
+                Err(RepoError::Rotated { .. }) if tried != Some(generation) => tried = Some(generation),
+                Err(RepoError::Rotated { location }) => return Err(RepoError::OldConfig { location }),
+                done => return done,
+            }
+        }
     }
 
-    /// Opens the configuration. The log is not read.
+    fn with_log(mut self) -> Result<Self, RepoError> {
+        self.read_log()?;
+        Ok(self)
+    }
+
+    /// Opens a configuration. The log is not read.
     pub(super) fn unlock(
         store: Arc<dyn StorageBackend>,
+        config: Config,
         credentials: &Credentials,
         client: Client,
     ) -> Result<Self, RepoError> {
-        let config = config::load(&*store)?;
         let (mut master, mut slot) = (None, None);
         if config.cipher != Cipher::None {
             let (id, key) = keys::open_slots(&config, credentials, &store.location())?;
@@ -504,6 +518,7 @@ impl Repository {
         let created = (self.client.now)().secs;
         let mut added = 0;
         self.change_config(&mut |config| {
+            self.check_keys(config)?;
             added = keys::next_slot(config)?;
             let slot = keys::make_slot(config.family, added, &master, new, (label, created, kdf))?;
             config.slots.retain(|slot| Some(slot.id) != old);
@@ -513,7 +528,14 @@ impl Repository {
         Ok(added)
     }
 
-    fn master(&self) -> Result<&Secret32, RepoError> {
+    /// Refuses a configuration whose keyring this handle's master key does not open: another process has rotated the keys, and
+    /// a key made here would open nothing.
+    pub(super) fn check_keys(&self, config: &Config) -> Result<(), RepoError> {
+        let opened = keys::open_keyring(config, Some(self.master()?));
+        opened.map(drop).map_err(|_| RepoError::Rotated { location: self.location() })
+    }
+
+    pub(super) fn master(&self) -> Result<&Secret32, RepoError> {
         self.master.as_ref().ok_or_else(|| RepoError::NotEncrypted { location: self.location() })
     }
 }

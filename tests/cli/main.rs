@@ -26,6 +26,8 @@ mod reproducible;
 #[cfg(feature = "testing")]
 mod rewrite;
 #[cfg(feature = "testing")]
+mod rotate;
+#[cfg(feature = "testing")]
 mod savings;
 mod settings;
 mod usage;

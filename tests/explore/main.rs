@@ -97,6 +97,26 @@ fn deltas_that_a_commit_makes_while_repack_moves_their_bases_make_no_cycle() {
 }
 
 #[test]
+fn deltas_that_a_commit_finds_while_their_packs_get_more_parity_are_not_lost() {
+    explore(COMMIT_FINDS_DELTA_PARITY);
+}
+
+#[test]
+fn deltas_that_a_commit_makes_while_their_bases_move_to_packs_with_more_parity_have_them() {
+    explore(COMMIT_MAKES_DELTAS_PARITY);
+}
+
+#[test]
+fn gc_and_a_change_of_parity_do_not_take_from_each_other() {
+    explore(GC_PARITY);
+}
+
+#[test]
+fn a_restore_follows_what_a_change_of_parity_moves() {
+    explore(RESTORE_PARITY);
+}
+
+#[test]
 fn of_two_collectors_neither_fails() {
     explore(GC_GC);
 }

@@ -4,7 +4,9 @@ use warp::observe::Silent;
 use warp::ops::{self, GarbageCollector, GcConfig, MaxUnused};
 use warp::testing::Rng;
 
-use crate::world::{ALL, Act, World, check, commit, forget, gc, litter, read, repack, rewrite, undelete};
+use crate::world::{
+    ALL, Act, World, check, commit, forget, gc, litter, parity, read, repack, rewrite, undelete,
+};
 
 /// A gc that condemns, and removes nothing yet.
 const CONDEMN: GcConfig = GcConfig { grace: 3600, ..ALL };
@@ -60,6 +62,21 @@ pub(crate) const COMMIT_REPACK: Case = Case::new(with_unneeded_delta, |world| {
 
 pub(crate) const COMMIT_MAKES_DELTAS_REPACK: Case = Case::new(with_unneeded_delta, |world| {
     vec![("commit", commit(world, "third", ("again", 4))), ("repack", repack())]
+});
+
+pub(crate) const COMMIT_FINDS_DELTA_PARITY: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("commit", commit(world, "second-again", ("again", 0))), ("parity", parity(world))]
+});
+
+pub(crate) const COMMIT_MAKES_DELTAS_PARITY: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("commit", commit(world, "third", ("again", 4))), ("parity", parity(world))]
+});
+
+pub(crate) const GC_PARITY: Case =
+    Case::new(with_unneeded_delta, |world| vec![("gc", gc(ALL)), ("parity", parity(world))]);
+
+pub(crate) const RESTORE_PARITY: Case = Case::new(with_unneeded_delta, |world| {
+    vec![("restore", read(world, "other")), ("parity", parity(world))]
 });
 
 pub(crate) const GC_GC: Case = Case::new(with_unneeded_delta, |_| vec![("gc-1", gc(ALL)), ("gc-2", gc(ALL))]);

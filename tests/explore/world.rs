@@ -11,7 +11,7 @@ use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{
     self, CheckRequest, CommitRequest, GarbageCollector, GcConfig, MaxUnused, OpsError, ReadData,
-    RepackRequest, RestoreRequest, RewriteRequest, Selection, Source,
+    RenewRequest, RepackRequest, RestoreRequest, RewriteRequest, Selection, Source,
 };
 use warp::repo::{
     ChunkerConfig, Client, CreateOptions, Credentials, Draft, ErrorKind, LogState, RefMove, RepoError,
@@ -29,6 +29,7 @@ pub(crate) const ALL: GcConfig = GcConfig {
     max_unused: MaxUnused::Bytes(0),
     max_repack: None,
     merge: false,
+    reseal: false,
     grace: 0,
     threads: 0,
     dry_run: false,
@@ -348,6 +349,21 @@ pub(crate) fn repack() -> Act {
         match done.and_then(|repo| ops::repack(&repo, request, &Silent)) {
             Err(error) if gave_up(&error) => Did::default(),
             done => did("repack", done),
+        }
+    })
+}
+
+/// Gives all packs more parity, which is set already.
+pub(crate) fn parity(world: &World) -> Act {
+    world.repo().set_setting("parity", Some("30%")).unwrap();
+    Box::new(move |store| {
+        let done = open(store).map_err(OpsError::from).and_then(|repo| {
+            let request = RenewRequest { threads: 1, ..RenewRequest::default() };
+            ops::renew_parity(&repo, "30%".parse().unwrap(), request, &Silent)
+        });
+        match done {
+            Err(error) if gave_up(&error) => Did::default(),
+            done => did("parity", done),
         }
     })
 }

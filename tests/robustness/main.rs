@@ -15,6 +15,7 @@ mod gc;
 mod hostile;
 mod killed;
 mod recover;
+mod renew;
 mod repack;
 mod repair;
 mod rewrite;

@@ -17,7 +17,8 @@ use crate::cli::{config as file, escape};
 ///
 /// With --repository, settings that lie in the repository and hold for everybody: `compression`; `delta`: on, off, or how
 /// many differences may lie one above the other, 1 to 4 (on means 1). Without deltas everything that changed is stored in full;
-/// and `parity`: what share of each new pack may be damaged and is healed all the same, 1% to 50% (3% unless set), or none.
+/// and `parity`: what share of each new pack may be damaged and is healed all the same, 1% to 50% (3% unless set), or none;
+/// `warp parity` changes it for what is stored already, too.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "\

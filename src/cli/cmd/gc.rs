@@ -15,6 +15,9 @@ use crate::cli::ui::Ui;
 /// Packs that shall go are first condemned: they stay readable, and nothing begins to use them. A later gc deletes them, once
 /// they have been condemned for as long as --grace says. Until then `warp undelete` brings forgotten commits back.
 ///
+/// After `warp key rotate`, packs that are still sealed under older keys are written anew, some in each run: as much as
+/// --max-repack-size leaves or, without it, a 32nd of the repository and at least 1 GiB. What is left is told.
+///
 /// Commits, restores and other gcs may go on meanwhile; no lock is needed, and nothing that is in use is lost. A commit that
 /// relied on a condemned pack begins anew by itself.
 #[derive(clap::Args, Debug)]
@@ -71,6 +74,11 @@ struct Collected {
     packs_kept: u64,
     orphans: u64,
     orphan_bytes: u64,
+    packs_resealed: u64,
+    bytes_resealed: u64,
+    /// Still sealed under older data keys.
+    packs_old_key: u64,
+    bytes_old_key: u64,
     segments_merged: u64,
     packs_waiting: u64,
     bytes_waiting: u64,
@@ -151,6 +159,16 @@ fn work(done: &GcStats) -> Vec<String> {
             }
         });
     }
+    if done.packs_resealed > 0 {
+        let packs = count(done.packs_resealed, "pack", "packs");
+        let bytes = human(done.bytes_resealed);
+        lines.push(format!("{packs} of {bytes} {would}sealed anew under the newest key"));
+    }
+    if done.packs_old_key > 0 {
+        let packs = count(done.packs_old_key, "pack is", "packs are");
+        let rest = "for the next gcs, or for `warp repack --old-keys` at once";
+        lines.push(format!("{packs} still under older keys, {}: {rest}", human(done.bytes_old_key)));
+    }
     if done.packs_kept > 0 {
         let packs = count(done.packs_kept, "of them stays", "of them stay");
         lines.push(format!("{packs}: a commit began to use it meanwhile"));
@@ -206,6 +224,10 @@ fn as_json(done: &GcStats) -> Collected {
         packs_kept: done.packs_kept,
         orphans: done.orphans,
         orphan_bytes: done.orphan_bytes,
+        packs_resealed: done.packs_resealed,
+        bytes_resealed: done.bytes_resealed,
+        packs_old_key: done.packs_old_key,
+        bytes_old_key: done.bytes_old_key,
         segments_merged: done.segments_merged,
         packs_waiting: done.packs_waiting,
         bytes_waiting: done.bytes_waiting,

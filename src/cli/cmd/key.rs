@@ -1,4 +1,5 @@
 mod recover;
+mod rotate;
 
 use std::path::PathBuf;
 
@@ -16,7 +17,8 @@ use crate::cli::{escape, time};
 /// Manage the passwords and key files that open the repository
 ///
 /// Any of them opens all of it. A password that is removed opens the repository no more; but who had it, and a copy of
-/// the repository, can still read that copy.
+/// the repository or of its keys, can still read that copy, and with the keys what is written later: `warp key rotate` makes
+/// new ones.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "\
@@ -25,6 +27,7 @@ Examples:
   warp key add --label backup-server --new-key-file /etc/warp/server.key
   warp key passwd                         change the password that you use
   warp key remove 2
+  warp key rotate --remove-others         new keys: who knew the old ones reads nothing new
   warp key export > recovery-sheet.txt    print it, and lock it away
   warp key recover --sheet typed.txt      every password is forgotten: set a new one",
     subcommand_required = true,
@@ -62,6 +65,18 @@ enum Action {
         #[command(flatten)]
         new: NewArgs,
     },
+    /// Make new keys, which seal all that is written from now on
+    ///
+    /// For when somebody who could open the repository shall read nothing new: behind a password that is removed the keys stay as
+    /// they are. The password or key file in use stays the same, and opens the new keys. Others cannot be carried over, since they
+    /// are not known here: --remove-others gives them up, and `warp key add` adds them again. Recovery sheets from before help no
+    /// more: print a new one with `warp key export`. What runs meanwhile is told that the keys are others, and has to be run again.
+    ///
+    /// What is stored stays under the older key until it is written anew: `warp gc` does that bit by bit, `warp repack --old-keys`
+    /// at once, and `warp stats` tells how much is left. Whoever knew the older keys can read whatever they have or had a copy of,
+    /// and entries of the log from before. How files are cut and their pieces named does not change, nor does the key that vouches
+    /// for devices: who knew these, and can write to the repository, can still enrol a device. Against that only a new repository helps.
+    Rotate(rotate::RotateArgs),
     /// Print a recovery sheet, which opens the repository without any password
     ///
     /// Whoever has the sheet can read everything. It helps when every password is forgotten, and when the repository's
@@ -142,6 +157,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
             let id = repo.key_change(&new.read()?, context::kdf())?;
             report(ui, "key_changed", "Changed to", id)?;
         }
+        Action::Rotate(args) => rotate::run(ui, ctx, args)?,
         Action::Recover(args) => recover::run(ui, ctx, args)?,
     }
     Ok(Exit::Done)

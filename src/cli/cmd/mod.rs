@@ -18,7 +18,9 @@ mod init;
 mod key;
 mod log;
 mod ls;
+mod parity;
 mod recover;
+mod renewal;
 mod repack;
 mod restore;
 mod rewrite;
@@ -63,6 +65,7 @@ pub(crate) enum Command {
     Undelete(undelete::Args),
     Rewrite(Box<rewrite::Args>),
     Repack(repack::Args),
+    Parity(parity::Args),
     Check(check::Args),
     Recover(recover::Args),
     Verify(verify::Args),
@@ -111,6 +114,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Undelete(args) => undelete::run(ui, ctx, args),
         Command::Rewrite(args) => rewrite::run(ui, ctx, args),
         Command::Repack(args) => repack::run(ui, ctx, args),
+        Command::Parity(args) => parity::run(ui, ctx, args),
         Command::Check(args) => check::run(ui, ctx, args),
         Command::Recover(args) => recover::run(ui, ctx, args),
         Command::Verify(args) => verify::run(ui, args),

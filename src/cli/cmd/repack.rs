@@ -1,9 +1,11 @@
 use serde::Serialize;
-use warp::ops::{self, GcConfig, RepackOutcome, RepackRequest};
+use warp::ops::{self, GcConfig, RenewRequest, RepackOutcome, RepackRequest};
+
+use super::renewal::{self, Renewal};
 
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::size::{count, human};
+use crate::cli::size::{self, count, human};
 use crate::cli::ui::Ui;
 
 /// Store what is stored already in fewer and smaller packs
@@ -15,12 +17,17 @@ use crate::cli::ui::Ui;
 /// a stream, which fails and has to be run again; a restore under way finds what it needs in the new packs. The new packs
 /// need room beside the old ones until these are deleted, which happens at the end. If it is stopped, a later gc takes
 /// away what it left.
+///
+/// With --old-keys it does something else: packs from before the last `warp key rotate` are sealed anew under the newest key, as they
+/// are. That goes in portions of 4 GiB, which is the room it needs. If it is stopped, what is done is done, and the next run
+/// does the rest.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   warp repack                   merge small packs
   warp repack --aggressive      store everything anew, as small as possible
-  warp repack -n --aggressive   what would that save?")]
+  warp repack -n --aggressive   what would that save?
+  warp repack --old-keys        seal all anew that is under older keys")]
 pub(crate) struct Args {
     /// Store everything anew, not only what lies in packs of less than 16 MiB; this takes long
     #[arg(long)]
@@ -29,6 +36,14 @@ pub(crate) struct Args {
     /// Show what would be gained, and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+
+    /// Seal anew what lies under keys from before the last `warp key rotate`, instead
+    #[arg(long, conflicts_with = "aggressive")]
+    old_keys: bool,
+
+    /// With --old-keys: write at most so much anew in this run
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, requires = "old_keys")]
+    max_repack_size: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +68,13 @@ struct Repacked {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     let progress = ui.progress();
+    if args.old_keys {
+        let (max_bytes, threads, dry_run) = (args.max_repack_size, ctx.threads(), args.dry_run);
+        let request = RenewRequest { max_bytes, grace: GcConfig::GRACE, threads, dry_run };
+        let done = ops::reseal(&opened.repo, request, &progress)?;
+        drop(progress);
+        return renewal::report(ui, &done, &RESEALED);
+    }
     let request =
         RepackRequest { aggressive: args.aggressive, dry_run: args.dry_run, grace: GcConfig::GRACE };
     let done = ops::repack(&opened.repo, request, &progress)?;
@@ -65,6 +87,13 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     }
     Ok(Exit::Done)
 }
+
+const RESEALED: Renewal = Renewal {
+    message_type: "resealed",
+    done: "sealed anew under the newest key",
+    nothing: "everything is sealed under the newest key",
+    left: "still under older keys",
+};
 
 fn as_json(done: &RepackOutcome) -> Repacked {
     Repacked {

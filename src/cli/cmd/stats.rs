@@ -50,6 +50,9 @@ struct Stats {
     delta_bytes_saved: u64,
     packs_count: u64,
     packs_size: u64,
+    /// Packs that are sealed under data keys from before the last `key rotate`, and their bytes.
+    packs_old_key: u64,
+    bytes_old_key: u64,
     index_size: u64,
     log_entries: u64,
     log_size: u64,
@@ -101,6 +104,8 @@ fn as_json(stats: &RepositoryStats, chunker: ChunkerParams) -> Stats {
         delta_bytes_saved: stats.deltas_save(),
         packs_count: stats.packs,
         packs_size: stats.pack_bytes,
+        packs_old_key: stats.packs_old_key,
+        bytes_old_key: stats.bytes_old_key,
         index_size: stats.index_bytes,
         log_entries: stats.log_entries,
         log_size: stats.log_bytes,
@@ -128,8 +133,12 @@ fn table(stats: &RepositoryStats, counted: usize, chunker: ChunkerParams) -> Vec
         ("Objects:", stats.objects.to_string()),
     ];
     table.extend(differences(stats));
+    table.push(("Packs:", format!("{} in {}", human(stats.pack_bytes), stats.packs)));
+    if stats.packs_old_key > 0 {
+        let old = format!("{} in {}", human(stats.bytes_old_key), stats.packs_old_key);
+        table.push(("Under older keys:", format!("{old}, for gc or `repack --old-keys` to seal anew")));
+    }
     table.extend([
-        ("Packs:", format!("{} in {}", human(stats.pack_bytes), stats.packs)),
         ("Index:", human(stats.index_bytes)),
         ("Log:", format!("{} in {} entries", human(stats.log_bytes), stats.log_entries)),
         ("Whole repository:", human(stats.total_bytes)),

@@ -15,6 +15,12 @@ impl KeyringBytes {
     /// Most epochs: a rotation every day for ten years.
     pub const EPOCHS_MAX: usize = 4096;
 
+    /// How many epochs are in a keyring whose plaintext has `len` bytes; `None`: no keyring has such a length.
+    pub fn epochs_of_len(len: usize) -> Option<usize> {
+        let epochs = len.checked_sub(HEAD_LEN)?;
+        (epochs > 0 && epochs.is_multiple_of(EPOCH_LEN)).then_some(epochs / EPOCH_LEN)
+    }
+
     /// The bytes to seal, in memory that is cleared when dropped.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::{PackHeader, shard_len_for};
 use crate::id::Root;
 
 /// How much parity packs get. As text `3%` or `none`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Parity {
     percent: u8,
 }
@@ -94,6 +94,34 @@ impl Parity {
                 return fit;
             }
             fit = next;
+        }
+    }
+
+    /// Whether a writer who is told this makes just the parity that the pack with this header has.
+    pub fn is_that_of(self, header: &PackHeader) -> bool {
+        match (self.is_none(), header.parity_shards) {
+            (is_none, 0) => is_none,
+            (true, _) => false,
+            (false, shards) => {
+                let fit = self.whole_shards(header.payload_len());
+                (fit.payload_len, fit.shard_len, fit.parity_shards)
+                    == (header.payload_len(), header.shard_len, shards)
+            }
+        }
+    }
+
+    /// The least and the most that a writer may have been told who made the pack with this header: few shards serve several
+    /// shares. Where none makes just these, both are the most that the pack's parity suffices for.
+    pub fn levels_of(header: &PackHeader) -> [Self; 2] {
+        let shares = || (1..=Self::PERCENT_MAX).map(|percent| Self { percent });
+        let mut fitting = shares().filter(|share| share.is_that_of(header));
+        match (header.parity_shards, fitting.next()) {
+            (0, _) => [Self::NONE; 2],
+            (_, Some(least)) => [least, fitting.next_back().unwrap_or(least)],
+            (shards, None) => {
+                let needed = |share: &Self| share.whole_shards(header.payload_len()).parity_shards;
+                [shares().take_while(|share| needed(share) <= shards).last().unwrap_or(Self::NONE); 2]
+            }
         }
     }
 

@@ -330,3 +330,41 @@ proptest! {
         prop_assert_eq!(PackHeader::decode(&header.encode()), Ok(header));
     }
 }
+
+/// The header of a pack of `content_len` bytes that was written with `parity`.
+fn written_with(parity: Parity, content_len: u64) -> PackHeader {
+    let fit = parity.fit(content_len, |len| len.next_multiple_of(1 + len / 40));
+    PackHeader {
+        directory_len: 100,
+        blocks_len: content_len - 200,
+        padding_len: fit.payload_len - content_len,
+        shard_len: fit.shard_len,
+        parity_shards: fit.parity_shards,
+        ..header()
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_pack_tells_with_what_share_of_parity_it_was_written(content_len in 300..40_000_000_u64, percent in 0..=50_u8, other in 0..=50_u8) {
+        let share = |percent: u8| if percent == 0 { Parity::NONE } else { format!("{percent}%").parse().unwrap() };
+        let (parity, other) = (share(percent), share(other));
+        let header = written_with(parity, content_len);
+        prop_assert!(parity.is_that_of(&header));
+        let [least, most] = Parity::levels_of(&header);
+        prop_assert!(least <= parity && parity <= most);
+        prop_assert_eq!(other.is_that_of(&header), (least..=most).contains(&other));
+    }
+}
+
+#[test]
+fn parity_that_no_writer_makes_is_of_the_level_that_it_suffices_for() {
+    let made = written_with(Parity::default(), 30_000_000);
+    let more = PackHeader { parity_shards: made.parity_shards + 1, ..made.clone() };
+    let [least, most] = Parity::levels_of(&more);
+    assert!(least == most && least == Parity::default() && !least.is_that_of(&more), "{least} {most}");
+    let none = PackHeader { parity_shards: 0, ..made.clone() };
+    assert_eq!(Parity::levels_of(&none), [Parity::NONE; 2]);
+    let one = PackHeader { parity_shards: 1, ..made };
+    assert_eq!(Parity::levels_of(&one), [Parity::NONE; 2], "fewer than any writer makes");
+}

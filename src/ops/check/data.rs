@@ -324,8 +324,8 @@ impl Reader<'_> {
 
     /// Reads a delta from wherever it lies now.
     fn follow(&self, frame: &Frame) {
-        self.chunks.index().refresh();
-        let made = self.chunks.get_base(frame.kind, Base { locator: frame.locator, location: frame.at });
+        let base = Base { locator: frame.locator, location: frame.at };
+        let made = self.chunks.index().refresh().and_then(|()| self.chunks.get_base(frame.kind, base));
         match made {
             Ok(_) => drop(self.objects.fetch_add(1, Ordering::Relaxed)),
             Err(error) => self.wrong(place(&frame.at), (frame.kind, frame.locator), &error),

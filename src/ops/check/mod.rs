@@ -457,7 +457,7 @@ impl Reduced {
 }
 
 impl Refresh for Reduced {
-    fn newer_than(&self, entry: u64) -> Option<IndexView> {
-        self.inner.newer_than(entry).map(|view| self.reduce(view))
+    fn newer_than(&self, entry: u64) -> Result<Option<IndexView>, CasError> {
+        Ok(self.inner.newer_than(entry)?.map(|view| self.reduce(view)))
     }
 }

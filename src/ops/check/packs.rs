@@ -103,6 +103,7 @@ impl Pack {
         let agree = sealed.and_then(|sealed| {
             check.endures(record, sealed.header());
             check.read(2 * sealed.directory_len());
+            check_epoch(check, record, sealed.epoch());
             sealed.directories_agree()
         });
         match agree {
@@ -129,6 +130,17 @@ impl Pack {
                 Self::Lost(findings.first().copied().unwrap_or(finding))
             }
         }
+    }
+}
+
+/// Compares the data key that a pack is sealed under with that of the entry which added it: by that alone others know which packs are
+/// to be sealed anew.
+fn check_epoch(check: &Check<'_>, record: &PackRecord, epoch: u32) {
+    let expected = check.state.epoch_of(&record.uid);
+    if epoch != expected {
+        let fault =
+            format!("it is sealed under data key {epoch}, and the entry that added it under {expected}");
+        check.fault(pack_name(&record.uid).as_str(), FindingKind::Log, fault);
     }
 }
 
@@ -219,7 +231,7 @@ fn is_there(check: &Check<'_>, chunks: &ChunkStore, base: &Wanted, pack: &PackId
     if find()? {
         return Ok(true);
     }
-    chunks.index().refresh();
+    chunks.index().refresh().map_err(OpsError::cas("look for a base"))?;
     Ok(find()? || !check.present()?.packs.contains_key(pack))
 }
 

@@ -143,7 +143,7 @@ impl<'a> Reach<'a> {
         if index.find_below(kind, locator, u8::MAX)?.is_some() {
             return Ok(());
         }
-        index.refresh();
+        index.refresh()?;
         let found = index.find_below(kind, locator, u8::MAX)?;
         found.map(|_| ()).ok_or(CasError::Missing { kind, id: locator })
     }

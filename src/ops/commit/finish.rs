@@ -301,7 +301,10 @@ pub(in crate::ops) fn delta_setting(repo: &Repository) -> Result<u8, OpsError> {
 }
 
 /// How much parity the repository's packs get.
-pub(in crate::ops) fn parity_setting(repo: &Repository) -> Result<Parity, OpsError> {
+///
+/// # Errors
+/// [`OpsError::Usage`]: the setting is none that this version knows.
+pub fn parity_setting(repo: &Repository) -> Result<Parity, OpsError> {
     match repo.setting("parity") {
         None => Ok(Parity::default()),
         Some(text) => text

@@ -44,7 +44,8 @@ use finish::Finish;
 use source::Planner;
 use worker::{Tools, Work};
 
-pub(super) use finish::{delta_setting, level_setting, parity_setting, seal_commit, store_state};
+pub use finish::parity_setting;
+pub(super) use finish::{delta_setting, level_setting, seal_commit, store_state};
 pub(super) use sink::{ObjectSink, Store};
 pub(super) use worker::{BIG_FILE_LEN, known_state};
 pub(super) use writer::PackWriter;

@@ -24,11 +24,17 @@ use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
 use super::races::{begin_anew, is_changed, is_overtaken, is_used_since, overtaken, pinned};
+use super::renew::{RenewRequest, Why, renew_some};
 use super::rewrite::{self, Job, Keep, Rewritten};
 use super::sweep::{self, Due, Listed};
 pub(super) use mark::{Copies, Marker};
 pub(super) use marks::Marks;
 use plan::Plan;
+
+/// Of all bytes in packs, one part in so many is sealed anew in one run if nothing else is said: then a month of nightly runs does all.
+const RESEAL_SHARE: u64 = 32;
+/// And at least so many bytes.
+const RESEAL_MIN: u64 = 1 << 30;
 
 /// How much that is not needed may stay, because taking it away means to write anew what lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,9 @@ pub struct GcConfig {
     pub max_repack: Option<u64>,
     /// Merge small packs where there are many.
     pub merge: bool,
+    /// Write packs anew that are sealed under older data keys, a part of them in each run: within `max_repack`, or else one part in
+    /// 32 of all packs and at least 1 GiB.
+    pub reseal: bool,
     /// Seconds between condemning and removing. 0: both in one run.
     pub grace: u64,
     /// Threads that write packs anew; 0: one for each core.
@@ -74,6 +83,7 @@ impl Default for GcConfig {
             max_unused: MaxUnused::Percent(5),
             max_repack: None,
             merge: true,
+            reseal: true,
             grace: Self::GRACE,
             threads: 0,
             dry_run: false,
@@ -88,7 +98,7 @@ impl GcConfig {
 
     /// Takes away whole packs only, and writes nothing anew.
     pub fn conservative() -> Self {
-        Self { max_unused: MaxUnused::Bytes(u64::MAX), merge: false, ..Self::default() }
+        Self { max_unused: MaxUnused::Bytes(u64::MAX), merge: false, reseal: false, ..Self::default() }
     }
 
     /// Leaves nothing that is not needed.
@@ -131,6 +141,14 @@ pub struct GcStats {
     pub orphans: u64,
     /// Their bytes.
     pub orphan_bytes: u64,
+    /// Packs that were sealed anew under the newest data key, beside those that were written anew anyway; in a dry run, that would be.
+    pub packs_resealed: u64,
+    /// Their bytes.
+    pub bytes_resealed: u64,
+    /// Packs in use that are still sealed under older data keys.
+    pub packs_old_key: u64,
+    /// Their bytes.
+    pub bytes_old_key: u64,
     /// Segments of the index that were merged into others.
     pub segments_merged: u64,
     /// Packs that are condemned, and wait until their grace is over.
@@ -229,6 +247,7 @@ impl<'a> GarbageCollector<'a> {
         count(&mut stats, &state, &plan, &orphans);
         (self.on_event)(GcEvent::Planned(stats));
         if self.config.dry_run {
+            self.reseal(&mut stats, observer)?;
             // How small the new packs will be is an estimate then.
             stats.packs_after = stats.packs_before - stats.packs_unneeded;
             stats.bytes_after = stats.bytes_before - plan.gain;
@@ -249,7 +268,27 @@ impl<'a> GarbageCollector<'a> {
         }
         self.sweep(&mut stats)?;
         (self.on_event)(GcEvent::Swept(stats));
+        self.reseal(&mut stats, observer)?;
+        self.tally(&mut stats);
         Ok(stats)
+    }
+
+    /// Seals packs anew that are under older data keys, oldest first, as many as one run may.
+    fn reseal(&self, stats: &mut GcStats, observer: &dyn Observer) -> Result<(), OpsError> {
+        let max_bytes = match (self.config.reseal, self.config.max_repack) {
+            (false, _) => 0,
+            (true, Some(max)) => max.saturating_sub(stats.bytes_rewritten),
+            (true, None) => RESEAL_MIN.max(stats.bytes_before / RESEAL_SHARE),
+        };
+        let GcConfig { grace, threads, dry_run, .. } = self.config;
+        let request = RenewRequest { max_bytes: Some(max_bytes), grace, threads, dry_run };
+        let done = renew_some(self.repo, Why::OldKey, request, observer)?;
+        if done.stopped {
+            return Err(OpsError::Cancelled);
+        }
+        (stats.packs_resealed, stats.bytes_resealed) = (done.packs_renewed, done.bytes_renewed);
+        (stats.packs_old_key, stats.bytes_old_key) = (done.packs_left, done.bytes_left);
+        Ok(())
     }
 
     fn rewrite(
@@ -302,7 +341,14 @@ impl<'a> GarbageCollector<'a> {
         let swept = sweep::sweep(self.repo, &Due::after(self.repo, self.config.grace), "gc")?;
         stats.packs_removed = swept.packs;
         (stats.files_deleted, stats.bytes_deleted) = (swept.files, swept.bytes);
+        self.tally(stats);
+        Ok(())
+    }
+
+    /// Counts what is there now.
+    fn tally(&self, stats: &mut GcStats) {
         let state = self.repo.state();
+        (stats.packs_waiting, stats.bytes_waiting, stats.packs_after, stats.bytes_after) = (0, 0, 0, 0);
         for (id, pack) in &state.packs {
             let (packs, bytes) = match state.condemned.contains_key(id) {
                 true => (&mut stats.packs_waiting, &mut stats.bytes_waiting),
@@ -310,7 +356,6 @@ impl<'a> GarbageCollector<'a> {
             };
             (*packs, *bytes) = (*packs + 1, *bytes + pack.len);
         }
-        Ok(())
     }
 }
 

@@ -132,9 +132,12 @@ fn place_after(steps: usize, seed: u64) -> (Place, Repository) {
 
 #[test]
 fn a_state_comes_back_from_its_body_whatever_led_to_it() {
-    let (_place, repo) = place_after(0, 0);
+    let (place, mut repo) = place_after(0, 0);
     let mut rng = Rng::new(5);
-    for _ in 0..300 {
+    for round in 1..300 {
+        if round % 100 == 0 {
+            repo = repo.key_rotate(&place.password, false).unwrap().0;
+        }
         step(&repo, &mut rng);
         let state = repo.state();
         let body = CheckpointBody::decode(&state.body().encode().unwrap()).unwrap();
@@ -144,6 +147,7 @@ fn a_state_comes_back_from_its_body_whatever_led_to_it() {
     }
     let state = repo.state();
     assert!(!state.reflog.is_empty() && !state.removed_packs.is_empty() && !state.orphans.is_empty());
+    assert!(state.epoch == 3 && !state.old_packs.is_empty());
 }
 
 #[test]
@@ -219,4 +223,19 @@ fn refs_and_history_are_those_of_the_entries() {
     for name in repo.state().refs.keys() {
         assert_eq!(opened.resolve(name, &context).unwrap(), repo.resolve(name, &context).unwrap());
     }
+}
+
+#[test]
+fn nobody_begins_at_a_checkpoint_from_before_a_rotation() {
+    let (place, repo) = place_after(EVERY as usize + 5, 11);
+    let (repo, _) = repo.key_rotate(&place.password, false).unwrap();
+    // The entry of the rotation had none to begin at, so it came with one.
+    let numbers = repo.journal_log().checkpoints().unwrap();
+    assert_eq!(numbers, [EVERY, repo.state().number]);
+    assert_eq!(repo.journal_log().start().number, numbers[1]);
+    assert_eq!(repo.check_checkpoints().unwrap().len(), 0);
+    place.store.delete(&name(numbers[1])).unwrap();
+    let opened = place.open(&place.store).unwrap();
+    assert_eq!((opened.journal_log().start().number, opened.state().checkpoint), (0, 0));
+    assert_eq!(opened.state().number, repo.state().number);
 }

@@ -80,7 +80,7 @@ impl Rebuild {
     ) -> Result<Self, RepoError> {
         // Before the configuration is read: whoever changes it meanwhile is found out when the new one is stored.
         let newest = config::newest_generation(&*store)?.max(newest_aside(&*store)?);
-        let repo = Repository::unlock(Arc::clone(&store), credentials, client)?;
+        let repo = Repository::unlock(Arc::clone(&store), config::load(&*store)?, credentials, client)?;
         let generation = repo.config().generation.max(newest) + 1;
         Ok(Self { repo, store, generation })
     }

@@ -146,7 +146,7 @@ impl Rebuild {
         let (generation, instance) = (old.generation, checkpoint.instance);
         let root_key = DeviceId::new(self.repo.config().root_key);
         let log = Log::new(Arc::clone(self.vault()), instance, root_key);
-        let state = log.open_checkpoint(&file, number, bytes)?;
+        let state = log.open_checkpoint(&file, (number, 0), bytes)?;
         let says = Says::Checkpoint(Box::new(state));
         Ok((entry_hash(&content), Found { file, generation, instance, number, says }))
     }

@@ -95,6 +95,9 @@ fn read_sheet(ui: &mut Ui, path: &Path) -> Result<Zeroizing<String>, CliError> {
 fn explain(error: RepoError) -> CliError {
     let hint = match &error {
         RepoError::Sheet { .. } => Some("nothing was changed; correct that in the file and try again"),
+        RepoError::OldSheet { .. } => Some(
+            "nothing was changed; use a sheet that was printed since, or open it with a password and print one: `warp key export`",
+        ),
         RepoError::OtherSheet { .. } => Some("nothing was changed; name the sheet's repository with -r DIR"),
         RepoError::NotEncrypted { .. } => Some(
             "it opens without a password, and its configuration is not lost: there is nothing to recover",

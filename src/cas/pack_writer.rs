@@ -158,6 +158,7 @@ pub(super) fn record_of(header: &PackHeader) -> PackRecord {
         len: header.total_len(),
         payload_root: header.payload_root,
         parity_root: header.parity_root,
+        epoch: header.epoch,
         self_indexed: header.content == PackContent::Mixed,
     }
 }

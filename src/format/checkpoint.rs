@@ -86,8 +86,6 @@ pub struct CheckpointBody {
     pub orphans: Vec<CondemnedRecord>,
     /// Packs that entries other than their own relied on, and the last such entry, by name.
     pub used: Vec<(PackId, u64)>,
-    /// Packs that exist and came under an older data key, with its number, by name.
-    pub old_packs: Vec<(PackId, u32)>,
     /// Packs that existed once, ascending.
     pub removed_packs: Vec<PackId>,
     /// Segments that existed once, ascending.
@@ -171,7 +169,7 @@ impl CheckpointBody {
     /// If it breaks a rule of its format, or is too long.
     pub fn encode(&self) -> Result<Vec<u8>, DecodeError> {
         self.check()?;
-        let mut writer = Writer::with_capacity(1024 + 89 * self.packs.len() + 200 * self.reflog.len());
+        let mut writer = Writer::with_capacity(1024 + 93 * self.packs.len() + 200 * self.reflog.len());
         writer.u8(BODY_VERSION);
         writer.u64(self.log_bytes);
         writer.u32(self.epoch);
@@ -181,10 +179,6 @@ impl CheckpointBody {
         list(&mut writer, &self.used, |writer, (uid, entry)| {
             writer.bytes(uid.as_bytes());
             writer.u64(*entry);
-        });
-        list(&mut writer, &self.old_packs, |writer, (uid, epoch)| {
-            writer.bytes(uid.as_bytes());
-            writer.u32(*epoch);
         });
         list(&mut writer, &self.removed_packs, |writer, uid| writer.bytes(uid.as_bytes()));
         list(&mut writer, &self.removed_segments, |writer, uid| writer.bytes(uid.as_bytes()));
@@ -221,13 +215,10 @@ impl CheckpointBody {
         Ok(Self {
             log_bytes: reader.u64()?,
             epoch: reader.u32()?,
-            packs: items(reader, "number of packs", 89, decode_pack)?,
+            packs: items(reader, "number of packs", 93, decode_pack)?,
             condemned: items(reader, "number of condemned packs", 36, decode_condemned)?,
             orphans: items(reader, "number of orphans", 36, decode_condemned)?,
             used: items(reader, "number of packs used", 24, |r| Ok((PackId::new(r.array()?), r.u64()?)))?,
-            old_packs: items(reader, "number of packs under older keys", 20, |r| {
-                Ok((PackId::new(r.array()?), r.u32()?))
-            })?,
             removed_packs: items(reader, "number of packs removed", 16, |r| r.array().map(PackId::new))?,
             removed_segments: items(reader, "number of segments removed", 16, |r| {
                 r.array().map(SegmentId::new)
@@ -255,11 +246,8 @@ impl CheckpointBody {
         rule.ensure(self.condemned.is_sorted_by(|one, next| one.uid < next.uid), sorted)?;
         rule.ensure(self.orphans.is_sorted_by(|one, next| one.uid < next.uid), sorted)?;
         rule.ensure(self.used.is_sorted_by(|one, next| one.0 < next.0), sorted)?;
-        rule.ensure(self.old_packs.is_sorted_by(|one, next| one.0 < next.0), sorted)?;
-        rule.ensure(
-            self.old_packs.iter().all(|old| old.1 < self.epoch),
-            "a pack's data key is no older one",
-        )?;
+        let newer = "a pack is sealed under a newer data key than every entry";
+        rule.ensure(self.packs.iter().all(|pack| pack.epoch <= self.epoch), newer)?;
         rule.ensure(self.removed_packs.is_sorted_by(|one, next| one < next), sorted)?;
         rule.ensure(self.removed_segments.is_sorted_by(|one, next| one < next), sorted)?;
         rule.ensure(self.names.is_sorted_by(|one, next| one.id < next.id), sorted)?;

@@ -40,6 +40,8 @@ pub struct PackRecord {
     pub payload_root: Root,
     /// Merkle root of its parity; all zero without.
     pub parity_root: Root,
+    /// Number of the data key that it is sealed under.
+    pub epoch: u32,
     /// Its directory serves as its index: no segment of the entry speaks of it.
     pub self_indexed: bool,
 }

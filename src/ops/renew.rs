@@ -162,7 +162,7 @@ fn header_of(repo: &Repository, record: &PackRecord, observer: &dyn Observer) ->
 pub(super) fn due(repo: &Repository, state: &LogState, why: Why, observer: &dyn Observer) -> Vec<PackRecord> {
     let newest = repo.chunks().vault().keyring().newest_epoch();
     let is_due = |record: &&PackRecord| match why {
-        Why::OldKey => state.epoch_of(&record.uid) < newest,
+        Why::OldKey => record.epoch < newest,
         Why::Parity(parity) => {
             header_of(repo, record, observer).is_some_and(|header| !parity.is_that_of(&header))
         }

@@ -107,8 +107,7 @@ fn ratio(whole: u64, part: u64) -> f64 {
 fn of_store(repo: &Repository) -> Result<RepositoryStats, OpsError> {
     let state = repo.state();
     let newest = repo.chunks().vault().keyring().newest_epoch();
-    let (packs_old_key, bytes_old_key) =
-        renew::sum(state.packs.values().filter(|pack| state.epoch_of(&pack.uid) < newest));
+    let (packs_old_key, bytes_old_key) = renew::sum(state.packs.values().filter(|pack| pack.epoch < newest));
     let mut stats = RepositoryStats {
         commits: state.commits.len() as u64,
         packs: state.packs.len() as u64,

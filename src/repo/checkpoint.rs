@@ -236,7 +236,6 @@ impl LogState {
             condemned: condemned_records(&self.condemned),
             orphans: condemned_records(&self.orphans),
             used: self.used.iter().map(|(uid, entry)| (*uid, *entry)).collect(),
-            old_packs: self.old_packs.iter().map(|(uid, epoch)| (*uid, *epoch)).collect(),
             removed_packs: self.removed_packs.iter().copied().collect(),
             removed_segments: self.removed_segments.iter().copied().collect(),
             segments: self.segments.clone(),
@@ -247,7 +246,6 @@ impl LogState {
             devices: self.devices.values().copied().collect(),
         };
         body.used.sort_unstable();
-        body.old_packs.sort_unstable();
         body.removed_packs.sort_unstable();
         body.removed_segments.sort_unstable();
         body.devices.sort_unstable_by_key(|device| device.device);
@@ -274,7 +272,6 @@ impl LogState {
             orphans: condemned_map(&body.orphans),
             used: body.used.into_iter().collect(),
             epoch: body.epoch,
-            old_packs: body.old_packs.into_iter().collect(),
             removed_packs: body.removed_packs.into_iter().collect(),
             removed_segments: body.removed_segments.into_iter().collect(),
             segments: body.segments,

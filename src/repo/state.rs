@@ -68,8 +68,6 @@ pub struct LogState {
     pub orphans: HashMap<PackId, Condemned>,
     /// Packs that exist and that entries other than their own relied on, with the number of the last such entry.
     pub used: HashMap<PackId, u64>,
-    /// Packs that exist and came under an older data key than `epoch`, with its number.
-    pub old_packs: HashMap<PackId, u32>,
     /// Packs that existed once: a file that still has such a name is left over.
     pub removed_packs: HashSet<PackId>,
     /// The same for index segments.
@@ -131,11 +129,6 @@ impl LogState {
         self.condemned.get(pack).is_some_and(|condemned| used < condemned.entry)
     }
 
-    /// Number of the data key that a pack which exists is sealed under: that of the entry which added it.
-    pub fn epoch_of(&self, pack: &PackId) -> u32 {
-        self.old_packs.get(pack).copied().unwrap_or(self.epoch)
-    }
-
     /// Whether an entry has ever named a pack or segment of this name.
     pub fn names(&self, uid: &PackId) -> bool {
         let segment = SegmentId::new(*uid.as_bytes());
@@ -174,7 +167,7 @@ impl LogState {
         self.number = public.number;
         self.hash = Some(hash);
         self.log_bytes += len;
-        self.apply_epoch(public.epoch);
+        self.epoch = self.epoch.max(public.epoch);
         self.apply_storage(public, time);
         self.apply_commits(public);
         for device in &public.devices {
@@ -182,17 +175,6 @@ impl LogState {
                 0 => self.devices.remove(&device.device),
                 _ => self.devices.insert(device.device, *device),
             };
-        }
-    }
-
-    /// All packs that there are become older ones when a newer data key comes.
-    fn apply_epoch(&mut self, epoch: u32) {
-        if epoch > self.epoch {
-            let (old_packs, before) = (&mut self.old_packs, self.epoch);
-            self.packs.keys().for_each(|pack| {
-                old_packs.entry(*pack).or_insert(before);
-            });
-            self.epoch = epoch;
         }
     }
 
@@ -212,7 +194,6 @@ impl LogState {
             self.condemned.remove(uid);
             self.orphans.remove(uid);
             self.used.remove(uid);
-            self.old_packs.remove(uid);
         }
         if !public.packs_removed.is_empty() {
             self.removed_packs.extend(&public.packs_removed);

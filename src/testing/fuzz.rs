@@ -105,6 +105,7 @@ fn pack_heal(data: &[u8]) {
             len: header.total_len(),
             payload_root: header.payload_root,
             parity_root: header.parity_root,
+            epoch: header.epoch,
             self_indexed: header.content == PackContent::Mixed,
         };
         let health = cas::inspect(data, &record).expect("a header of it is whole");

@@ -22,6 +22,7 @@ fn body() -> CheckpointBody {
         len: 9000,
         payload_root: Root::new([byte; 32]),
         parity_root: Root::new([0; 32]),
+        epoch: 2,
         self_indexed,
     };
     CheckpointBody {
@@ -31,7 +32,6 @@ fn body() -> CheckpointBody {
         condemned: vec![CondemnedRecord { uid: PackId::new([9; 16]), entry: 600, time }],
         orphans: vec![CondemnedRecord { uid: PackId::new([6; 16]), entry: 601, time }],
         used: vec![(PackId::new([5; 16]), 17), (PackId::new([9; 16]), 3)],
-        old_packs: vec![(PackId::new([9; 16]), 2)],
         removed_packs: vec![PackId::new([7; 16]), PackId::new([8; 16])],
         removed_segments: vec![SegmentId::new([10; 16])],
         segments: vec![SegmentRecord {
@@ -104,8 +104,7 @@ fn what_breaks_a_rule_is_neither_written_nor_read() {
     refuse(|body| body.live.push(4));
     refuse(|body| body.live.swap(0, 1));
     refuse(|body| body.used.swap(0, 1));
-    refuse(|body| body.old_packs.push((PackId::new([5; 16]), 1)));
-    refuse(|body| body.old_packs[0].1 = 3);
+    refuse(|body| body.packs[0].epoch = 4);
     refuse(|body| body.removed_packs.swap(0, 1));
     refuse(|body| body.names.swap(0, 1));
     refuse(|body| body.reflog[0].name = 2);

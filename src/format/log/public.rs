@@ -82,7 +82,7 @@ impl EntryPublic {
             number,
             previous,
             attempt,
-            packs_added: items(reader, "number of packs added", 89, decode_pack)?,
+            packs_added: items(reader, "number of packs added", 93, decode_pack)?,
             packs_condemned: items(reader, "number of packs condemned", 16, |r| r.array().map(PackId::new))?,
             packs_removed: items(reader, "number of packs removed", 16, |r| r.array().map(PackId::new))?,
             segments_added: items(reader, "number of segments added", 60, decode_segment)?,
@@ -113,6 +113,8 @@ impl EntryPublic {
         for RefChange { old, new, .. } in &self.refs {
             rule.ensure(old.is_some() || new.is_some(), "a ref neither existed nor exists")?;
         }
+        let newer = "a pack is sealed under a newer data key than the entry";
+        rule.ensure(self.packs_added.iter().all(|pack| pack.epoch <= self.epoch), newer)?;
         for device in &self.devices {
             rule.ensure(device.roles & !DeviceRecord::ROLES == 0, "a device has unknown roles")?;
         }
@@ -158,6 +160,7 @@ pub(in crate::format) fn encode_pack(writer: &mut Writer, pack: &PackRecord) {
     writer.u64(pack.len);
     writer.bytes(pack.payload_root.as_bytes());
     writer.bytes(pack.parity_root.as_bytes());
+    writer.u32(pack.epoch);
     writer.u8(if pack.self_indexed { SELF_INDEXED } else { 0 });
 }
 
@@ -167,6 +170,7 @@ pub(in crate::format) fn decode_pack(reader: &mut Reader<'_>) -> Result<PackReco
         len: reader.u64()?,
         payload_root: Root::new(reader.array()?),
         parity_root: Root::new(reader.array()?),
+        epoch: reader.u32()?,
         self_indexed: reader.bool()?,
     })
 }

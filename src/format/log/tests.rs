@@ -16,6 +16,7 @@ fn public() -> EntryPublic {
                 len: 1 << 26,
                 payload_root: Root::new([6; 32]),
                 parity_root: Root::new([7; 32]),
+                epoch: 1,
                 self_indexed: false,
             },
             PackRecord {
@@ -23,6 +24,7 @@ fn public() -> EntryPublic {
                 len: 9000,
                 payload_root: Root::new([9; 32]),
                 parity_root: Root::new([0; 32]),
+                epoch: 0,
                 self_indexed: true,
             },
         ],
@@ -132,6 +134,7 @@ fn entries_that_break_a_rule_are_not_written() {
     refuse(|p| (p.refs[0].old, p.refs[0].new) = (None, None));
     refuse(|p| p.devices.push(p.devices[0]));
     refuse(|p| p.devices[0].roles = 16);
+    refuse(|p| p.packs_added[0].epoch = 2);
     refuse(|p| p.private = vec![0; LogEntry::PUBLIC_LEN_MAX]);
     let first = EntryPublic { number: 1, previous: EntryHash::new([0; 32]), ..public() };
     assert_eq!(EntryPublic::decode(&first.encode().unwrap()), Ok(first));

@@ -123,7 +123,7 @@ mod tests {
         let record = |number: u8| {
             let uid = PackId::new(*blake3::hash(&[number]).as_bytes().first_chunk().unwrap());
             let root = Root::new([0; 32]);
-            PackRecord { uid, len: 100, payload_root: root, parity_root: root, self_indexed: false }
+            PackRecord { uid, len: 100, payload_root: root, parity_root: root, epoch: 1, self_indexed: false }
         };
         let mut state = LogState::default();
         state.packs.extend((0..packs).map(record).map(|pack| (pack.uid, pack)));

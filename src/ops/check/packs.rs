@@ -133,13 +133,12 @@ impl Pack {
     }
 }
 
-/// Compares the data key that a pack is sealed under with that of the entry which added it: by that alone others know which packs are
-/// to be sealed anew.
+/// Compares the data key that a pack is sealed under with what the log says: by that alone others know which packs are to be sealed
+/// anew.
 fn check_epoch(check: &Check<'_>, record: &PackRecord, epoch: u32) {
-    let expected = check.state.epoch_of(&record.uid);
+    let expected = record.epoch;
     if epoch != expected {
-        let fault =
-            format!("it is sealed under data key {epoch}, and the entry that added it under {expected}");
+        let fault = format!("it is sealed under data key {epoch}, and the log says {expected}");
         check.fault(pack_name(&record.uid).as_str(), FindingKind::Log, fault);
     }
 }

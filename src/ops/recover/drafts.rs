@@ -10,7 +10,7 @@ use super::history::History;
 const ENTRY: usize = 1024;
 /// What records take, not counting what is counted with each.
 const DEVICE: usize = 256;
-const PACK: usize = 97;
+const PACK: usize = 101;
 const SEGMENT: usize = 60;
 const COMMIT: usize = 36;
 const REF: usize = 128;

@@ -6,6 +6,7 @@
 use std::io;
 
 use crate::format::DecodeError;
+use crate::format::log::PackRecord;
 use crate::format::pack::{PackHeader, ShardMark};
 use crate::id::PackId;
 use crate::merkle::NodeHash;
@@ -111,7 +112,29 @@ pub fn examine_pack(
     len: u64,
     choose: impl FnOnce(u64) -> Option<Vec<u64>>,
 ) -> Result<PackReport, DecodeError> {
-    let (header, faults) = headers(read, len)?;
+    examine(read, len, None, choose)
+}
+
+/// The same for a pack of which `record` is known: what has another header is another pack.
+///
+/// # Errors
+/// When neither header is whole and that of the pack.
+pub fn examine_known_pack(
+    read: &ReadPack<'_>,
+    len: u64,
+    record: &PackRecord,
+    choose: impl FnOnce(u64) -> Option<Vec<u64>>,
+) -> Result<PackReport, DecodeError> {
+    examine(read, len, Some(record), choose)
+}
+
+fn examine(
+    read: &ReadPack<'_>,
+    len: u64,
+    record: Option<&PackRecord>,
+    choose: impl FnOnce(u64) -> Option<Vec<u64>>,
+) -> Result<PackReport, DecodeError> {
+    let (header, faults) = headers(read, len, record)?;
     let mut exam = Exam { read, len, header, damaged: Vec::new(), wrong_marks: [0; 2], faults };
     if exam.header.total_len() != len {
         exam.faults.push(PackFault::Length { found: len, expected: exam.header.total_len() });
@@ -140,12 +163,19 @@ pub fn examine_pack(
 }
 
 /// The header that counts, and what is wrong with the other one.
-fn headers(read: &ReadPack<'_>, len: u64) -> Result<(PackHeader, Vec<PackFault>), DecodeError> {
+fn headers(
+    read: &ReadPack<'_>,
+    len: u64,
+    record: Option<&PackRecord>,
+) -> Result<(PackHeader, Vec<PackFault>), DecodeError> {
+    const OTHER: DecodeError =
+        DecodeError::Invalid { what: "pack header", why: "it is that of another pack" };
     let end = len.saturating_sub(PackHeader::LEN as u64);
     let [front, back] = [0, end].map(|at| {
         // What cannot be read is as bad as what is wrong.
         let bytes = read(at, PackHeader::LEN.min(len as usize)).unwrap_or_default();
-        PackHeader::decode(&bytes)
+        let header = PackHeader::decode(&bytes)?;
+        if record.is_none_or(|record| record_of(&header) == *record) { Ok(header) } else { Err(OTHER) }
     });
     match (front, back) {
         (Ok(front), Ok(back)) if front == back => Ok((front, Vec::new())),

@@ -45,8 +45,8 @@ pub use bundle::{
 };
 pub use cat::cat;
 pub use check::{
-    AffectedPath, CheckCounts, CheckReport, CheckRequest, DamagedShards, Endurance, Finding, FindingKind, ReadData,
-    SealedRequest, StrayFile, check, check_sealed,
+    AffectedPath, CheckCounts, CheckReport, CheckRequest, DamagedShards, Endurance, Finding, FindingKind,
+    ReadData, SealedRequest, StrayFile, check, check_sealed,
 };
 pub use checkout::{CheckoutRequest, checkout};
 pub use commit::{CommitOutcome, CommitRequest, DeltaCounts, ScanSettings, Source, commit};

@@ -60,11 +60,13 @@ impl Repository {
         BundleManifest::assemble(&signed, &self.sign(&signing_bytes(&signed))?).map_err(format)
     }
 
-    /// This device with the roles that it has in the log, or would be enrolled with, certified by the root key.
+    /// This device as the log has it, or as it would be enrolled, certified by the root key.
     fn certified_device(&self) -> Result<DeviceRecord, RepoError> {
         let device = self.device()?;
-        let roles = self.state().devices.get(&device).copied().unwrap_or(ROLES_ALL);
-        let mut record = DeviceRecord { device, roles, certificate: [0; 64] };
+        if let Some(enrolled) = self.state().devices.get(&device) {
+            return Ok(*enrolled);
+        }
+        let mut record = DeviceRecord { device, roles: ROLES_ALL, certificate: [0; 64] };
         let message = record.signing_bytes(self.family());
         record.certificate = self.chunks().vault().keyring().root_signer().sign(&message);
         Ok(record)

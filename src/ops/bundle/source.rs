@@ -75,6 +75,10 @@ impl StorageBackend for BundleSource {
         Err(self.read_only(name))
     }
 
+    fn replace(&self, name: &BlobName, _: &[u8]) -> Result<(), StoreError> {
+        Err(self.read_only(name))
+    }
+
     fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
         let bytes = self.pack(name)?;
         let (len, location) = (bytes.len() as u64, self.location());

@@ -165,6 +165,52 @@ fn a_range_goes_onto_a_repository_that_has_what_it_builds_on() {
 }
 
 #[test]
+fn a_difference_to_what_the_receiver_holds_only_as_a_difference_can_be_read() {
+    let mut maker = Maker::new(&[]);
+    // Two files of which every piece is like one of the other, and all of it is stored in full.
+    let change = |text: &mut [u8], rng: &mut Rng, step: usize| {
+        for at in (step / 2..text.len() - 8).step_by(step) {
+            text[at..at + 6].copy_from_slice(&rng.bytes(6));
+        }
+    };
+    let (one, other) = (maker.source.join("one"), maker.source.join("other"));
+    let mut texts = [maker.rng.text(2_000_000), Vec::new()];
+    texts[1] = texts[0].clone();
+    change(&mut texts[1], &mut maker.rng, 4000);
+    let write = |texts: &[Vec<u8>; 2]| {
+        fs::write(&one, &texts[0]).unwrap();
+        fs::write(&other, &texts[1]).unwrap();
+    };
+    maker.home.done(&["config", "set", "--repository", "delta", "off"]);
+    // In one block they would be compressed together.
+    fs::write(&one, &texts[0]).unwrap();
+    fs::write(maker.source.join("noise"), maker.rng.bytes(4 << 20)).unwrap();
+    maker.commit("main");
+    write(&texts);
+    maker.commit("main");
+    maker.home.done(&["config", "set", "--repository", "delta", "on"]);
+    maker.init("copy", &maker.bundle("all.warp", &["--all"]));
+    maker.done_on("copy", &["config", "set", "--repository", "delta", "on"]);
+    let said = maker.done_on("copy", &["--json", "--no-progress", "repack", "--aggressive"]);
+    let repacked: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(repacked["replaced"], true, "{repacked}");
+    texts.iter_mut().for_each(|text| change(text, &mut maker.rng, 50_000));
+    write(&texts);
+    maker.commit("main");
+    let file = maker.bundle("new.warp", &["main~1..main"]);
+    let len = file.metadata().unwrap().len();
+    assert!(len < 300_000, "the bundle has {len} bytes: it holds no differences");
+    let verified: Value =
+        serde_json::from_str(&maker.home.done(&["--json", "verify", file.to_str().unwrap()])).unwrap();
+    let (code, report, said) = maker.unbundle("copy", &file, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    // Bases that the copy had made differences of are stored in full beside what is in the bundle.
+    let (written, bundled) = (report["packs_written"].as_u64().unwrap(), verified["packs"].as_u64().unwrap());
+    assert!(written > bundled, "{written} packs were written of {bundled}");
+    maker.check("copy", &maker.versions);
+}
+
+#[test]
 fn a_missing_prerequisite_and_another_family_are_named() {
     let mut maker = Maker::new(&[]);
     maker.init("copy", &maker.bundle("all.warp", &["--all"]));

@@ -6,14 +6,14 @@ use crate::cas::pack_name;
 use crate::crypto::Signer;
 use crate::format::bundle::{BundleManifest, BundlePrivate, BundlePublic, signing_bytes};
 use crate::format::log::DeviceRecord;
-use crate::id::{CommitId, ObjectKind};
+use crate::id::CommitId;
 use crate::observe::Silent;
 use crate::repo::{BundleDraft, Credentials, Draft, ErrorKind, Repository};
 use crate::store::{MemoryStore, OsVfs, Vfs};
 use crate::testing::{Fault, FaultVfs, RecordingObserver, Rng, SimDisk};
 
 use super::super::testkit::{client, commit_tree, repository};
-use super::super::{OpsError, RepackRequest, VerifyRequest, cat, repack};
+use super::super::{OpsError, VerifyRequest, cat};
 
 /// A repository that makes bundles, and a folder for them.
 struct Maker {
@@ -241,58 +241,6 @@ fn bundles_that_lie_are_refused_and_leave_no_commit() {
     });
     refuse("a ref stands elsewhere", |public| public.commits.truncate(1));
     assert_eq!(take(&receiver(&path), &path).unwrap().commits, [first, second]);
-}
-
-#[test]
-fn a_difference_to_what_the_receiver_holds_only_as_a_difference_can_be_read() {
-    let maker = Maker::new();
-    let mut rng = Rng::new(9);
-    let mut text = rng.text(200_000);
-    let first = maker.commit(&text, 1);
-    // Stored in full, and alike.
-    let similar = [&text[..30_000], &rng.text(200), &text[30_000..]].concat();
-    std::fs::write(maker.path("tree/similar"), &similar).unwrap();
-    let request = crate::ops::CommitRequest {
-        delta_depth: Some(0),
-        ..super::super::testkit::request(&maker.path("tree"), "main", 2)
-    };
-    let second = super::super::testkit::commit_with(&maker.repo, request).commit.unwrap();
-    let repo = receiver(&maker.bundle("a.warp", &[second], &[]));
-    take(&repo, &maker.path("a.warp")).unwrap();
-    let full = |repo: &Repository| -> Vec<_> {
-        let mut found = Vec::new();
-        for pack in repo.state().packs.keys() {
-            let map = repo.chunks().map(*pack).unwrap();
-            found.extend(map.rows().map(|(entry, ..)| entry).filter(|entry| entry.kind == ObjectKind::Chunk));
-        }
-        let index = repo.chunks().index();
-        found.retain(|entry| index.find_usable(entry.kind, entry.locator, 1).unwrap().is_some());
-        found.into_iter().map(|entry| entry.locator).collect()
-    };
-    let before = full(&repo);
-    let request = RepackRequest { aggressive: true, dry_run: false, grace: 0 };
-    assert!(repack(&repo, request, &Silent).unwrap().replaced);
-    let after = full(&repo);
-    assert!(before.iter().any(|locator| !after.contains(locator)), "no chunk became a difference");
-    // Both files change: the new chunks are differences to both kinds of old ones.
-    text.splice(100..105, *b"hello");
-    let mut similar = similar;
-    similar.splice(200..205, *b"hello");
-    similar.splice(40_000..40_005, *b"hello");
-    std::fs::write(maker.path("tree/similar"), &similar).unwrap();
-    text.splice(50_000..50_005, *b"hello");
-    let third = maker.commit(&text, 3);
-    let path = maker.bundle("b.warp", &[third], &[second]);
-    let len = path.metadata().unwrap().len();
-    assert!(len < 60_000, "the bundle has {len} bytes: it holds no differences");
-    let done = take(&repo, &path).unwrap();
-    assert_eq!(done.commits, [third]);
-    assert!(check_bases(&repo) > 0);
-    assert_eq!(content(&repo, third), text);
-    let mut out = Vec::new();
-    cat(&repo, third, b"similar", &mut out).unwrap();
-    assert_eq!(out, similar);
-    assert_ne!(first, third);
 }
 
 #[test]

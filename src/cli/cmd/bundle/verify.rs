@@ -148,9 +148,8 @@ fn of_pack(pack: &BundledPack, number: usize) -> Vec<String> {
     if !found.damaged.is_empty() {
         lines.push(format!("{name}: {} of {} shards are damaged", found.damaged.len(), found.checked_shards));
     }
-    match &found.healing {
-        Some(Err(error)) => lines.push(format!("{name} cannot be healed: {error}")),
-        Some(Ok(())) | None => {}
+    if let Some(Err(error)) = &found.healing {
+        lines.push(format!("{name} cannot be healed: {error}"));
     }
     lines
 }

@@ -102,6 +102,8 @@ ids! {
     PackId: 16;
     /// Random name of an index segment, never used twice.
     SegmentId: 16;
+    /// Random name of a bundle.
+    BundleId: 16;
     /// Random name of one attempt to append to the log.
     AttemptId: 16;
     /// Names the keys: shared by every clone of a repository.

@@ -43,6 +43,8 @@ pub const LOG_ENTRY_LEN_MAX: usize = 64 * MIB;
 pub const ENVELOPE_CONTENT_LEN_MAX: usize = LOG_ENTRY_LEN_MAX;
 /// Most bytes of an envelope: the content, a 32nd of the whole as parity, shard tables and headers.
 pub const ENVELOPE_LEN_MAX: u64 = (ENVELOPE_CONTENT_LEN_MAX + ENVELOPE_CONTENT_LEN_MAX / 16) as u64;
+/// Most bytes of a bundle's manifest: one log entry must take what it says.
+pub const BUNDLE_MANIFEST_LEN_MAX: usize = LOG_ENTRY_LEN_MAX;
 /// Most bytes of the state of a working directory that a client keeps: about 10 for each of 100 million files.
 pub const LIVE_STATE_LEN_MAX: u64 = 1 << 30;
 /// Most bytes of the repository's configuration.

@@ -114,7 +114,29 @@ pub fn examine_pack(
     len: u64,
     choose: impl FnOnce(u64) -> Option<Vec<u64>>,
 ) -> Result<PackReport, DecodeError> {
-    let (header, faults) = headers(read, len)?;
+    examine(read, len, None, choose)
+}
+
+/// The same for a pack of which `record` is known: what has another header is another pack.
+///
+/// # Errors
+/// When neither header is whole and that of the pack.
+pub fn examine_known_pack(
+    read: &ReadPack<'_>,
+    len: u64,
+    record: &PackRecord,
+    choose: impl FnOnce(u64) -> Option<Vec<u64>>,
+) -> Result<PackReport, DecodeError> {
+    examine(read, len, Some(record), choose)
+}
+
+fn examine(
+    read: &ReadPack<'_>,
+    len: u64,
+    record: Option<&PackRecord>,
+    choose: impl FnOnce(u64) -> Option<Vec<u64>>,
+) -> Result<PackReport, DecodeError> {
+    let (header, faults) = headers(read, len, record)?;
     let mut exam = Exam { read, len, header, damaged: Vec::new(), wrong_marks: [0; 2], faults };
     if exam.header.total_len() != len {
         exam.faults.push(PackFault::Length { found: len, expected: exam.header.total_len() });
@@ -153,7 +175,7 @@ pub fn pack_record(store: &dyn StorageBackend, pack: &PackId) -> Result<PackReco
     let gone = || StoreError::NotFound { name: file(), location: store.location() };
     let len = store.len(&name)?.ok_or_else(gone)?;
     let read = |offset, len| store.read_at(&name, offset, len).map_err(io::Error::other);
-    let header = headers(&read, len);
+    let header = headers(&read, len, None);
     let (header, _) = header.map_err(|source| CasError::Format { file: file(), part: "header", source })?;
     if header.uid == *pack {
         Ok(record_of(&header))
@@ -163,12 +185,19 @@ pub fn pack_record(store: &dyn StorageBackend, pack: &PackId) -> Result<PackReco
 }
 
 /// The header that counts, and what is wrong with the other one.
-fn headers(read: &ReadPack<'_>, len: u64) -> Result<(PackHeader, Vec<PackFault>), DecodeError> {
+fn headers(
+    read: &ReadPack<'_>,
+    len: u64,
+    record: Option<&PackRecord>,
+) -> Result<(PackHeader, Vec<PackFault>), DecodeError> {
+    const OTHER: DecodeError =
+        DecodeError::Invalid { what: "pack header", why: "it is that of another pack" };
     let end = len.saturating_sub(PackHeader::LEN as u64);
     let [front, back] = [0, end].map(|at| {
         // What cannot be read is as bad as what is wrong.
         let bytes = read(at, PackHeader::LEN.min(len as usize)).unwrap_or_default();
-        PackHeader::decode(&bytes)
+        let header = PackHeader::decode(&bytes)?;
+        if record.is_none_or(|record| record_of(&header) == *record) { Ok(header) } else { Err(OTHER) }
     });
     match (front, back) {
         (Ok(front), Ok(back)) if front == back => Ok((front, Vec::new())),

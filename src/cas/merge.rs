@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::chunk::sketch::Sketch;
 use crate::format::DecodeError;
 use crate::format::index::IndexRow;
 use crate::format::log::SegmentRecord;
@@ -18,6 +19,14 @@ impl SegmentWriter {
     /// # Panics
     /// If the writer [is full](Self::is_full).
     pub fn add_map(&mut self, map: &PackMap) {
+        self.add_sketched(map, |_, _| None);
+    }
+
+    /// The same, with the sketches of those objects for which `sketch` has one, by their block and slot.
+    ///
+    /// # Panics
+    /// If the writer [is full](Self::is_full).
+    pub fn add_sketched(&mut self, map: &PackMap, sketch: impl Fn(u16, u16) -> Option<Sketch>) {
         let number = u16::try_from(self.packs.len()).expect("asked is_full before");
         self.packs.push(map.uid());
         for (entry, block, slot) in map.rows() {
@@ -25,6 +34,7 @@ impl SegmentWriter {
             let (locator, kind, flags) = (entry.locator, entry.kind, delta.map_or(0, |delta| delta.depth));
             let row = IndexRow { locator, kind, pack: number, block, slot, flags };
             self.rows.push(row);
+            self.sketches.extend(sketch(block, slot).map(|sketch| (row, sketch)));
             self.bases.extend(delta.map(|delta| (row, delta.bases)));
         }
     }

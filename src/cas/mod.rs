@@ -34,7 +34,7 @@ pub use error::CasError;
 pub use heal::{HealError, Healed, PackHealth, heal, inspect};
 pub use healer::{pack_health, read_damaged};
 pub use index::{Alike, Index, IndexView, Refresh};
-pub use lone_pack::{PackFault, PackReport, ReadPack, examine_pack, pack_record};
+pub use lone_pack::{PackFault, PackReport, ReadPack, examine_known_pack, examine_pack, pack_record};
 pub use pack_reader::PackMap;
 pub use pack_writer::FinishedPack;
 pub use sealer::{Claim, Sealer, SealerCounts};

@@ -96,6 +96,22 @@ impl FinishedPack {
     /// # Errors
     /// When the store fails.
     pub fn write(&self, store: &dyn StorageBackend) -> Result<PackRecord, CasError> {
+        let name = pack_name(&self.uid);
+        match self.write_to(|parts| Ok(store.put_new(&name, parts)?))? {
+            (record, Put::Created) => Ok(record),
+            (_, Put::Exists) => Err(CasError::NameTaken { file: name.as_str().to_owned() }),
+        }
+    }
+
+    /// Computes roots and parity, and gives the pack's bytes, in pieces, to `write`. Returns what the log shall say of it, and
+    /// what `write` returned.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn write_to<T>(
+        &self,
+        write: impl FnOnce(&[&[u8]]) -> Result<T, CasError>,
+    ) -> Result<(PackRecord, T), CasError> {
         let padding = vec![0; usize::try_from(self.header.padding_len).expect("below PACK_LEN_FULL")];
         let payload: Vec<&[u8]> = [&self.directory[..]]
             .into_iter()
@@ -106,11 +122,7 @@ impl FinishedPack {
         let mut parts = vec![&frame.header[..], &frame.table];
         parts.extend(payload);
         parts.extend([&frame.parity[..], &frame.table, &frame.header]);
-        let name = pack_name(&self.uid);
-        match store.put_new(&name, &parts)? {
-            Put::Created => Ok(record_of(&header)),
-            Put::Exists => Err(CasError::NameTaken { file: name.as_str().to_owned() }),
-        }
+        Ok((record_of(&header), write(&parts)?))
     }
 
     /// The header with its roots, and what it and the payload's shards lead to.

@@ -28,7 +28,7 @@ pub struct SegmentWriter {
     pub(super) packs: Vec<PackId>,
     pub(super) rows: Vec<IndexRow>,
     pub(super) bases: Vec<(IndexRow, Bases)>,
-    sketches: Vec<(IndexRow, Sketch)>,
+    pub(super) sketches: Vec<(IndexRow, Sketch)>,
     /// Features of rows that come from other segments.
     pub(super) features: Vec<(IndexRow, u32)>,
 }

@@ -40,6 +40,8 @@ pub enum Part {
     WorkDirState = 9,
     /// The body of a checkpoint of the log; its number is its entry's.
     Checkpoint = 10,
+    /// The private part of a bundle.
+    BundlePrivate = 11,
 }
 
 /// The store and the keys that its contents are sealed with.
@@ -204,6 +206,7 @@ impl Vault {
             Part::Keyring => Aad::CONFIG,
             Part::WorkDirState => Aad::CACHE,
             Part::Checkpoint => Aad::CHECKPOINT,
+            Part::BundlePrivate => Aad::BUNDLE,
         };
         Aad { format, family: self.family, kind: part as u8, epoch, uid: *uid, number }.to_bytes()
     }

@@ -101,6 +101,11 @@ impl Context {
         given.or_else(|| Source::of(&self.settings)).unwrap_or(Source::Prompt)
     }
 
+    /// The password of something that is not the repository at hand.
+    pub(crate) fn credentials(&self, question: &str) -> Result<Credentials, CliError> {
+        self.password_source().read(question, false)
+    }
+
     /// The password of a repository that is being made.
     pub(crate) fn new_credentials(&self) -> Result<Credentials, CliError> {
         self.password_source().read("Password for the new repository: ", true)

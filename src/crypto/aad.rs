@@ -35,6 +35,8 @@ impl Aad {
     pub const CHECKPOINT: u16 = 5;
     /// Format of a client's caches.
     pub const CACHE: u16 = 6;
+    /// Format of bundles.
+    pub const BUNDLE: u16 = 7;
 
     /// Length in bytes of [`Aad::to_bytes`].
     pub const LEN: usize = 4 + 2 + 16 + 1 + 4 + 16 + 8;

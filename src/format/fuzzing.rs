@@ -1,5 +1,6 @@
 //! What must hold for every byte string that a decoder meets: it never panics, and what it accepts is the one encoding of
 //! its value. Plain functions, which fuzzers call and stable tests replay.
+use super::bundle::{BundleManifest, BundlePrivate};
 use super::checkpoint::{Checkpoint, CheckpointBody};
 use super::codec::{CHECKSUM_LEN, Reader, Writer};
 use super::commit::{Commit, SignedCommit};
@@ -22,6 +23,8 @@ use std::path::{Component, Path};
 
 /// Every golden file with its name.
 pub(crate) const GOLDEN: &[(&str, &str)] = &[
+    ("bundle.hex", include_str!("golden/bundle.hex")),
+    ("bundle_private.hex", include_str!("golden/bundle_private.hex")),
     ("checkpoint.hex", include_str!("golden/checkpoint.hex")),
     ("checkpoint_body.hex", include_str!("golden/checkpoint_body.hex")),
     ("commit_body.hex", include_str!("golden/commit_body.hex")),
@@ -245,6 +248,27 @@ pub fn fuzz_log_entry(data: &[u8]) {
 /// Private parts of log entries.
 pub fn fuzz_log_private(data: &[u8]) {
     if let Ok(private) = EntryPrivate::decode(data) {
+        same(writable(private.encode()), data);
+    }
+}
+
+/// Manifests of bundles, as they are and with a right checksum.
+pub fn fuzz_bundle(data: &[u8]) {
+    for data in [Some(data.to_vec()), with_checksum(data, data.len())].into_iter().flatten() {
+        if let Ok((manifest, public)) = BundleManifest::decode(&data) {
+            same(writable(manifest.encode()), &data);
+            same(writable(manifest.public.encode()), &data[public]);
+            let len = |end: Result<usize, _>| writable(end) == data.len();
+            assert!(len(BundleManifest::len_from_head(&data[..BundleManifest::HEAD_LEN])));
+            assert!(len(BundleManifest::len_from_tail(&data[data.len() - BundleManifest::TAIL_LEN..])));
+            assert!(manifest.public.packs_end() >= data.len() as u64);
+        }
+    }
+}
+
+/// Private parts of bundles.
+pub fn fuzz_bundle_private(data: &[u8]) {
+    if let Ok(private) = BundlePrivate::decode(data) {
         same(writable(private.encode()), data);
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here compresses, encrypts or touches a store: a sealed part is a byte string to its format. Decoders check
 //! geometry before arithmetic and allocation, refuse unknown versions and trailing bytes, and never panic.
 
+pub mod bundle;
 pub mod checkpoint;
 pub mod codec;
 pub mod commit;

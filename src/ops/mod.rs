@@ -1,6 +1,7 @@
 //! Operations: one verb a file. The only room that knows both the file system and the repository.
 
 mod archive;
+mod bundle;
 mod cat;
 mod check;
 mod checkout;
@@ -43,6 +44,11 @@ mod walk;
 
 pub use crate::cas::{PackFault, PackReport};
 pub use archive::{ArchiveOutcome, archive};
+pub use bundle::{
+    BundleFault, BundleHeads, BundleOutcome, BundleReport, BundleRequest, BundledPack, RefNews, RefOutcome,
+    UnbundleOutcome, UnbundleRequest, bundle_config, bundle_heads, bundle_is_encrypted, create_bundle,
+    is_bundle, unbundle, verify_bundle,
+};
 pub use cat::cat;
 pub use check::{
     AffectedPath, CheckCounts, CheckReport, CheckRequest, DamagedShards, Endurance, Finding, FindingKind,

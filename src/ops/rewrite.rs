@@ -183,26 +183,37 @@ fn copy_all(
     (vault, output): (&Arc<Vault>, &Mutex<Output<'_>>),
     rewritten: &mut Rewritten,
 ) -> Result<(), OpsError> {
-    let failed = OpsError::cas("rewrite packs");
-    observer.phase(Phase::Store, Some(job.packs.len() as u64), Some(job.bytes));
-    // Nothing is looked up in it: what an object's only copy is, the copier decides.
-    let nothing = Index::new(Arc::clone(vault));
     let emit = |pack| output.lock().expect("no panic while locked").pack(&pack);
-    let sealer = Sealer::new(Arc::clone(vault), &nothing, emit).for_rewriting();
-    let sealer = sealer.with_parity(parity_setting(repo)?);
     let (packs, dry_run) = (job.packs, job.dry_run);
-    let (counts, used) = match job.keep {
-        Keep::Marked(marks) => copy_as_is(repo, &job, Which::Marked(marks), &sealer, observer)?,
-        Keep::Whole { salvage } => copy_as_is(repo, &job, Which::Whole { salvage }, &sealer, observer)?,
-        Keep::All { .. } => copy_in_turn(repo, job, &sealer, observer)?,
-    };
-    sealer.finish().map_err(&failed)?;
+    let (counts, used) = copy_to(repo, job, vault, emit, observer)?;
     let gone: HashSet<&PackId> = packs.iter().collect();
     let mut uses: Vec<PackId> = used.into_iter().filter(|pack| !gone.contains(pack)).collect();
     uses.sort_unstable();
     (rewritten.uses, rewritten.counts) = (uses, counts);
     let mut output = output.lock().expect("no panic while locked");
     if dry_run { Ok(()) } else { output.writer.segment().map_err(OpsError::cas("write the index")) }
+}
+
+/// Copies what the job says into new packs, and hands these to `emit`. Returns which packs the copies rely on.
+pub(super) fn copy_to(
+    repo: &Repository,
+    job: Job<'_>,
+    vault: &Arc<Vault>,
+    emit: impl Fn(FinishedPack) -> Result<(), CasError> + Send + Sync,
+    observer: &dyn Observer,
+) -> Result<(Counts, HashSet<PackId>), OpsError> {
+    observer.phase(Phase::Store, Some(job.packs.len() as u64), Some(job.bytes));
+    // Nothing is looked up in it: what an object's only copy is, the copier decides.
+    let nothing = Index::new(Arc::clone(vault));
+    let sealer = Sealer::new(Arc::clone(vault), &nothing, emit).for_rewriting();
+    let sealer = sealer.with_parity(parity_setting(repo)?);
+    let done = match job.keep {
+        Keep::Marked(marks) => copy_as_is(repo, &job, Which::Marked(marks), &sealer, observer)?,
+        Keep::Whole { salvage } => copy_as_is(repo, &job, Which::Whole { salvage }, &sealer, observer)?,
+        Keep::All { .. } => copy_in_turn(repo, job, &sealer, observer)?,
+    };
+    sealer.finish().map_err(OpsError::cas("rewrite packs"))?;
+    Ok(done)
 }
 
 /// Copies packs in their order: which chunks become deltas depends on those before.

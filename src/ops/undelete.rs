@@ -105,7 +105,7 @@ fn copy(
     observer: &dyn Observer,
 ) -> Result<(Vec<PackId>, Rewritten), OpsError> {
     let chunks = pinned(repo, state);
-    let mut marker = Marker::new(repo, (&chunks, Copies::All), observer);
+    let mut marker = Marker::new((&chunks, Copies::All), observer);
     for commit in commits {
         marker.commit(*commit)?;
     }

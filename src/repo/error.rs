@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cas::{CasError, EnvelopeError};
 use crate::crypto::CryptoError;
 use crate::format::DecodeError;
-use crate::id::CommitId;
+use crate::id::{CommitId, DeviceId};
 use crate::store::StoreError;
 
 use super::{ChunkerError, SlotInfo};
@@ -166,6 +166,12 @@ pub enum RepoError {
     OtherKeys {
         /// The keys.
         keys: Vec<SlotInfo>,
+    },
+    /// A bundle was made by a device that may not write.
+    #[error("device {} signed the bundle, and may not write", device.short())]
+    BundleRole {
+        /// The device.
+        device: DeviceId,
     },
     /// Content-addressed storage failed.
     #[error("cannot {action}")]
@@ -382,6 +388,7 @@ impl RepoError {
             | Self::StillNamed { .. }
             | Self::Overtaken
             | Self::Storage { .. }
+            | Self::BundleRole { .. }
             | Self::NotEncrypted { .. }
             | Self::Slots { .. }
             | Self::Sheet { .. }

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::{Aad, CryptoError, Keyring, SealedKeyring, Secret32, kdf};
 use crate::format::config::{Config, KdfParams, KeySlot, KeyringBytes, SlotKind};
+use crate::format::pack::Cipher;
 use crate::id::FamilyId;
 use crate::limits::KEY_SLOTS_MAX;
 
@@ -41,6 +42,9 @@ impl Credentials {
         }
     }
 }
+
+/// Master key, and number of the slot that it came from.
+pub(super) type Opened = (Option<Secret32>, Option<u32>);
 
 /// What is known of a key slot without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +86,24 @@ pub(super) fn make_slot(
         nonce: slot.nonce,
         wrapped: slot.wrapped,
     })
+}
+
+/// The keyring of a configuration, and the master key and number of the slot that opened it, if it is encrypted.
+pub(super) fn unlock(
+    config: &Config,
+    credentials: &Credentials,
+    location: &str,
+) -> Result<(Opened, Keyring), RepoError> {
+    let mut opened = (None, None);
+    if config.cipher != Cipher::None {
+        let (id, key) = open_slots(config, credentials, location)?;
+        opened = (Some(key), Some(id));
+    }
+    let keyring = open_keyring(config, opened.0.as_ref())?;
+    if keyring.root_signer().public().as_bytes() != &config.root_key {
+        return Err(RepoError::ConfigLost { location: location.to_owned() });
+    }
+    Ok((opened, keyring))
 }
 
 /// Finds the slot that the credentials open; returns its number and the master key.

@@ -1,5 +1,6 @@
 //! Repositories: configuration and keys, the log that decides what exists, refs and history.
 
+mod bundle;
 mod checkpoint;
 mod chunker;
 mod client;
@@ -24,6 +25,7 @@ mod verified;
 mod when;
 mod workdir;
 
+pub(crate) use bundle::{BundleDraft, open_bundle_with, verify_bundle};
 pub use chunker::{Chunker, ChunkerConfig, ChunkerError, ChunkerKind, ChunkerStream};
 pub use client::Client;
 pub(crate) use error::cas_kind;

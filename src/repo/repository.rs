@@ -46,6 +46,10 @@ pub struct Probe {
     pub encrypted: bool,
     /// It was made with a working directory around it.
     pub worktree: bool,
+    /// The keys' family.
+    pub family: FamilyId,
+    /// Public half of the root key.
+    pub root_key: DeviceId,
 }
 
 /// A repository, open for reading and writing. Any number of processes may have one open at once; the log decides.
@@ -142,7 +146,8 @@ impl Repository {
     /// [`RepoError::NoRepository`]; when the configuration cannot be read.
     pub fn probe(store: &dyn StorageBackend) -> Result<Probe, RepoError> {
         let config = config::load(store)?;
-        Ok(Probe { encrypted: config.cipher != Cipher::None, worktree: config.worktree })
+        let Config { cipher, worktree, family, root_key, .. } = config;
+        Ok(Probe { encrypted: cipher != Cipher::None, worktree, family, root_key: DeviceId::new(root_key) })
     }
 
     /// Opens a repository.
@@ -181,16 +186,8 @@ impl Repository {
         credentials: &Credentials,
         client: Client,
     ) -> Result<Self, RepoError> {
-        let (mut master, mut slot) = (None, None);
-        if config.cipher != Cipher::None {
-            let (id, key) = keys::open_slots(&config, credentials, &store.location())?;
-            (master, slot) = (Some(key), Some(id));
-        }
-        let keyring = keys::open_keyring(&config, master.as_ref())?;
-        if keyring.root_signer().public().as_bytes() != &config.root_key {
-            return Err(RepoError::ConfigLost { location: store.location() });
-        }
-        Self::assemble(store, config, keyring, (master, slot), client)
+        let (opened, keyring) = keys::unlock(&config, credentials, &store.location())?;
+        Self::assemble(store, config, keyring, opened, client)
     }
 
     /// The same repository with another configuration. Its log is not read.

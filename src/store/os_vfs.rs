@@ -138,6 +138,16 @@ impl TempFile for OsTempFile {
         self.step(|this| this.file.write_all(bytes))
     }
 
+    fn overwrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.step(|this| {
+            let end = offset.checked_add(bytes.len() as u64);
+            if end.is_none_or(|end| this.file.metadata().is_ok_and(|about| about.len() < end)) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            this.file.write_all_at(bytes, offset)
+        })
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.step(|this| this.file.sync_all())
     }

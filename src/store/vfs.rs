@@ -28,6 +28,12 @@ pub trait TempFile: Send + fmt::Debug {
     /// Some of the bytes may then have been written: the file is of no further use.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Writes `bytes` over some that were written before, from byte `offset` on.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); [`io::ErrorKind::InvalidInput`] if they would go beyond the end.
+    fn overwrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
     /// Makes the bytes durable.
     ///
     /// # Errors

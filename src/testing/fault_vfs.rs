@@ -258,6 +258,17 @@ impl TempFile for FaultTemp {
         }
     }
 
+    fn overwrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        match self.faults.judge(Operation::Write) {
+            Verdict::Done => self.inner().overwrite(offset, bytes),
+            Verdict::Failed(errno) => Err(errno.into()),
+            Verdict::Half(errno) => {
+                self.inner().overwrite(offset, &bytes[..bytes.len() / 2])?;
+                Err(errno.into())
+            }
+        }
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         let passed = self.faults.pass(Operation::Sync);
         if passed.is_err() {

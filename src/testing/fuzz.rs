@@ -29,6 +29,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "blob_name", run: blob_name, seeds: blob_name_seeds },
     Target { name: "delta", run: delta, seeds: delta_seeds },
     Target { name: "pack_heal", run: pack_heal, seeds: pack_heal_seeds },
+    format("bundle", fuzzing::fuzz_bundle),
+    format("bundle_private", fuzzing::fuzz_bundle_private),
     format("numbers", fuzzing::fuzz_numbers),
     format("pack_header", fuzzing::fuzz_pack_header),
     format("pack_directory", fuzzing::fuzz_pack_directory),

@@ -292,6 +292,17 @@ impl TempFile for SimTemp {
         Ok(())
     }
 
+    fn overwrite(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut disk = self.disk.running()?;
+        let file = &mut disk.files[self.id];
+        let start = usize::try_from(offset).map_err(|_| ErrorKind::InvalidInput)?;
+        let end = start.checked_add(bytes.len()).ok_or(ErrorKind::InvalidInput)?;
+        file.bytes.get_mut(start..end).ok_or(ErrorKind::InvalidInput)?.copy_from_slice(bytes);
+        // What is behind them may be lost with them: stricter than a disk is.
+        file.synced = file.synced.min(start);
+        Ok(())
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         let mut disk = self.disk.running()?;
         let file = &mut disk.files[self.id];

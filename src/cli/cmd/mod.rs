@@ -3,6 +3,7 @@
 mod archive;
 mod bench;
 mod branch;
+mod bundle;
 mod cat;
 mod check;
 mod checkout;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Switch(switch::Args),
     Restore(restore::Args),
     Archive(archive::Args),
+    Bundle(bundle::Args),
     Branch(branch::Args),
     Tag(tag::Args),
     Undo(undo::Args),
@@ -106,6 +108,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Switch(args) => switch::run(ui, ctx, args),
         Command::Restore(args) => restore::run(ui, ctx, args),
         Command::Archive(args) => archive::run(ui, ctx, args),
+        Command::Bundle(args) => bundle::run(ui, ctx, args),
         Command::Branch(args) => branch::run(ui, ctx, args),
         Command::Tag(args) => tag::run(ui, ctx, args),
         Command::Undo(args) => undo::run(ui, ctx, args),

@@ -4,26 +4,27 @@ use serde::Serialize;
 use warp::merkle::detection_probability;
 use warp::ops::{self, PackReport, VerifyRequest};
 
+use super::bundle;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
 use crate::cli::json::PathText;
 use crate::cli::size::{count, human};
 use crate::cli::ui::Ui;
 
-/// Verify a single pack file, without a repository or password
+/// Verify a single pack file or a bundle, without a repository or password
 ///
 /// Both headers, both shard tables and the Merkle roots of payload and parity are compared with the bytes of the file. What
 /// is damaged is told by the number of the shard, and whether the pack's parity can heal it. Nothing is changed.
 ///
 /// This proves that the file is as it was written. It does not prove that it is the pack that the log of a repository names,
-/// nor that its content can be decrypted: `warp check` does.
+/// nor that its content can be decrypted: `warp check` does. Of a bundle see `warp bundle verify`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   warp verify backup/.warp/packs/3f2a….warp
   warp verify --sample 20 3f2a….warp      20 shards, drawn at random")]
 pub(crate) struct Args {
-    /// The pack file
+    /// The pack file or bundle
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -55,6 +56,9 @@ struct Verified {
 }
 
 pub(crate) fn run(ui: &mut Ui, args: &Args) -> Result<Exit, CliError> {
+    if ops::is_bundle(&args.file)? {
+        return bundle::verify_alone(ui, &args.file, args.sample);
+    }
     let report = ops::verify_pack(&args.file, VerifyRequest { sample: args.sample, seed: None })?;
     if ui.is_json() {
         ui.json(&as_json(args, &report))?;

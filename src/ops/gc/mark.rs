@@ -9,7 +9,7 @@ use crate::format::dirtree::{DirEntry, DirNode, EntryKind};
 use crate::format::node::ContentRoot;
 use crate::id::{ChunkId, CommitId, Locator, ObjectKind, PackId};
 use crate::observe::Observer;
-use crate::repo::Repository;
+use crate::repo::read_version;
 
 use super::super::OpsError;
 use super::super::tree::{Nodes, load_dir_node};
@@ -31,11 +31,14 @@ pub(in crate::ops) enum Copies {
 
 /// Marks what is reached.
 pub(in crate::ops) struct Marker<'a> {
-    repo: &'a Repository,
     /// Reads through an index that stays at one state of the log.
     chunks: &'a ChunkStore,
     observer: &'a dyn Observer,
     copies: Copies,
+    /// Places of objects that need not be marked, nor what they reach.
+    known: Marks,
+    /// Bases of deltas are marked, too.
+    with_bases: bool,
     marks: Marks,
     /// Chunks that are reached, and not looked up yet.
     wanted: Vec<Locator>,
@@ -45,18 +48,27 @@ pub(in crate::ops) struct Marker<'a> {
 
 impl<'a> Marker<'a> {
     pub(in crate::ops) fn new(
-        repo: &'a Repository,
         (chunks, copies): (&'a ChunkStore, Copies),
         observer: &'a dyn Observer,
     ) -> Self {
-        let (marks, wanted, deltas) = Default::default();
-        Self { repo, chunks, observer, copies, marks, wanted, deltas }
+        let (known, marks, wanted, deltas) = Default::default();
+        Self { chunks, observer, copies, known, with_bases: true, marks, wanted, deltas }
+    }
+
+    /// The same, and marks what is reached, but not what it is stored against.
+    pub(in crate::ops) fn without_bases(self) -> Self {
+        Self { with_bases: false, ..self }
+    }
+
+    /// The same, and takes for granted what a marker [without bases](Self::without_bases) has marked in the same state of the log.
+    pub(in crate::ops) fn beside(self, known: Marks) -> Self {
+        Self { known, ..self }
     }
 
     /// Marks a commit and all that it reaches, but for its parents.
     pub(in crate::ops) fn commit(&mut self, id: CommitId) -> Result<(), OpsError> {
         if self.is_new(ObjectKind::Commit, &id.into())? {
-            let commit = self.repo.version(id)?.commit;
+            let commit = read_version(self.chunks, id)?.commit;
             self.content(&commit.state, ObjectKind::State, ObjectKind::State)?;
             self.tree(&commit.root)?;
         }
@@ -182,9 +194,10 @@ impl<'a> Marker<'a> {
     /// The same as [`mark`](Self::mark) for many chunks, which ascend.
     fn mark_chunks(&mut self, wanted: &[Locator]) -> Result<(), OpsError> {
         let failed = OpsError::cas("find out what is needed");
+        let (known, with_bases) = (&self.known, self.with_bases);
         let (marks, deltas) = (&mut self.marks, &mut self.deltas);
         let mut found = |_, location: Location| {
-            if marks.set(&location) && location.depth > 0 {
+            if !known.has(&location) && marks.set(&location) && with_bases && location.depth > 0 {
                 deltas.push((location, ObjectKind::Chunk));
             }
         };
@@ -202,22 +215,42 @@ impl<'a> Marker<'a> {
 
     /// Marks the copy of an object that is found below a depth; returns whether it was not marked before.
     fn mark(&mut self, kind: ObjectKind, locator: Locator, below: u8) -> Result<bool, OpsError> {
-        let failed = OpsError::cas("find out what is needed");
-        let index = self.chunks.index();
-        let found = match self.copies {
-            Copies::Usable => index.find_usable(kind, locator, below),
-            Copies::All => index.find_below(kind, locator, below),
-        };
-        let found = found.map_err(&failed)?;
-        let location = found.ok_or_else(|| failed(CasError::Missing { kind, id: locator }))?;
+        let location = self.find(kind, locator, below)?;
+        if self.is_known(kind, locator, (location, below))? {
+            return Ok(false);
+        }
         let is_new = self.marks.set(&location);
-        if is_new && location.depth > 0 {
+        if is_new && self.with_bases && location.depth > 0 {
             self.deltas.push((location, kind));
             if self.deltas.len() >= DELTAS_BATCH && below == u8::MAX {
                 self.settle_deltas()?;
             }
         }
         Ok(is_new)
+    }
+
+    fn find(&self, kind: ObjectKind, locator: Locator, below: u8) -> Result<Location, OpsError> {
+        let failed = OpsError::cas("find out what is needed");
+        let index = self.chunks.index();
+        let found = match self.copies {
+            Copies::Usable => index.find_usable(kind, locator, below),
+            Copies::All => index.find_below(kind, locator, below),
+        };
+        found.map_err(&failed)?.ok_or_else(|| failed(CasError::Missing { kind, id: locator }))
+    }
+
+    /// Whether the object that was found, looking for a copy below a depth, is taken for granted: its first copy is.
+    fn is_known(
+        &self,
+        kind: ObjectKind,
+        locator: Locator,
+        (found, below): (Location, u8),
+    ) -> Result<bool, OpsError> {
+        if self.known.is_empty() {
+            return Ok(false);
+        }
+        let first = if below == u8::MAX { found } else { self.find(kind, locator, u8::MAX)? };
+        Ok(self.known.has(&first))
     }
 
     /// Marks the bases of the deltas that are waiting: those of one pack together.
@@ -250,11 +283,12 @@ mod tests {
     use super::super::super::testkit::{commit_tree, repository};
     use super::*;
     use crate::observe::Silent;
+    use crate::repo::Repository;
     use crate::testing::Rng;
 
     fn marked(repo: &Repository, copies: Copies, commits: &[CommitId]) -> Marks {
         let chunks = pinned(repo, &repo.state());
-        let mut marker = Marker::new(repo, (&chunks, copies), &Silent);
+        let mut marker = Marker::new((&chunks, copies), &Silent);
         commits.iter().for_each(|commit| marker.commit(*commit).unwrap());
         marker.settle().unwrap();
         marker.into_marks()

@@ -58,8 +58,13 @@ impl Marks {
         self.packs.keys()
     }
 
+    /// Whether nothing is marked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packs.is_empty()
+    }
+
     /// How many objects are marked.
-    pub(super) fn objects(&self) -> u64 {
+    pub(in crate::ops) fn objects(&self) -> u64 {
         self.packs.values().map(|pack| pack.objects).sum()
     }
 

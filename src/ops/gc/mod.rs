@@ -243,7 +243,7 @@ impl<'a> GarbageCollector<'a> {
         let chunks = pinned(self.repo, &state);
         let told = (&mut stats, observer);
         let mut undone = |error| if is_overtaken(self.repo, &state) { overtaken() } else { error };
-        let plan = Plan::new(self.repo, &state, &chunks, &self.config, told).map_err(&mut undone)?;
+        let plan = Plan::new(&state, &chunks, &self.config, told).map_err(&mut undone)?;
         count(&mut stats, &state, &plan, &orphans);
         (self.on_event)(GcEvent::Planned(stats));
         if self.config.dry_run {

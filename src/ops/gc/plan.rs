@@ -7,7 +7,7 @@ use crate::id::PackId;
 use crate::limits::{MIB, PACK_LEN_FULL, PACK_OBJECTS_MAX};
 use crate::mutants::{self, Mutant};
 use crate::observe::Observer;
-use crate::repo::{LogState, Repository};
+use crate::repo::LogState;
 
 use super::super::OpsError;
 use super::mark::{Copies, Marker};
@@ -46,13 +46,12 @@ struct Pack {
 impl Plan {
     /// Marks what live commits reach, and decides.
     pub(super) fn new(
-        repo: &Repository,
         state: &LogState,
         chunks: &ChunkStore,
         config: &GcConfig,
         (stats, observer): (&mut GcStats, &dyn Observer),
     ) -> Result<Self, OpsError> {
-        let mut marker = Marker::new(repo, (chunks, Copies::Usable), observer);
+        let mut marker = Marker::new((chunks, Copies::Usable), observer);
         for commit in &state.commits {
             marker.commit(*commit)?;
         }

@@ -42,3 +42,15 @@ faults-quick:
 # The same with many more kills, all schedules and longer random walks: an hour or more
 faults:
     WARP_LONG=1 ./tests/run --no-capture -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack)'
+
+# Real processes on a real kernel: kills, races, full disks, flipped bytes, and power cuts of ext4, xfs and btrfs (as root): hours.
+# PROGRAM is warp, git, git-fsync, restic or borg; ARGS may say --binary FILE, --seed S, --dir DIR
+faults-real PROGRAM="warp" *ARGS:
+    cargo build --locked --release --features testing
+    python3 tests/faults/blackbox.py kill --program {{PROGRAM}} --count 2000 {{ARGS}}
+    python3 tests/faults/blackbox.py race --program {{PROGRAM}} --count 2000 {{ARGS}}
+    python3 tests/faults/blackbox.py fill --program {{PROGRAM}} --count 600 {{ARGS}}
+    python3 tests/faults/blackbox.py flip --program {{PROGRAM}} --count 600 {{ARGS}}
+    python3 tests/faults/blackbox.py replay --program {{PROGRAM}} --fs ext4 --count 3000 {{ARGS}}
+    python3 tests/faults/blackbox.py replay --program {{PROGRAM}} --fs xfs --count 1000 {{ARGS}}
+    python3 tests/faults/blackbox.py replay --program {{PROGRAM}} --fs btrfs --count 1000 {{ARGS}}

@@ -57,3 +57,14 @@ fn an_init_that_was_stopped_at_any_folder_can_be_run_again() {
         }
     }
 }
+
+#[test]
+fn an_init_that_was_stopped_between_the_copies_of_its_configuration_is_finished_by_the_first_commit() {
+    let home = Home::new();
+    fs::remove_file(home.repo.join("config/0000000001.copy")).unwrap();
+    fs::remove_file(home.repo.join("log/0000000001")).unwrap();
+    fs::remove_dir_all(home.path(".local")).unwrap(); // where it had remembered that entry
+    fs::write(home.path("file"), "content").unwrap();
+    home.done(&["commit", home.path("file").to_str().unwrap()]);
+    home.done(&["check"]);
+}

@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--every", type=int, default=100, metavar="N", help="tell the counts after every N cases")
     parser.add_argument("--dir", default="/dev/shm", help="where to work")
     parser.add_argument("--fs", choices=["ext4", "xfs", "btrfs"], default="ext4", help="of replay")
+    parser.add_argument("--each", type=int, default=100, metavar="N", help="replay: states of one recording")
     parser.add_argument("--lies", type=int, default=0, metavar="N", help="replay of a disk that only promised its last N flushes")
     parser.add_argument("--keep", metavar="DIR", help="replay: keep the images of states that show a violation")
     args = parser.parse_args()

@@ -22,9 +22,9 @@ def missing(fs):
     return f"there is no {', '.join(absent)}" if absent else None
 
 
-def image(path, fs):
+def image(path, fs, room):
     with open(path, "wb") as file:
-        file.truncate(SIZES[fs])
+        file.truncate(max(SIZES[fs], room))
     subprocess.run([*MAKE[fs], path], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -80,11 +80,11 @@ class Log:
 class Device:
     """The logged device, mounted at `point` until it is closed."""
 
-    def __init__(self, folder, fs, point):
+    def __init__(self, folder, fs, point, room=0):
         self.folder, self.point = folder, point
         os.makedirs(folder)
         os.makedirs(point, exist_ok=True)
-        image(self.path("disk"), fs)
+        image(self.path("disk"), fs, room)
         copy(self.path("disk"), self.path("start"))
         for name, room in (("log", LOG_ROOM), ("export", 0)):
             with open(self.path(name), "wb") as file:

@@ -4,7 +4,7 @@ import os, shutil, subprocess
 from lab import Lab, Tally, cases
 import trees
 
-PLENTY = 256 << 20
+PLENTY = 2 << 30  # bytes: nothing is taken before it is written
 
 
 class Disk:

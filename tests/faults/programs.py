@@ -55,8 +55,14 @@ class Running:
     def wait(self, timeout=TIMEOUT):
         timer = threading.Timer(timeout, self._overdue)
         timer.start()
-        _, status, used = os.wait4(self.child.pid, 0)
-        timer.cancel()
+        try:
+            _, status, used = os.wait4(self.child.pid, 0)
+        except BaseException:  # this script is to end: what it has started ends before what it has mounted
+            self.kill()
+            self.child.wait()
+            raise
+        finally:
+            timer.cancel()
         self.child.returncode = code = os.waitstatus_to_exitcode(status)
         out, err = (self._read(fd) for fd in (self.out, self.err))
         return Ran(code, out, err, time.monotonic() - self.begun, used.ru_maxrss // 1000, self.hung)
@@ -72,6 +78,7 @@ class Program:
     """One backup program. Its verbs return command lines; `run` and `start` execute them with its environment."""
 
     checkout = None  # only warp's working directories are tried
+    room = 0  # bytes of disk below which it does not work
     plain = False  # True where only content, links and the executable bit come back
     steps = []  # manual steps, in the order in which the manual advises them
 
@@ -217,7 +224,7 @@ class Restic(Program):
 
 
 class Borg(Program):
-    name = "borg"
+    name, room = "borg", 1 << 30  # it wants the room of a segment, 500 MB, before it writes
     steps = [lambda self, repo: [self.binary, "break-lock", repo],
              lambda self, repo: [self.binary, "check", "--repair", repo]]
 

@@ -4,9 +4,6 @@ import os, random, shutil, subprocess, threading
 import blklog, trees
 from lab import Lab, Tally, cases
 
-EACH = 250  # states of one recording
-
-
 class Step:
     """A command of the recording: what it was, and how long the log was when it had succeeded."""
 
@@ -26,7 +23,7 @@ class Recording:
             shutil.rmtree(lab.path(name), ignore_errors=True)
         trees.make(lab.path("live"), f"{lab.args.seed} {number}", files=20, large=100_000)
         os.makedirs(lab.path("home"))
-        self.device = blklog.Device(self.folder, lab.args.fs, lab.path("disk"))
+        self.device = blklog.Device(self.folder, lab.args.fs, lab.path("disk"), lab.program.room)
         stop = threading.Event()
         syncer = threading.Thread(target=self._sync, args=(stop, random.Random(number)))
         syncer.start()
@@ -151,6 +148,9 @@ def states(lab, recording, number, count):
                 judge(lab, recording, cut, draws[which])
             finally:
                 subprocess.run(["umount", lab.path("disk")], check=True)
+        if ("I1", lab.tally.case) in lab.tally.first:
+            age = "synced after init" if recording.settled else "not synced since init"
+            lab.tally.count(f"losses in repositories {age}")
         if lab.args.keep and any(case == number + which for _, case in lab.tally.first):
             os.makedirs(lab.args.keep, exist_ok=True)
             blklog.copy(lab.path("kept"), os.path.join(lab.args.keep, f"{lab.args.fs}-{lab.args.seed}-{number + which}"))
@@ -165,11 +165,11 @@ def run(args):
     lab = Lab(args, tally)
     lab.repo = lab.path("disk/repo")
     try:
-        for number in range(args.first, args.first + args.count, EACH):
+        for number in range(args.first, args.first + args.count, args.each):
             recording = Recording(lab, random.Random(f"{args.seed} {number}"), number)
             tally.count("recordings")
             tally.count("log entries", len(recording.device.log.entries))
-            states(lab, recording, number, min(EACH, args.first + args.count - number))
+            states(lab, recording, number, min(args.each, args.first + args.count - number))
             recording.close()
     finally:
         lab.close()

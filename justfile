@@ -46,11 +46,12 @@ faults:
 # Real processes on a real kernel: kills, races, full disks, flipped bytes, and power cuts of ext4, xfs and btrfs (as root): hours.
 # PROGRAM is warp, git, git-fsync, restic or borg; ARGS may say --binary FILE, --seed S, --dir DIR
 faults-real PROGRAM="warp" *ARGS:
-    cargo build --locked --release --features testing
-    python3 tests/faults/blackbox.py kill --program {{PROGRAM}} --count 2000 {{ARGS}}
-    python3 tests/faults/blackbox.py race --program {{PROGRAM}} --count 2000 {{ARGS}}
-    python3 tests/faults/blackbox.py fill --program {{PROGRAM}} --count 600 {{ARGS}}
-    python3 tests/faults/blackbox.py flip --program {{PROGRAM}} --count 600 {{ARGS}}
-    python3 tests/faults/blackbox.py replay --program {{PROGRAM}} --fs ext4 --count 3000 {{ARGS}}
-    python3 tests/faults/blackbox.py replay --program {{PROGRAM}} --fs xfs --count 1000 {{ARGS}}
-    python3 tests/faults/blackbox.py replay --program {{PROGRAM}} --fs btrfs --count 1000 {{ARGS}}
+    #!/usr/bin/env bash
+    set -uo pipefail
+    cargo build --locked --release --features testing || exit
+    failed=0
+    for row in "kill --count 2000" "race --count 2000" "fill --count 800" "flip --count 600" \
+        "replay --fs ext4 --count 3000" "replay --fs xfs --count 1000" "replay --fs btrfs --count 1000"; do
+        python3 tests/faults/blackbox.py $row --program {{PROGRAM}} {{ARGS}} || failed=1
+    done
+    exit $failed

@@ -14,6 +14,7 @@ import argparse, importlib, signal, sys
 
 sys.dont_write_bytecode = True
 import programs
+from lab import Skipped
 
 
 def arguments():
@@ -44,7 +45,11 @@ def main():
     if not programs.found(args.program, args.binary):
         print(f"SKIPPED: {args.program} is not installed")
         return 0
-    tally = importlib.import_module(args.row).run(args)
+    try:
+        tally = importlib.import_module(args.row).run(args)
+    except Skipped as reason:
+        print(f"SKIPPED: {args.program} {args.row}: {reason}")
+        return 0
     print(tally.line(), flush=True)
     return 1 if tally.broken else 0
 

@@ -9,6 +9,10 @@ INVARIANTS = {"I1": "no acknowledged snapshot is lost", "I2": "a list is old or 
               "I8": "the next gc takes left-overs away", "I9": "nothing is written outside the target"}
 
 
+class Skipped(Exception):
+    """Why a row cannot be run here."""
+
+
 class Tally:
     """Counts of cases and violations; the first case of each violation is kept with what was seen."""
 

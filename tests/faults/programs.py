@@ -87,10 +87,6 @@ class Program:
         os.makedirs(home, exist_ok=True)
         self.env = {"PATH": os.environ["PATH"], "HOME": home, "TZ": "UTC", "LC_ALL": "C.UTF-8", "GOMAXPROCS": "2"}
 
-    def at(self, home):
-        """The same program with another home: another machine, or this one at another time."""
-        return type(self)(self.binary, home)
-
     def run(self, argv, timeout=TIMEOUT):
         return self.start(argv).wait(timeout)
 

@@ -42,3 +42,16 @@ faults-quick:
 # The same with many more kills, all schedules and longer random walks: an hour or more
 faults:
     WARP_LONG=1 ./tests/run --no-capture -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack)'
+
+# Real processes on a real kernel: kills, races, full disks, flipped bytes, and power cuts of ext4, xfs and btrfs (as root): hours.
+# PROGRAM is warp, git, git-fsync, restic or borg; ARGS may say --binary FILE, --seed S, --dir DIR
+faults-real PROGRAM="warp" *ARGS:
+    #!/usr/bin/env bash
+    set -uo pipefail
+    cargo build --locked --release --features testing || exit
+    failed=0
+    for row in "kill --count 2000" "race --count 2000" "fill --count 800" "flip --count 600" \
+        "replay --fs ext4 --count 3000" "replay --fs xfs --count 1000" "replay --fs btrfs --count 1000"; do
+        python3 tests/faults/blackbox.py $row --program {{PROGRAM}} {{ARGS}} || failed=1
+    done
+    exit $failed

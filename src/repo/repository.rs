@@ -280,12 +280,23 @@ impl Repository {
         build: &mut dyn FnMut(&LogState) -> Result<Draft, RepoError>,
     ) -> Result<Arc<LogState>, RepoError> {
         let device = self.client.device()?;
+        if self.journal.state().number == 0 {
+            self.finish_config()?;
+        }
         let (state, _guard) = self.journal.append(&device, &self.client, build)?;
         self.index.update(state.index_view());
         if let Some(head) = log::seen_head(&state) {
             self.client.remember(self.instance(), head)?;
         }
         Ok(state)
+    }
+
+    /// Whoever writes the first entry makes sure of both copies of the configuration: an `init` that was stopped may have left one.
+    fn finish_config(&self) -> Result<(), RepoError> {
+        match config::examine(self.vault.store())?.faults.is_empty() {
+            true => Ok(()),
+            false => self.renew_config(),
+        }
     }
 
     /// Reads what others have appended to the log since. Objects that were stored and not published are forgotten.

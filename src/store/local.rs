@@ -14,10 +14,11 @@ use super::backend::{TEMP_FOLDER, listed_folder};
 use super::vfs::{ReadFile, Vfs, failed, read_exactly};
 use super::{BlobInfo, BlobName, Put, StorageBackend, StoreError};
 
-/// Folders that a store begins with. Others are made when a blob needs them.
-const FOLDERS: [&str; 5] = ["packs", "index", "log", "config", TEMP_FOLDER];
 /// The folder that makes a folder a store.
 const MARK: &str = "config";
+/// Folders that a store begins with, the mark first: what was interrupted is then an empty store, and not a folder of somebody's
+/// that must be left alone. Others are made when a blob needs them.
+const FOLDERS: [&str; 5] = [MARK, "packs", "index", "log", TEMP_FOLDER];
 /// Folders whose blobs are read many times, in pieces.
 const CACHED_FOLDERS: [&str; 2] = ["packs", "index"];
 /// Most files kept open for reading: far below the usual limit of 1024 descriptors.

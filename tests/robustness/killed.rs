@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use warp::testing::Rng;
+use warp::store::{LocalStore, OsVfs};
+use warp::testing::{Fault, FaultVfs, Rng};
 
 use crate::common::program::{Home, news, rounds};
 
@@ -41,4 +43,28 @@ fn commits_killed_at_random_moments_need_no_hand() {
     }
     println!("{died} of {kills} commits were killed");
     assert!(died > 0, "every commit was done before it was killed");
+}
+
+#[test]
+fn an_init_that_was_stopped_at_any_folder_can_be_run_again() {
+    for stop in 0.. {
+        let home = Home::bare();
+        let dying = FaultVfs::new(Arc::new(OsVfs::new()), Fault::Kill, stop);
+        let whole = LocalStore::create(&home.repo, dying).is_ok();
+        home.done(&["init", "--bare", home.repo.to_str().unwrap()]);
+        if whole {
+            return assert!(stop > 4, "folders are made one by one");
+        }
+    }
+}
+
+#[test]
+fn an_init_that_was_stopped_between_the_copies_of_its_configuration_is_finished_by_the_first_commit() {
+    let home = Home::new();
+    fs::remove_file(home.repo.join("config/0000000001.copy")).unwrap();
+    fs::remove_file(home.repo.join("log/0000000001")).unwrap();
+    fs::remove_dir_all(home.path(".local")).unwrap(); // where it had remembered that entry
+    fs::write(home.path("file"), "content").unwrap();
+    home.done(&["commit", home.path("file").to_str().unwrap()]);
+    home.done(&["check"]);
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod black_box;
 mod bundle;
 #[path = "../common/mod.rs"]
 mod common;

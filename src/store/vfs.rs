@@ -67,6 +67,9 @@ pub trait ReadFile: Send + Sync + fmt::Debug {
 }
 
 /// A disk.
+///
+/// What a signal interrupts the disk does again by itself. Where one does not, an interrupted read is done again and every other
+/// interrupted operation is reported as failed, and never taken for done.
 pub trait Vfs: Send + Sync + fmt::Debug {
     /// A temporary file that will be published into the folder `dir`. Without a name where the system can do that (then
     /// a crash leaves nothing behind), otherwise under a random one in `spare`, on the same file system.

@@ -1,6 +1,6 @@
 //! A repository that is open.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use crate::format::commit::{Commit, SignedCommit};
 use crate::format::config::{ChunkerParams, Config, KdfParams};
 use crate::format::pack::Cipher;
 use crate::id::{CommitId, DeviceId, FamilyId, InstanceId, ObjectKind};
-use crate::store::StorageBackend;
+use crate::store::{BlobName, StorageBackend};
 
 use super::head::SeenBefore;
 use super::journal::Journal;
@@ -78,6 +78,8 @@ pub struct Repository {
     index: Arc<Index>,
     chunks: Arc<ChunkStore>,
     config: RwLock<Config>,
+    /// A copy of the configuration that was not there when it was read.
+    missing_copy: Mutex<Option<BlobName>>,
     master: Option<Secret32>,
     slot: Option<u32>,
     journal: Arc<Journal>,
@@ -154,7 +156,7 @@ impl Repository {
         credentials: &Credentials,
         client: Client,
     ) -> Result<Self, RepoError> {
-        let config = config::load(&*store)?;
+        let config::Loaded { config, missing } = config::load_all(&*store)?;
         let (mut master, mut slot) = (None, None);
         if config.cipher != Cipher::None {
             let (id, key) = keys::open_slots(&config, credentials, &store.location())?;
@@ -165,6 +167,7 @@ impl Repository {
             return Err(RepoError::ConfigLost { location: store.location() });
         }
         let mut repo = Self::assemble(store, config, keyring, (master, slot), client)?;
+        repo.missing_copy = Mutex::new(missing);
         repo.read_log()?;
         Ok(repo)
     }
@@ -188,6 +191,7 @@ impl Repository {
             vault,
             index,
             config: RwLock::new(config),
+            missing_copy: Mutex::default(),
             master,
             slot,
             client,
@@ -234,6 +238,7 @@ impl Repository {
         &self,
         build: &mut dyn FnMut(&LogState) -> Result<Draft, RepoError>,
     ) -> Result<Arc<LogState>, RepoError> {
+        self.complete_config()?;
         let device = self.client.device()?;
         let (state, _guard) = self.journal.append(&device, &self.client, build)?;
         self.index.update(state.index_view());
@@ -241,6 +246,16 @@ impl Repository {
             self.client.remember(self.instance(), head)?;
         }
         Ok(state)
+    }
+
+    /// Writes the copy of the configuration that a writer owed that died: whoever writes next pays.
+    fn complete_config(&self) -> Result<(), RepoError> {
+        let mut missing = self.missing_copy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = missing.as_ref() {
+            config::complete(self.vault.store(), &self.config(), name)?;
+        }
+        *missing = None;
+        Ok(())
     }
 
     /// Reads what others have appended to the log since. Objects that were stored and not published are forgotten.

@@ -16,7 +16,7 @@ use crate::repo::{Draft, LogState, RepoError, Repository};
 
 use super::OpsError;
 use super::check::{CheckReport, FindingKind};
-use super::races::pinned;
+use super::races::{begin_anew, is_overtaken, overtaken, pinned};
 use super::rewrite::{self, Job, Keep, Rewritten};
 use super::sweep::{self, Due};
 
@@ -62,7 +62,7 @@ pub struct RepairOutcome {
 /// Others may go on working in the repository.
 ///
 /// # Errors
-/// When the store fails, or another process removes these packs at the same time; [`OpsError::Cancelled`]. What was repaired until then
+/// When the store fails, or other processes remove these packs again and again ([`RepoError::Overtaken`]); [`OpsError::Cancelled`]. What was repaired until then
 /// is; nothing else has changed.
 pub fn repair(
     repo: &Repository,
@@ -70,34 +70,52 @@ pub fn repair(
     request: RepairRequest,
     observer: &dyn Observer,
 ) -> Result<RepairOutcome, OpsError> {
-    let RepairRequest { salvage, threads } = request;
     let mut outcome = RepairOutcome::default();
-    if report.findings.iter().any(|finding| finding.kind == FindingKind::Configuration) {
+    begin_anew(|| repair_once(repo, report, request, &mut outcome, observer))?;
+    Ok(outcome)
+}
+
+/// Repairs what is not repaired yet; `outcome` tells what was.
+fn repair_once(
+    repo: &Repository,
+    report: &CheckReport,
+    request: RepairRequest,
+    outcome: &mut RepairOutcome,
+    observer: &dyn Observer,
+) -> Result<(), OpsError> {
+    let found = |kind| report.findings.iter().any(|finding| finding.kind == kind);
+    if found(FindingKind::Configuration) && !outcome.configuration {
         repo.renew_config()?;
         outcome.configuration = true;
     }
-    if report.findings.iter().any(|finding| finding.kind == FindingKind::Log) {
+    if found(FindingKind::Log) && outcome.log_entries.is_empty() {
         outcome.log_entries = repo.repair_log()?;
     }
     let state = repo.refresh()?;
-    rebuild_segments(repo, &state, report, &mut outcome)?;
+    let undone = |error| if is_overtaken(repo, &state) { overtaken() } else { error };
+    rebuild_segments(repo, &state, report, outcome).map_err(undone)?;
     let state = repo.refresh()?;
     let damaged = damaged_packs(&state, report);
     let store = repo.chunks().vault().store();
     let can_be_healed =
         |record: &PackRecord| pack_health(store, record).is_ok_and(|health| health.can_be_healed());
     let (healable, beyond): (Vec<_>, Vec<_>) = damaged.into_iter().partition(can_be_healed);
-    let names = |packs: &[PackRecord]| packs.iter().map(|pack| file_of(&pack.uid)).collect();
-    exchange(repo, &state, &healable, (false, threads), &mut outcome, observer)?;
-    outcome.healed = names(&healable);
-    if salvage {
+    // One that others have exchanged meanwhile is not there, and that is no damage.
+    if !beyond.is_empty() && is_overtaken(repo, &state) {
+        return Err(overtaken());
+    }
+    exchange(repo, &state, &healable, (false, request.threads), outcome, observer)?;
+    if request.salvage {
         let state = repo.refresh()?;
-        exchange(repo, &state, &beyond, (true, threads), &mut outcome, observer)?;
-        outcome.salvaged = names(&beyond);
+        exchange(repo, &state, &beyond, (true, request.threads), outcome, observer)?;
     } else {
         outcome.beyond = names(&beyond);
     }
-    Ok(outcome)
+    Ok(())
+}
+
+fn names(packs: &[PackRecord]) -> Vec<String> {
+    packs.iter().map(|pack| file_of(&pack.uid)).collect()
 }
 
 fn file_of(pack: &PackId) -> String {
@@ -134,19 +152,26 @@ fn exchange(
     let chunks = pinned(repo, state);
     let job =
         Job { packs: &ids, bytes, chunks: &chunks, keep: Keep::Whole { salvage }, threads, dry_run: false };
-    let rewritten = rewrite::run(repo, job, observer)?;
+    let undone = |error| if is_overtaken(repo, state) { overtaken() } else { error };
+    let rewritten = rewrite::run(repo, job, observer).map_err(undone)?;
     observer.phase(Phase::Finish, None, None);
-    let verified = verify(repo.chunks().vault(), &rewritten);
-    if let Err(error) = verified {
+    if let Err(error) = verify(repo.chunks().vault(), &rewritten) {
         rewritten.discard(repo);
-        return Err(error);
+        return Err(if is_taken_for_litter(repo, &rewritten) { overtaken() } else { error });
     }
+    publish(repo, &ids, &rewritten)?;
     outcome.packs_written += rewritten.counts.packs;
     outcome.bytes_written += rewritten.counts.bytes;
     outcome.lost_objects += rewritten.counts.lost;
-    publish(repo, &ids, &rewritten)?;
+    let done = if salvage { &mut outcome.salvaged } else { &mut outcome.healed };
+    done.extend(names(packs));
     sweep::sweep(repo, &Due::after(repo, u64::MAX).and(ids), "repair")?;
     Ok(())
+}
+
+/// Whether a gc has taken what was written, and no entry names yet, for left over: then it may be gone.
+fn is_taken_for_litter(repo: &Repository, rewritten: &Rewritten) -> bool {
+    repo.refresh().is_ok_and(|now| rewritten.packs.iter().any(|pack| now.names(&pack.uid)))
 }
 
 /// Reads what was written, before anything is given up for it.
@@ -210,7 +235,7 @@ fn rebuild_segments(
             ..Draft::default()
         })
     })?;
-    outcome.segments = removed.iter().map(|uid| segment_name(uid).as_str().to_owned()).collect();
+    outcome.segments.extend(removed.iter().map(|uid| segment_name(uid).as_str().to_owned()));
     Ok(())
 }
 

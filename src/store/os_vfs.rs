@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, OFlags};
 use rustix::io::Errno;
@@ -102,6 +103,11 @@ impl Vfs for OsVfs {
             }
         }
         Ok(files)
+    }
+
+    fn age(&self, path: &Path) -> io::Result<Duration> {
+        let written = again(|| fs::symlink_metadata(path))?.modified()?;
+        Ok(written.elapsed().unwrap_or_default())
     }
 
     fn is_dir(&self, path: &Path) -> io::Result<bool> {

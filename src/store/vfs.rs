@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use super::StoreError;
@@ -113,6 +114,12 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`io::ErrorKind::NotFound`]; otherwise if the system refuses.
     fn list(&self, dir: &Path) -> io::Result<Vec<FileInfo>>;
+
+    /// How long ago a file was written, by the clock of this machine; nothing, if that is to come.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`]; otherwise if the system cannot tell.
+    fn age(&self, path: &Path) -> io::Result<Duration>;
 
     /// Whether a folder stands at `path`.
     ///

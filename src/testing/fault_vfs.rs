@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -101,8 +102,9 @@ impl FaultVfs {
         state.armed.is_none() && state.armed_look.is_none() && state.failing_read.is_none()
     }
 
-    /// Where the fault happened: the file or folder, or for a file without a name the folder that it was meant for.
-    pub fn fired_on(&self) -> Option<PathBuf> {
+    /// Where operations failed: the files or folders, or for a file without a name the folder that it was meant for. A disk that is
+    /// full or read-only fails at many.
+    pub fn fired_on(&self) -> Vec<PathBuf> {
         self.faults.state().fired_on.clone()
     }
 
@@ -133,7 +135,7 @@ struct State {
     armed: Option<(Fault, u64)>,
     /// The same among what only looks.
     armed_look: Option<(Fault, u64)>,
-    fired_on: Option<PathBuf>,
+    fired_on: Vec<PathBuf>,
     /// Why nothing can be written for now.
     refuses: Option<Errno>,
     beside: Option<(u64, Beside)>,
@@ -156,6 +158,8 @@ enum Operation {
     Name,
     SyncDir,
     Remove,
+    /// Makes a folder that is there: that is what the system says, also where nothing can be written.
+    MakeAgain,
 }
 
 impl Operation {
@@ -175,11 +179,10 @@ enum Verdict {
 
 impl State {
     /// What becomes of the operation `number`, and whether the process dies of it.
-    fn judge(&mut self, operation: Operation, path: &Path, number: u64) -> (Verdict, bool) {
+    fn judge(&mut self, operation: Operation, number: u64) -> (Verdict, bool) {
         let due = self.armed.filter(|(fault, at)| number >= *at && fault.concerns(operation));
         let Some((fault, _)) = due else { return (self.refuse(operation), false) };
         self.armed = None;
-        self.fired_on = Some(path.to_owned());
         let is_half = matches!(fault, Fault::Torn | Fault::Short) && operation == Operation::Write;
         let verdict = match fault {
             Fault::Full | Fault::ReadOnly => {
@@ -195,7 +198,7 @@ impl State {
     /// What a disk that is full or read-only says, if it is.
     fn refuse(&self, operation: Operation) -> Verdict {
         match (self.refuses, operation) {
-            (None, _) | (_, Operation::SyncDir) => Verdict::Done,
+            (None, _) | (_, Operation::SyncDir | Operation::MakeAgain) => Verdict::Done,
             (Some(Errno::NOSPC), Operation::Write) => Verdict::Half(Errno::NOSPC),
             (Some(Errno::NOSPC), operation) if !operation.takes_room() => Verdict::Done,
             (Some(errno), _) => Verdict::Failed(errno),
@@ -225,7 +228,10 @@ impl Faults {
         if self.is_dead() {
             return Verdict::Failed(Errno::IO);
         }
-        let (verdict, dies) = state.judge(operation, path, number);
+        let (verdict, dies) = state.judge(operation, number);
+        if !matches!(verdict, Verdict::Done) {
+            state.fired_on.push(path.to_owned());
+        }
         self.dead.store(dies, Ordering::SeqCst);
         verdict
     }
@@ -248,7 +254,7 @@ impl Faults {
         let number = state.looks;
         state.looks += 1;
         let Some((fault, _)) = state.armed_look.take_if(|(_, at)| *at == number) else { return Ok(()) };
-        state.fired_on = Some(path.to_owned());
+        state.fired_on.push(path.to_owned());
         self.dead.store(matches!(fault, Fault::Kill | Fault::Torn), Ordering::SeqCst);
         Err(fault.errno().into())
     }
@@ -260,7 +266,7 @@ impl Faults {
         let number = state.reads;
         state.reads += 1;
         if state.failing_read.take_if(|at| *at == number).is_some() {
-            state.fired_on = Some(path.to_owned());
+            state.fired_on.push(path.to_owned());
             return Err(Errno::IO.into());
         }
         Ok(())
@@ -302,7 +308,8 @@ impl Vfs for FaultVfs {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.faults.pass(Operation::Name, path)?;
+        let is_there = self.inner.is_dir(path)?;
+        self.faults.pass(if is_there { Operation::MakeAgain } else { Operation::Name }, path)?;
         self.inner.create_dir(path)
     }
 
@@ -325,6 +332,11 @@ impl Vfs for FaultVfs {
     fn list(&self, dir: &Path) -> io::Result<Vec<FileInfo>> {
         self.faults.look(dir)?;
         self.inner.list(dir)
+    }
+
+    fn age(&self, path: &Path) -> io::Result<Duration> {
+        self.faults.look(path)?;
+        self.inner.age(path)
     }
 
     fn is_dir(&self, path: &Path) -> io::Result<bool> {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -70,6 +71,11 @@ impl SimDisk {
         Self { disk: Arc::new(Mutex::new(disk.rebooted(&mut luck))), named: self.named }
     }
 
+    /// Lets time pass: whatever was written is older by that.
+    pub fn let_pass(&self, time: Duration) {
+        self.disk().clock += time;
+    }
+
     /// Every file's path, sorted.
     pub fn files(&self) -> Vec<PathBuf> {
         let disk = self.disk();
@@ -117,6 +123,8 @@ struct SimFile {
     synced: usize,
     /// Writes since the last sync, in order.
     pending: Vec<Extent>,
+    /// When it was last written.
+    written: Duration,
 }
 
 /// A write: when it was, and the first byte after it.
@@ -164,6 +172,8 @@ struct Disk {
     off: bool,
     /// How many changes there were.
     time: u64,
+    /// The time of day, as it were.
+    clock: Duration,
 }
 
 impl Disk {
@@ -174,8 +184,9 @@ impl Disk {
     }
 
     fn write(&mut self, id: FileId, bytes: &[u8]) {
-        let time = self.tick();
+        let (time, clock) = (self.tick(), self.clock);
         let file = &mut self.files[id];
+        file.written = clock;
         file.bytes.extend_from_slice(bytes);
         file.pending.push(Extent { time, end: file.bytes.len() });
     }
@@ -229,7 +240,7 @@ impl Disk {
     }
 
     fn new_file(&mut self) -> FileId {
-        self.files.push(SimFile::default());
+        self.files.push(SimFile { written: self.clock, ..SimFile::default() });
         self.files.len() - 1
     }
 
@@ -244,7 +255,7 @@ impl Disk {
             found.extend(inner.map(|(name, _)| path.join(name)));
             folders.insert(path, Folder { durable: names.clone(), now: names, pending: Vec::new() });
         }
-        Self { files, folders, temps: self.temps, off: false, time: self.time }
+        Self { files, folders, temps: self.temps, off: false, time: self.time, clock: self.clock }
     }
 }
 
@@ -293,7 +304,7 @@ impl Luck {
             Cut::Torn(_) => self.torn(file),
             Cut::Reordered(_) => self.later(file),
         };
-        SimFile { synced: bytes.len(), bytes, pending: Vec::new() }
+        SimFile { synced: bytes.len(), bytes, pending: Vec::new(), written: file.written }
     }
 
     /// A sector that was lost reads as zeros or not at all.
@@ -389,6 +400,14 @@ impl Vfs for SimDisk {
             Node::Folder => None,
         };
         Ok(folder.now.iter().filter_map(file).collect())
+    }
+
+    fn age(&self, path: &Path) -> io::Result<Duration> {
+        let mut disk = self.running()?;
+        match disk.node(path)? {
+            Node::File(id) => Ok(disk.clock - disk.files[id].written),
+            Node::Folder => Err(ErrorKind::InvalidInput.into()),
+        }
     }
 
     fn is_dir(&self, path: &Path) -> io::Result<bool> {

@@ -39,6 +39,7 @@ deny:
 faults-quick:
     ./tests/run -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack) + binary(check) + test(forget)'
 
-# The same with many more kills, all schedules and longer random walks: an hour or more
+# The same with all faults at all operations, every byte flipped, all schedules and long random walks: hours. WARP_SECONDS
+# bounds each suite of the fault matrix; what it has done by then is printed
 faults:
-    WARP_LONG=1 ./tests/run --no-capture -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack)'
+    WARP_LONG=1 ./tests/run --profile long --no-capture -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack)'

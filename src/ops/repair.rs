@@ -14,6 +14,7 @@ use crate::repo::{Draft, LogState, RepoError, Repository};
 use super::OpsError;
 use super::check::{CheckReport, FindingKind};
 use super::exchange::{Exchange, exchange};
+use super::races::{begin_anew, is_overtaken, overtaken};
 use super::reindex::Reindex;
 
 /// How to repair.
@@ -55,7 +56,7 @@ pub struct RepairOutcome {
 /// Others may go on working in the repository.
 ///
 /// # Errors
-/// When the store fails, or another process removes these packs at the same time; [`OpsError::Cancelled`]. What was repaired until then
+/// When the store fails, or other processes remove these packs again and again ([`RepoError::Overtaken`]); [`OpsError::Cancelled`]. What was repaired until then
 /// is; nothing else has changed.
 pub fn repair(
     repo: &Repository,
@@ -63,34 +64,52 @@ pub fn repair(
     request: RepairRequest,
     observer: &dyn Observer,
 ) -> Result<RepairOutcome, OpsError> {
-    let RepairRequest { salvage, threads } = request;
     let mut outcome = RepairOutcome::default();
-    if report.findings.iter().any(|finding| finding.kind == FindingKind::Configuration) {
+    begin_anew(|| repair_once(repo, report, request, &mut outcome, observer))?;
+    Ok(outcome)
+}
+
+/// Repairs what is not repaired yet; `outcome` tells what was.
+fn repair_once(
+    repo: &Repository,
+    report: &CheckReport,
+    request: RepairRequest,
+    outcome: &mut RepairOutcome,
+    observer: &dyn Observer,
+) -> Result<(), OpsError> {
+    let found = |kind| report.findings.iter().any(|finding| finding.kind == kind);
+    if found(FindingKind::Configuration) && !outcome.configuration {
         repo.renew_config()?;
         outcome.configuration = true;
     }
-    if report.findings.iter().any(|finding| finding.kind == FindingKind::Log) {
+    if found(FindingKind::Log) && outcome.log_entries.is_empty() {
         outcome.log_entries = repo.repair_log()?;
     }
     let state = repo.refresh()?;
-    rebuild_segments(repo, &state, report, &mut outcome)?;
+    let undone = |error| if is_overtaken(repo, &state) { overtaken() } else { error };
+    rebuild_segments(repo, &state, report, outcome).map_err(undone)?;
     let state = repo.refresh()?;
     let damaged = damaged_packs(&state, report);
     let store = repo.chunks().vault().store();
     let can_be_healed =
         |record: &PackRecord| pack_health(store, record).is_ok_and(|health| health.can_be_healed());
     let (healable, beyond): (Vec<_>, Vec<_>) = damaged.into_iter().partition(can_be_healed);
-    let names = |packs: &[PackRecord]| packs.iter().map(|pack| file_of(&pack.uid)).collect();
-    replace(repo, &state, &healable, (false, threads), &mut outcome, observer)?;
-    outcome.healed = names(&healable);
-    if salvage {
+    // One that others have exchanged meanwhile is not there, and that is no damage.
+    if !beyond.is_empty() && is_overtaken(repo, &state) {
+        return Err(overtaken());
+    }
+    replace(repo, &state, &healable, (false, request.threads), outcome, observer)?;
+    if request.salvage {
         let state = repo.refresh()?;
-        replace(repo, &state, &beyond, (true, threads), &mut outcome, observer)?;
-        outcome.salvaged = names(&beyond);
+        replace(repo, &state, &beyond, (true, request.threads), outcome, observer)?;
     } else {
         outcome.beyond = names(&beyond);
     }
-    Ok(outcome)
+    Ok(())
+}
+
+fn names(packs: &[PackRecord]) -> Vec<String> {
+    packs.iter().map(|pack| file_of(&pack.uid)).collect()
 }
 
 fn file_of(pack: &PackId) -> String {
@@ -126,6 +145,8 @@ fn replace(
     outcome.packs_written += counts.packs;
     outcome.bytes_written += counts.bytes;
     outcome.lost_objects += counts.lost;
+    let done = if salvage { &mut outcome.salvaged } else { &mut outcome.healed };
+    done.extend(names(packs));
     Ok(())
 }
 
@@ -171,6 +192,6 @@ fn rebuild_segments(
             ..Draft::default()
         })
     })?;
-    outcome.segments = removed.iter().map(|uid| segment_name(uid).as_str().to_owned()).collect();
+    outcome.segments.extend(removed.iter().map(|uid| segment_name(uid).as_str().to_owned()));
     Ok(())
 }

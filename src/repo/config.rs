@@ -23,8 +23,20 @@ fn generation_of(name: &str) -> Option<u64> {
     name.strip_prefix("config/")?.trim_end_matches(".copy").parse().ok()
 }
 
+/// A configuration that was read.
+pub(super) struct Loaded {
+    pub(super) config: Config,
+    /// The copy of it that is not there: its writer died before it came to that.
+    pub(super) missing: Option<BlobName>,
+}
+
 /// Reads the newest generation of which a copy is whole.
 pub(super) fn load(store: &dyn StorageBackend) -> Result<Config, RepoError> {
+    load_all(store).map(|loaded| loaded.config)
+}
+
+/// The same, and tells whether a copy is missing.
+pub(super) fn load_all(store: &dyn StorageBackend) -> Result<Loaded, RepoError> {
     let location = store.location();
     let listed = match store.list("config/") {
         Ok(listed) => listed,
@@ -44,7 +56,11 @@ pub(super) fn load(store: &dyn StorageBackend) -> Result<Config, RepoError> {
     let mut newer = None;
     for name in generations.into_iter().rev().flat_map(names) {
         match read(store, &name) {
-            Ok(Ok(config)) => return Ok(config),
+            Ok(Ok(config)) => {
+                let is_listed = |name: &BlobName| listed.iter().any(|blob| blob.name == *name);
+                let missing = names(config.generation).into_iter().find(|name| !is_listed(name));
+                return Ok(Loaded { config, missing });
+            }
             Ok(Err(source @ DecodeError::Version { .. })) => {
                 newer = newer.or(Some(RepoError::Format { file: name.as_str().to_owned(), source }));
             }
@@ -160,6 +176,23 @@ pub(super) fn store(store: &dyn StorageBackend, config: &Config) -> Result<bool,
         }
     }
     Ok(true)
+}
+
+/// Writes a copy that is missing. Whoever else writes it, a writer that was only slow, writes the same.
+pub(super) fn complete(
+    store: &dyn StorageBackend,
+    config: &Config,
+    missing: &BlobName,
+) -> Result<(), RepoError> {
+    // Another one has taken its place meanwhile, with both copies.
+    if newest_generation(store)? != config.generation || !names(config.generation).contains(missing) {
+        return Ok(());
+    }
+    let bytes = config
+        .encode()
+        .map_err(|source| RepoError::Format { file: "the configuration".to_owned(), source })?;
+    let put = store.put_new(missing, &[&bytes]);
+    put.map(drop).map_err(|source| RepoError::Store { location: store.location(), source })
 }
 
 /// Changes the configuration by compare-and-swap: `change` is applied to the newest generation until one attempt wins.

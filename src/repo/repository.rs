@@ -1,6 +1,6 @@
 //! A repository that is open.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use crate::format::commit::{Commit, SignedCommit};
 use crate::format::config::{ChunkerParams, Config, KdfParams};
 use crate::format::pack::Cipher;
 use crate::id::{CommitId, DeviceId, FamilyId, InstanceId, ObjectKind};
-use crate::store::StorageBackend;
+use crate::store::{BlobName, StorageBackend};
 
 use super::client::SeenHead;
 use super::head::SeenBefore;
@@ -83,6 +83,8 @@ pub struct Repository {
     index: Arc<Index>,
     chunks: Arc<ChunkStore>,
     config: RwLock<Config>,
+    /// A copy of the configuration that was not there when it was read.
+    missing_copy: Mutex<Option<BlobName>>,
     master: Option<Secret32>,
     pub(super) slot: Option<u32>,
     journal: Arc<Journal>,
@@ -162,10 +164,10 @@ impl Repository {
     ) -> Result<Self, RepoError> {
         let mut tried = None;
         loop {
-            let config = config::load(&*store)?;
+            let config::Loaded { config, missing } = config::load_all(&*store)?;
             let generation = config.generation;
             let opened = Self::unlock(Arc::clone(&store), config, credentials, client.clone());
-            match opened.and_then(Self::with_log) {
+            match opened.and_then(|repo| repo.with_log(missing)) {
                 // The keys may have been rotated after the configuration was read, and before the log was.
                 Err(RepoError::Rotated { .. }) if tried != Some(generation) => tried = Some(generation),
                 Err(RepoError::Rotated { location }) => return Err(RepoError::OldConfig { location }),
@@ -174,7 +176,9 @@ impl Repository {
         }
     }
 
-    fn with_log(mut self) -> Result<Self, RepoError> {
+    /// Reads the log; `missing` is a copy of the configuration that is not there.
+    fn with_log(mut self, missing: Option<BlobName>) -> Result<Self, RepoError> {
+        self.missing_copy = Mutex::new(missing);
         self.read_log()?;
         Ok(self)
     }
@@ -231,6 +235,7 @@ impl Repository {
             vault,
             index,
             config: RwLock::new(config),
+            missing_copy: Mutex::default(),
             master,
             slot,
             client,
@@ -279,10 +284,8 @@ impl Repository {
         &self,
         build: &mut dyn FnMut(&LogState) -> Result<Draft, RepoError>,
     ) -> Result<Arc<LogState>, RepoError> {
+        self.complete_config()?;
         let device = self.client.device()?;
-        if self.journal.state().number == 0 {
-            self.finish_config()?;
-        }
         let (state, _guard) = self.journal.append(&device, &self.client, build)?;
         self.index.update(state.index_view());
         if let Some(head) = log::seen_head(&state) {
@@ -291,12 +294,14 @@ impl Repository {
         Ok(state)
     }
 
-    /// Whoever writes the first entry makes sure of both copies of the configuration: an `init` that was stopped may have left one.
-    fn finish_config(&self) -> Result<(), RepoError> {
-        match config::examine(self.vault.store())?.faults.is_empty() {
-            true => Ok(()),
-            false => self.renew_config(),
+    /// Writes the copy of the configuration that a writer owed that died: whoever writes next pays.
+    fn complete_config(&self) -> Result<(), RepoError> {
+        let mut missing = self.missing_copy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = missing.as_ref() {
+            config::complete(self.vault.store(), &self.config(), name)?;
         }
+        *missing = None;
+        Ok(())
     }
 
     /// Reads what others have appended to the log since. Objects that were stored and not published are forgotten.

@@ -1,6 +1,7 @@
 //! What every store promises, and the names of blobs.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::StoreError;
 
@@ -157,6 +158,15 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`StoreError::BadName`] if `prefix` is not a folder; otherwise if the store cannot be read.
     fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError>;
+
+    /// Removes what writers that died have left unfinished and nobody has written to for so long; returns how many files that
+    /// were. A store without such things has nothing to do.
+    ///
+    /// # Errors
+    /// If the store refuses.
+    fn clear_temporaries(&self, _unused_for: Duration) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 
     /// Removes a blob, durably; `false` if it was not there.
     ///

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::backend::{TEMP_FOLDER, listed_folder};
 use super::vfs::{ReadFile, Vfs, failed, read_exactly};
@@ -224,6 +225,28 @@ impl StorageBackend for LocalStore {
         let mut blobs: Vec<_> = files.into_iter().filter_map(blob).collect();
         blobs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(blobs)
+    }
+
+    fn clear_temporaries(&self, unused_for: Duration) -> Result<u64, StoreError> {
+        let folder = self.root.join(TEMP_FOLDER);
+        let files = match self.vfs.list(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.is_here() => Vec::new(),
+            other => other.map_err(failed("list", &folder))?,
+        };
+        let mut cleared = 0;
+        for path in files.into_iter().map(|file| folder.join(file.name)) {
+            let removed = self.vfs.age(&path).and_then(|age| match age >= unused_for {
+                true => self.vfs.remove(&path).map(|()| 1),
+                false => Ok(0),
+            });
+            match removed {
+                Ok(count) => cleared += count,
+                // Its writer has finished it, or another process was faster.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(failed("delete", &path)(error)),
+            }
+        }
+        Ok(cleared)
     }
 
     fn delete(&self, name: &BlobName) -> Result<bool, StoreError> {

@@ -2,10 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, OFlags};
 use rustix::io::Errno;
@@ -16,7 +17,7 @@ use super::vfs::{FileInfo, ReadFile, TempFile, Vfs};
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
 
-/// The operating system's file system.
+/// The operating system's file system. What a signal interrupts is done again, so no operation fails with EINTR.
 #[derive(Debug)]
 pub struct OsVfs {
     /// Whether files without a name (O_TMPFILE) still seem to work here.
@@ -51,7 +52,7 @@ impl Vfs for OsVfs {
                 Err(error) => return Err(error),
             }
         }
-        fs::metadata(dir)?; // what cannot be published is better not written
+        again(|| fs::metadata(dir))?; // what cannot be published is better not written
         self.create_named_temp(spare)
     }
 
@@ -62,7 +63,7 @@ impl Vfs for OsVfs {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new().mode(DIR_MODE).create(path)
+        again(|| fs::DirBuilder::new().mode(DIR_MODE).create(path))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -74,14 +75,14 @@ impl Vfs for OsVfs {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        again_unless(|| fs::remove_file(path), |error| error.kind() == io::ErrorKind::NotFound)
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         // NONBLOCK: opening a FIFO that somebody put there must not wait for a writer.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-        if !file.metadata()?.is_file() {
+        if !again(|| file.metadata())?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
         Ok(Arc::new(OsReadFile(file)))
@@ -89,9 +90,9 @@ impl Vfs for OsVfs {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<FileInfo>> {
         let mut files = Vec::new();
-        for entry in fs::read_dir(dir)? {
+        for entry in again(|| fs::read_dir(dir))? {
             let entry = entry?;
-            match fs::metadata(entry.path()) {
+            match again(|| fs::metadata(entry.path())) {
                 Ok(meta) if meta.is_file() => {
                     files.push(FileInfo { name: entry.file_name(), len: meta.len() })
                 }
@@ -104,8 +105,13 @@ impl Vfs for OsVfs {
         Ok(files)
     }
 
+    fn age(&self, path: &Path) -> io::Result<Duration> {
+        let written = again(|| fs::symlink_metadata(path))?.modified()?;
+        Ok(written.elapsed().unwrap_or_default())
+    }
+
     fn is_dir(&self, path: &Path) -> io::Result<bool> {
-        match fs::metadata(path) {
+        match again(|| fs::metadata(path)) {
             Ok(meta) => Ok(meta.is_dir()),
             Err(error) if is_one_of(&error, &[Errno::NOENT, Errno::NOTDIR]) => Ok(false),
             Err(error) => Err(error),
@@ -154,9 +160,9 @@ impl TempFile for OsTempFile {
 
     fn publish(mut self: Box<Self>, to: &Path) -> io::Result<()> {
         self.step(|this| match this.name.take() {
-            None => link_unnamed(&this.file, to),
+            None => again_unless(|| link_unnamed(&this.file, to), |_| is_named(&this.file, to)),
             Some(from) => {
-                let done = name_new(&from, to);
+                let done = again_unless(|| name_new(&from, to), |_| is_named(&this.file, to));
                 // Where the file was moved there is nothing left to remove; where it was linked this only tidies up.
                 let _ = fs::remove_file(&from);
                 done
@@ -167,7 +173,7 @@ impl TempFile for OsTempFile {
     fn replace(mut self: Box<Self>, to: &Path) -> io::Result<()> {
         self.step(|this| {
             let from = this.name.as_deref().ok_or(io::ErrorKind::Unsupported)?;
-            fs::rename(from, to)?;
+            again_unless(|| fs::rename(from, to), |_| is_named(&this.file, to))?;
             this.name = None;
             Ok(())
         })
@@ -188,12 +194,45 @@ struct OsReadFile(File);
 
 impl ReadFile for OsReadFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buf, offset)
+        again(|| self.0.read_at(buf, offset))
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(again(|| self.0.metadata())?.len())
     }
+}
+
+/// Makes a call of the system until no signal interrupts it.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// The same for a call that may have done its work when it was interrupted, as on network file systems: `is_done` tells whether
+/// the error of a later attempt says so.
+fn again_unless(
+    mut call: impl FnMut() -> io::Result<()>,
+    is_done: impl Fn(&io::Error) -> bool,
+) -> io::Result<()> {
+    let mut was_interrupted = false;
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => was_interrupted = true,
+            Err(error) if was_interrupted && is_done(&error) => return Ok(()),
+            other => return other,
+        }
+    }
+}
+
+/// Whether the file stands under this name.
+fn is_named(file: &File, name: &Path) -> bool {
+    let id = |meta: fs::Metadata| (meta.dev(), meta.ino());
+    let ids = again(|| file.metadata()).and_then(|open| Ok((id(open), id(again(|| fs::metadata(name))?))));
+    ids.is_ok_and(|(open, named)| open == named)
 }
 
 /// Names `from` also (or, where there are no hard links, only) `to`, if that is free.
@@ -256,4 +295,56 @@ fn random_name() -> io::Result<String> {
 
 fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| errnos.contains(&errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn interrupted<T>() -> io::Result<T> {
+        Err(Errno::INTR.into())
+    }
+
+    /// A call that is interrupted so many times, and then returns this.
+    fn after<T>(interruptions: u32, then: impl Fn() -> io::Result<T>) -> impl FnMut() -> io::Result<T> {
+        let left = Cell::new(interruptions);
+        move || match left.get() {
+            0 => then(),
+            more => {
+                left.set(more - 1);
+                interrupted()
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_interrupted_is_done_again() {
+        for times in [0, 1, 5] {
+            assert_eq!(again(after(times, || Ok(7))).unwrap(), 7);
+            again_unless(after(times, || Ok(())), |_| false).unwrap();
+            let denied = again(after(times, || Err::<(), _>(Errno::ACCESS.into())));
+            assert_eq!(denied.unwrap_err().raw_os_error(), Some(Errno::ACCESS.raw_os_error()));
+        }
+    }
+
+    #[test]
+    fn what_was_done_before_the_interruption_came_is_done() {
+        let taken = || Err(Errno::EXIST.into());
+        let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+        assert!(again_unless(after(1, taken), is_taken).is_ok());
+        assert!(again_unless(after(1, taken), |_| false).is_err(), "somebody else's");
+        assert!(again_unless(after(0, taken), is_taken).is_err(), "nothing was interrupted");
+    }
+
+    #[test]
+    fn a_file_is_known_again_under_its_name_and_not_under_that_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        let file = File::create(&one).unwrap();
+        fs::hard_link(&one, dir.path().join("same")).unwrap();
+        File::create(&two).unwrap();
+        let named = [&one, &dir.path().join("same"), &two, &dir.path().join("none")];
+        assert_eq!(named.map(|name| is_named(&file, name)), [true, true, false, false]);
+    }
 }

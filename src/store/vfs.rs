@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use super::StoreError;
@@ -73,6 +74,9 @@ pub trait ReadFile: Send + Sync + fmt::Debug {
 }
 
 /// A disk.
+///
+/// What a signal interrupts the disk does again by itself. Where one does not, an interrupted read is done again and every other
+/// interrupted operation is reported as failed, and never taken for done.
 pub trait Vfs: Send + Sync + fmt::Debug {
     /// A temporary file that will be published into the folder `dir`. Without a name where the system can do that (then
     /// a crash leaves nothing behind), otherwise under a random one in `spare`, on the same file system.
@@ -116,6 +120,12 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`io::ErrorKind::NotFound`]; otherwise if the system refuses.
     fn list(&self, dir: &Path) -> io::Result<Vec<FileInfo>>;
+
+    /// How long ago a file was written, by the clock of this machine; nothing, if that is to come.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`]; otherwise if the system cannot tell.
+    fn age(&self, path: &Path) -> io::Result<Duration>;
 
     /// Whether a folder stands at `path`.
     ///

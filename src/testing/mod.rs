@@ -22,7 +22,7 @@ pub use fault_vfs::{Fault, FaultVfs};
 pub use forger::{Forger, entry};
 pub use recording::{Event, RecordingObserver};
 pub use rng::Rng;
-pub use sim_disk::SimDisk;
+pub use sim_disk::{Cut, SimDisk};
 pub use synth::many_chunks;
 pub use tree::{Made, make_tree};
 pub use tree_edits::edit_tree;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -13,6 +14,22 @@ use crate::store::{FileInfo, ReadFile, TempFile, Vfs};
 
 /// The unit in which a disk writes whole or not at all.
 const SECTOR_LEN: usize = 512;
+
+/// What a power cut leaves of that which was not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing.
+    Nothing,
+    /// Everything.
+    Everything,
+    /// A random part of the names and sectors; a sector that was lost reads as zeros or not at all.
+    Some(u64),
+    /// Everything up to a random moment, nothing of later; of the write of that moment a part that ends anywhere, also within a
+    /// sector, the rest of which is zeros or missing.
+    Torn(u64),
+    /// Nothing from before a random moment, everything of later: the disk wrote the last first.
+    Reordered(u64),
+}
 
 /// A file system in memory, as unkind as POSIX allows: bytes last only after a sync of their file, names only after a
 /// sync of their folder, and what was not synced survives a power cut in any part.
@@ -39,9 +56,24 @@ impl SimDisk {
     /// Everything synced is there. Of the rest, seed 0 keeps nothing and seed 1 everything; other seeds keep a random part
     /// of the names and sectors.
     pub fn power_cut(&self, seed: u64) -> Self {
+        self.cut(match seed {
+            0 => Cut::Nothing,
+            1 => Cut::Everything,
+            seed => Cut::Some(seed),
+        })
+    }
+
+    /// Cuts the power and starts again: the disk as it then is. This one fails from now on.
+    pub fn cut(&self, cut: Cut) -> Self {
         let mut disk = self.disk();
         disk.off = true;
-        Self { disk: Arc::new(Mutex::new(disk.rebooted(&mut Luck::new(seed)))), named: self.named }
+        let mut luck = Luck::new(cut, &disk);
+        Self { disk: Arc::new(Mutex::new(disk.rebooted(&mut luck))), named: self.named }
+    }
+
+    /// Lets time pass: whatever was written is older by that.
+    pub fn let_pass(&self, time: Duration) {
+        self.disk().clock += time;
     }
 
     /// Every file's path, sorted.
@@ -89,29 +121,40 @@ enum Node {
 struct SimFile {
     bytes: Vec<u8>,
     synced: usize,
+    /// Writes since the last sync, in order.
+    pending: Vec<Extent>,
+    /// When it was last written.
+    written: Duration,
+}
+
+/// A write: when it was, and the first byte after it.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    time: u64,
+    end: usize,
 }
 
 #[derive(Debug, Default)]
 struct Folder {
     now: BTreeMap<OsString, Node>,
     durable: BTreeMap<OsString, Node>,
-    /// Changes since the last sync, in order: a name and what it leads to.
-    pending: Vec<(OsString, Option<Node>)>,
+    /// Changes since the last sync, in order: when, a name, and what it leads to.
+    pending: Vec<(u64, OsString, Option<Node>)>,
 }
 
 impl Folder {
-    fn set(&mut self, name: OsString, node: Option<Node>) {
+    fn set(&mut self, time: u64, name: OsString, node: Option<Node>) {
         match node {
             Some(node) => self.now.insert(name.clone(), node),
             None => self.now.remove(&name),
         };
-        self.pending.push((name, node));
+        self.pending.push((time, name, node));
     }
 
     /// The names that a power cut leaves.
     fn survivors(&self, luck: &mut Luck) -> BTreeMap<OsString, Node> {
         let mut names = self.durable.clone();
-        for (name, node) in self.pending.iter().filter(|_| luck.keeps()) {
+        for (_, name, node) in self.pending.iter().filter(|(time, _, _)| luck.keeps_name(*time)) {
             match node {
                 Some(node) => names.insert(name.clone(), *node),
                 None => names.remove(name),
@@ -127,9 +170,42 @@ struct Disk {
     folders: BTreeMap<PathBuf, Folder>,
     temps: u64,
     off: bool,
+    /// How many changes there were.
+    time: u64,
+    /// The time of day, as it were.
+    clock: Duration,
 }
 
 impl Disk {
+    /// The moment of the next change.
+    fn tick(&mut self) -> u64 {
+        self.time += 1;
+        self.time
+    }
+
+    fn write(&mut self, id: FileId, bytes: &[u8]) {
+        let (time, clock) = (self.tick(), self.clock);
+        let file = &mut self.files[id];
+        file.written = clock;
+        file.bytes.extend_from_slice(bytes);
+        file.pending.push(Extent { time, end: file.bytes.len() });
+    }
+
+    fn sync(&mut self, id: FileId) {
+        let file = &mut self.files[id];
+        file.synced = file.bytes.len();
+        file.pending.clear();
+    }
+
+    /// The moments of all changes that were not synced.
+    fn pending(&self) -> Vec<u64> {
+        let names = self.folders.values().flat_map(|folder| folder.pending.iter().map(|(time, _, _)| *time));
+        let writes = self.files.iter().flat_map(|file| file.pending.iter().map(|extent| extent.time));
+        let mut moments: Vec<u64> = names.chain(writes).collect();
+        moments.sort_unstable();
+        moments
+    }
+
     fn folder(&mut self, dir: &Path) -> io::Result<&mut Folder> {
         self.folders.get_mut(dir).ok_or_else(|| Errno::NOENT.into())
     }
@@ -146,23 +222,25 @@ impl Disk {
     }
 
     fn add(&mut self, path: &Path, node: Node) -> io::Result<()> {
+        let time = self.tick();
         let (folder, name) = self.place(path)?;
         if folder.now.contains_key(&name) {
             return Err(Errno::EXIST.into());
         }
-        folder.set(name, Some(node));
+        folder.set(time, name, Some(node));
         Ok(())
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         let Node::File(_) = self.node(path)? else { return Err(Errno::ISDIR.into()) };
+        let time = self.tick();
         let (folder, name) = self.place(path)?;
-        folder.set(name, None);
+        folder.set(time, name, None);
         Ok(())
     }
 
     fn new_file(&mut self) -> FileId {
-        self.files.push(SimFile::default());
+        self.files.push(SimFile { written: self.clock, ..SimFile::default() });
         self.files.len() - 1
     }
 
@@ -177,45 +255,95 @@ impl Disk {
             found.extend(inner.map(|(name, _)| path.join(name)));
             folders.insert(path, Folder { durable: names.clone(), now: names, pending: Vec::new() });
         }
-        Self { files, folders, temps: self.temps, off: false }
+        Self { files, folders, temps: self.temps, off: false, time: self.time, clock: self.clock }
     }
 }
 
 /// What a power cut spares.
 struct Luck {
+    cut: Cut,
     rng: Rng,
-    /// Kept so many times in four.
+    /// Of [`Cut::Some`]: kept so many times in four.
     quarters: usize,
+    /// Of [`Cut::Torn`] and [`Cut::Reordered`]: when.
+    moment: u64,
 }
 
 impl Luck {
-    fn new(seed: u64) -> Self {
-        let mut rng = Rng::new(seed);
-        let quarters = match seed {
-            0 => 0,
-            1 => 4,
-            _ => 1 + rng.below(3),
+    fn new(cut: Cut, disk: &Disk) -> Self {
+        let seed = match cut {
+            Cut::Nothing | Cut::Everything => 0,
+            Cut::Some(seed) | Cut::Torn(seed) | Cut::Reordered(seed) => seed,
         };
-        Self { rng, quarters }
+        let mut rng = Rng::new(seed);
+        let (quarters, moments) = (1 + rng.below(3), disk.pending());
+        let moment = if moments.is_empty() { 0 } else { *rng.pick(&moments) };
+        Self { cut, rng, quarters, moment }
     }
 
-    fn keeps(&mut self) -> bool {
+    fn is_spared(&mut self) -> bool {
         self.rng.below(4) < self.quarters
     }
 
-    /// The synced bytes and some sectors of the others; a sector that was lost reads as zeros or not at all.
+    fn keeps_name(&mut self, time: u64) -> bool {
+        match self.cut {
+            Cut::Nothing => false,
+            Cut::Everything => true,
+            Cut::Some(_) => self.is_spared(),
+            Cut::Torn(_) => time < self.moment,
+            Cut::Reordered(_) => time >= self.moment,
+        }
+    }
+
+    /// The synced bytes and what is spared of the others.
     fn survivor(&mut self, file: &SimFile) -> SimFile {
+        let bytes = match self.cut {
+            Cut::Nothing => file.bytes[..file.synced].to_vec(),
+            Cut::Everything => file.bytes.clone(),
+            Cut::Some(_) => self.some_sectors(file),
+            Cut::Torn(_) => self.torn(file),
+            Cut::Reordered(_) => self.later(file),
+        };
+        SimFile { synced: bytes.len(), bytes, pending: Vec::new(), written: file.written }
+    }
+
+    /// A sector that was lost reads as zeros or not at all.
+    fn some_sectors(&mut self, file: &SimFile) -> Vec<u8> {
         let mut bytes = file.bytes[..file.synced].to_vec();
         let mut start = file.synced;
         while start < file.bytes.len() {
             let end = file.bytes.len().min((start / SECTOR_LEN + 1) * SECTOR_LEN);
-            if self.keeps() {
+            if self.is_spared() {
                 bytes.resize(start, 0);
                 bytes.extend_from_slice(&file.bytes[start..end]);
             }
             start = end;
         }
-        SimFile { synced: bytes.len(), bytes }
+        bytes
+    }
+
+    fn torn(&mut self, file: &SimFile) -> Vec<u8> {
+        let before = file.pending.iter().rfind(|extent| extent.time < self.moment);
+        let whole = before.map_or(file.synced, |extent| extent.end);
+        let mut bytes = file.bytes[..whole].to_vec();
+        if let Some(torn) = file.pending.iter().find(|extent| extent.time == self.moment) {
+            bytes.extend_from_slice(&file.bytes[whole..whole + self.rng.below(torn.end - whole + 1)]);
+            if self.rng.one_in(2) {
+                bytes.resize(torn.end, 0);
+            }
+        }
+        bytes
+    }
+
+    fn later(&mut self, file: &SimFile) -> Vec<u8> {
+        let lost = file.pending.iter().rfind(|extent| extent.time < self.moment);
+        let mut bytes = file.bytes[..file.synced].to_vec();
+        let kept = lost.map_or(file.synced, |extent| extent.end);
+        if kept < file.bytes.len() {
+            bytes.resize(kept, 0);
+            bytes.extend_from_slice(&file.bytes[kept..]);
+        }
+        bytes
     }
 }
 
@@ -274,6 +402,14 @@ impl Vfs for SimDisk {
         Ok(folder.now.iter().filter_map(file).collect())
     }
 
+    fn age(&self, path: &Path) -> io::Result<Duration> {
+        let mut disk = self.running()?;
+        match disk.node(path)? {
+            Node::File(id) => Ok(disk.clock - disk.files[id].written),
+            Node::Folder => Err(ErrorKind::InvalidInput.into()),
+        }
+    }
+
     fn is_dir(&self, path: &Path) -> io::Result<bool> {
         Ok(self.running()?.folders.contains_key(path))
     }
@@ -288,7 +424,7 @@ struct SimTemp {
 
 impl TempFile for SimTemp {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.disk.running()?.files[self.id].bytes.extend_from_slice(bytes);
+        self.disk.running()?.write(self.id, bytes);
         Ok(())
     }
 
@@ -304,9 +440,7 @@ impl TempFile for SimTemp {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut disk = self.disk.running()?;
-        let file = &mut disk.files[self.id];
-        file.synced = file.bytes.len();
+        self.disk.running()?.sync(self.id);
         Ok(())
     }
 
@@ -318,8 +452,9 @@ impl TempFile for SimTemp {
     fn replace(mut self: Box<Self>, to: &Path) -> io::Result<()> {
         let mut disk = self.disk.running()?;
         let from = self.name.clone().ok_or(ErrorKind::Unsupported)?;
+        let time = disk.tick();
         let (folder, name) = disk.place(to)?;
-        folder.set(name, Some(Node::File(self.id)));
+        folder.set(time, name, Some(Node::File(self.id)));
         disk.remove(&from)?;
         drop(disk);
         self.name = None;

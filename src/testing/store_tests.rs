@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Fault, FaultVfs, SimDisk};
+use super::{Cut, Fault, FaultVfs, SimDisk};
 use crate::store::{BlobName, LocalStore, Put, StorageBackend, StoreError, Vfs, contract};
 
 const ROOT: &str = "/repository/store";
@@ -84,6 +84,99 @@ fn a_power_cut_spares_every_mix_of_names_that_were_not_synced() {
         })
         .collect();
     assert_eq!(mixes.len(), 4);
+}
+
+#[test]
+fn a_torn_cut_leaves_what_came_first_and_a_reordered_one_what_came_last() {
+    let (mut torn_inside, mut last_alone) = (0, 0);
+    for seed in 0..200 {
+        let disk = || {
+            let disk = SimDisk::new();
+            for path in ["/a", "/b"] {
+                let mut temp = disk.create_temp(Path::new("/"), Path::new("/")).unwrap();
+                temp.write(&[7; 1000]).unwrap();
+                temp.publish(Path::new(path)).unwrap();
+            }
+            disk
+        };
+        let bytes = |disk: &SimDisk, path: &str| disk.read(Path::new(path), 1000).ok();
+        let torn = disk().cut(Cut::Torn(seed));
+        if let Some(second) = bytes(&torn, "/b") {
+            assert_eq!((second, bytes(&torn, "/a")), (vec![7; 1000], Some(vec![7; 1000])));
+        }
+        let disk = disk();
+        disk.sync_dir(Path::new("/")).unwrap();
+        let half = bytes(&disk.cut(Cut::Torn(seed)), "/b").unwrap();
+        let there = half.iter().take_while(|byte| **byte == 7).count();
+        assert!(half[there..].iter().all(|byte| *byte == 0), "zeros follow");
+        torn_inside += usize::from(there % 512 != 0 && there < 1000);
+        let late = disk.cut(Cut::Reordered(seed));
+        let (first, second) = (bytes(&late, "/a").unwrap(), bytes(&late, "/b").unwrap());
+        assert_eq!(second, [7; 1000]);
+        last_alone += usize::from(first.is_empty());
+    }
+    assert!(torn_inside > 0 && last_alone > 0, "{torn_inside}, {last_alone}");
+}
+
+#[test]
+fn every_kind_of_failure_is_told_as_what_it_is() {
+    for (fault, errno) in
+        [(Fault::ReadOnly, 30), (Fault::NoDescriptors, 24), (Fault::Interrupted, 4), (Fault::Eio, 5)]
+    {
+        let vfs = FaultVfs::new(Arc::new(fresh(false)), fault, 0);
+        let Err(StoreError::Io { source, .. }) = store_on(vfs.clone()).put_new(&name(), &[b"x"]) else {
+            panic!("{fault:?} was not told");
+        };
+        assert_eq!(source.raw_os_error(), Some(errno), "{fault:?}");
+        assert!(vfs.fired() && vfs.fired_on().iter().any(|path| path.ends_with("log")), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_look_that_fails_is_an_error_and_an_interrupted_read_is_done_again() {
+    let store = |fault, at: u64| {
+        let disk = fresh(false);
+        store_on(Arc::new(disk.clone())).put_new(&name(), &[b"blob"]).unwrap();
+        // Opening the store is the first look.
+        store_on(FaultVfs::looking(Arc::new(disk), fault, at + 1)).get(&name(), 9)
+    };
+    // Opening the file, asking its length, reading it.
+    for at in 0..3 {
+        assert!(store(Fault::Eio, at).is_err_and(|error| !error.is_not_found()), "{at}");
+        assert!(store(Fault::NoDescriptors, at).is_err_and(|error| !error.is_not_found()), "{at}");
+        assert_eq!(store(Fault::Interrupted, at).is_ok(), at == 2, "{at}");
+    }
+    assert_eq!(store(Fault::Eio, 3).unwrap(), b"blob");
+}
+
+#[test]
+fn temporaries_of_writers_that_died_are_cleared_once_they_are_old_and_nothing_else_is() {
+    let day = std::time::Duration::from_secs(86_400);
+    let disk = fresh(true);
+    store_on(Arc::new(disk.clone())).put_new(&name(), &[b"blob"]).unwrap();
+    let killed = FaultVfs::new(Arc::new(disk.clone()), Fault::Kill, 2);
+    let other = BlobName::new("packs/a").unwrap();
+    assert!(store_on(killed).put_new(&other, &[b"never named"]).is_err());
+    let store = store_on(Arc::new(disk.clone()));
+    let litter = || disk.files().iter().filter(|path| path.starts_with(format!("{ROOT}/tmp"))).count();
+    assert_eq!((store.clear_temporaries(day).unwrap(), litter()), (0, 1), "its writer may be alive");
+    disk.let_pass(day);
+    assert_eq!((store.clear_temporaries(day).unwrap(), litter()), (1, 0));
+    assert_eq!(store.clear_temporaries(day).unwrap(), 0);
+    assert_eq!(store.get(&name(), 9).unwrap(), b"blob");
+}
+
+#[test]
+fn what_is_done_beside_an_operation_is_done_just_before_it() {
+    let disk = fresh(false);
+    let other = store_on(Arc::new(disk.clone()));
+    let blob = name();
+    let taken = blob.clone();
+    let act = move || assert_eq!(other.put_new(&taken, &[b"other"]).unwrap(), Put::Created);
+    // Making the temporary file and writing it come before the sync.
+    let store = store_on(FaultVfs::beside(Arc::new(disk), 2, act, None));
+    assert_eq!(store.put_new(&blob, &[b"mine"]).unwrap(), Put::Exists);
+    assert_eq!(store.get(&blob, 9).unwrap(), b"other");
 }
 
 /// Puts a blob while `fault` strikes at operation `at`, cuts the power, and checks what is left.

@@ -237,11 +237,18 @@ impl Target {
         let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = openat(&parent, &name, flags | OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty());
         match dir {
-            Ok(dir) => self.shared.metadata.reapply(Inode::open(&dir, FileType::Dir), meta, path.as_path()),
+            Ok(dir) => self
+                .shared
+                .metadata
+                .reapply(Inode::open(&dir, FileType::Dir), meta, path.as_path())
+                .map_err(|error| self.shared.in_full(error, path)),
             Err(Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => {
                 let place = openat(&parent, &name, flags | OFlags::PATH, Mode::empty()).map_err(fail)?;
                 let stat = sys::stat_fd(&place).map_err(fail)?;
-                self.shared.metadata.reapply(Inode::place(&place, stat.file_type), meta, path.as_path())
+                self.shared
+                    .metadata
+                    .reapply(Inode::place(&place, stat.file_type), meta, path.as_path())
+                    .map_err(|error| self.shared.in_full(error, path))
             }
             Err(errno) => Err(fail(errno)),
         }
@@ -375,6 +382,16 @@ impl Shared {
         }
     }
 
+    /// The same error about the whole path: that of the root below itself is empty, and says nothing.
+    pub(super) fn in_full(&self, error: WorktreeError, path: &RelPath) -> WorktreeError {
+        match error {
+            WorktreeError::Io { action, source, .. } => {
+                WorktreeError::Io { action, path: self.full(path), source }
+            }
+            other => other,
+        }
+    }
+
     /// The directory that `path` lies in, and its name there; `None` for the root.
     fn place_of_any(&self, path: &RelPath) -> Result<Option<(Arc<OwnedFd>, CString)>, WorktreeError> {
         let Some((parent, name)) = path.split() else { return Ok(None) };
@@ -443,7 +460,9 @@ impl Shared {
         if stat.file_type != file_type || stat.nlink != 1 {
             return Err(WorktreeError::Changed { path: self.full(&placed.path) });
         }
-        self.metadata.apply(Inode::place(&place, file_type), meta, placed.path.as_path())?;
+        self.metadata
+            .apply(Inode::place(&place, file_type), meta, placed.path.as_path())
+            .map_err(|error| self.in_full(error, &placed.path))?;
         placed.settle()
     }
 

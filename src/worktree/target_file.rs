@@ -95,7 +95,9 @@ impl TargetFile {
             ftruncate(&self.file, len).map_err(self.fail("set the length of"))?;
         }
         let inode = Inode::open(&self.file, FileType::Regular);
-        self.placed.shared.metadata.apply(inode, meta, self.placed.path.as_path())?;
+        let placed = &self.placed;
+        let applied = placed.shared.metadata.apply(inode, meta, placed.path.as_path());
+        applied.map_err(|error| placed.shared.in_full(error, &placed.path))?;
         self.placed.settle()
     }
 

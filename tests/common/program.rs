@@ -82,3 +82,9 @@ pub(crate) fn news(output: &Output) -> String {
 pub(crate) fn rounds(ordinary: usize, long: usize) -> usize {
     if std::env::var_os("WARP_LONG").is_some() { long } else { ordinary }
 }
+
+/// Whether a long run has had its time: `WARP_SECONDS` for each suite, where that is set.
+pub(crate) fn is_over(begun: std::time::Instant) -> bool {
+    let seconds = std::env::var("WARP_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    seconds.is_some_and(|seconds| begun.elapsed() >= Duration::from_secs(seconds))
+}

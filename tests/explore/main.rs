@@ -1,4 +1,4 @@
-//! A model checker over the real code: commit, gc, repack, undelete, restore, forget and rewrite run at once on small repositories in memory,
+//! A model checker over the real code: commit, gc, repack, repair, undelete, restore, forget and rewrite run at once on small repositories in memory,
 //! and an explorer (`warp::testing::explore`) tries the orders of what they do to the store. Nothing that was acknowledged may be
 //! lost, no operation may fail because of another, and a gc must leave exactly what the log names.
 //!
@@ -139,6 +139,31 @@ fn a_check_takes_nothing_that_gc_removes_for_damage() {
 #[test]
 fn a_check_takes_nothing_that_repack_moves_for_damage() {
     explore(CHECK_REPACK);
+}
+
+#[test]
+fn chunks_that_a_commit_finds_while_repair_moves_them_are_not_lost() {
+    explore(COMMIT_REPAIR);
+}
+
+#[test]
+fn deltas_that_a_commit_makes_while_repair_moves_their_bases_have_them() {
+    explore(COMMIT_MAKES_DELTAS_REPAIR);
+}
+
+#[test]
+fn gc_and_repair_do_not_take_from_each_other() {
+    explore(GC_REPAIR);
+}
+
+#[test]
+fn of_two_repairs_neither_fails() {
+    explore(REPAIR_REPAIR);
+}
+
+#[test]
+fn segments_are_merged_while_repair_makes_one_of_them_anew() {
+    explore(SEGMENTS_GC_REPAIR);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Who meets whom, over what.
 
+use warp::cas::{pack_name, segment_name};
 use warp::observe::Silent;
 use warp::ops::{self, GarbageCollector, GcConfig, MaxUnused};
 use warp::testing::Rng;
 
 use crate::world::{
-    ALL, Act, World, check, commit, forget, gc, litter, parity, read, repack, rewrite, undelete,
+    ALL, Act, World, check, commit, damage, forget, gc, litter, parity, read, repack, repair, rewrite,
+    undelete,
 };
 
 /// A gc that condemns, and removes nothing yet.
@@ -93,6 +95,24 @@ pub(crate) const CHECK_GC: Case =
 pub(crate) const CHECK_REPACK: Case =
     Case::new(with_condemned, |_| vec![("check", check()), ("repack", repack())]);
 
+/// What the commit finds lies in the pack that is repaired.
+pub(crate) const COMMIT_REPAIR: Case = Case::new(with_damaged_pack, |world| {
+    vec![("commit", commit(world, "second-again", ("again", 0))), ("repair", repair())]
+});
+
+pub(crate) const COMMIT_MAKES_DELTAS_REPAIR: Case = Case::new(with_damaged_pack, |world| {
+    vec![("commit", commit(world, "third", ("again", 1))), ("repair", repair())]
+});
+
+pub(crate) const GC_REPAIR: Case =
+    Case::new(with_damaged_pack, |_| vec![("gc", gc(ALL)), ("repair", repair())]);
+
+pub(crate) const REPAIR_REPAIR: Case =
+    Case::new(with_damaged_pack, |_| vec![("repair-1", repair()), ("repair-2", repair())]);
+
+pub(crate) const SEGMENTS_GC_REPAIR: Case =
+    Case::new(with_damaged_segment, |_| vec![("gc", gc(MERGE)), ("repair", repair())]);
+
 pub(crate) const UNDELETE_GC: Case =
     Case::new(with_forgotten, |world| vec![("undelete", undelete(forgotten(world))), ("gc", gc(ALL))]);
 
@@ -165,6 +185,23 @@ fn with_forgotten() -> World {
 fn with_condemned() -> World {
     let world = with_unneeded_delta();
     GarbageCollector::new(&world.repo(), CONDEMN).run(&Silent).unwrap();
+    world
+}
+
+/// Parity can bring back what is damaged of the largest pack, of which a part is not needed.
+fn with_damaged_pack() -> World {
+    let world = with_unneeded_delta();
+    let packs = &world.repo().state().packs;
+    let largest = packs.values().max_by_key(|pack| pack.len).unwrap().uid;
+    damage(&world.store, &pack_name(&largest));
+    world
+}
+
+/// One of many segments of the index is damaged.
+fn with_damaged_segment() -> World {
+    let world = with_segments();
+    let segment = world.repo().state().segments[3].uid;
+    damage(&world.store, &segment_name(&segment));
     world
 }
 

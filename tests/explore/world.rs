@@ -11,7 +11,7 @@ use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{
     self, CheckRequest, CommitRequest, GarbageCollector, GcConfig, MaxUnused, OpsError, ReadData,
-    RenewRequest, RepackRequest, RestoreRequest, RewriteRequest, Selection, Source,
+    RenewRequest, RepackRequest, RepairRequest, RestoreRequest, RewriteRequest, Selection, Source,
 };
 use warp::repo::{
     ChunkerConfig, Client, CreateOptions, Credentials, Draft, ErrorKind, LogState, RefMove, RepoError,
@@ -430,12 +430,37 @@ pub(crate) fn rewrite(file: &'static str) -> Act {
     })
 }
 
+/// A check that reads everything, and a repair of what it finds.
+pub(crate) fn repair() -> Act {
+    Box::new(move |store| {
+        let request = CheckRequest { data: ReadData::All, threads: 1, ..CheckRequest::default() };
+        let done = open(store).map_err(OpsError::from).and_then(|repo| {
+            let report = ops::check(&repo, request, &Silent)?;
+            ops::repair(&repo, &report, RepairRequest { threads: 1, ..RepairRequest::default() }, &Silent)
+        });
+        match done {
+            Ok(done) if done.beyond.is_empty() && done.lost_objects == 0 => Did::default(),
+            Ok(done) => Did { commit: None, wrong: Some(format!("repair gave something up: {done:?}")) },
+            Err(error) if gave_up(&error) => Did::default(),
+            Err(error) => did::<()>("repair", Err(error)),
+        }
+    })
+}
+
 /// Takes a commit out of the live ones.
 pub(crate) fn forget(id: CommitId) -> Act {
     Box::new(move |store| {
         let done = open(store).and_then(|repo| forget_all(&repo, &[id]));
         did("forget", done.map_err(OpsError::from))
     })
+}
+
+/// Damages a file as far as its parity, or another that says the same, can bring it back.
+pub(crate) fn damage(store: &MemoryStore, name: &BlobName) {
+    let mut bytes = store.get(name, u64::MAX).unwrap();
+    let (middle, part) = (bytes.len() / 2, (bytes.len() / 40).max(1));
+    bytes[middle..middle + part].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    store.overwrite(name, bytes);
 }
 
 /// Puts a file into the store that no entry of the log names.

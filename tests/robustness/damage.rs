@@ -233,6 +233,22 @@ fn a_repository_whose_configuration_is_lost_says_so() {
 }
 
 #[test]
+fn a_copy_of_the_configuration_that_a_killed_writer_owed_is_written_with_the_next_entry() {
+    let victim = Victim::new(100);
+    let copies = victim.store.list("config/").unwrap();
+    assert_eq!(copies.len(), 2);
+    for lost in &copies {
+        let store = Arc::new(victim.store.fork());
+        store.delete(&lost.name).unwrap();
+        let repo = Repository::open(store.clone(), &password(), stranger()).unwrap();
+        assert_eq!(store.list("config/").unwrap().len(), 1, "opening writes nothing");
+        repo.tag_create("next", repo.timeline().commits()[0], false).unwrap();
+        assert_eq!(store.list("config/").unwrap(), copies);
+        assert_eq!(store.get(&lost.name, 1 << 20).unwrap(), victim.bytes(&lost.name));
+    }
+}
+
+#[test]
 fn a_log_with_an_entry_missing_in_its_middle_is_refused_also_by_a_stranger() {
     let victim = Victim::new(100);
     for number in 1..=2 {

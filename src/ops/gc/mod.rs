@@ -15,6 +15,7 @@ mod plan;
 mod segments;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::cas::ChunkStore;
 use crate::id::PackId;
@@ -35,6 +36,8 @@ use plan::Plan;
 const RESEAL_SHARE: u64 = 32;
 /// And at least so many bytes.
 const RESEAL_MIN: u64 = 1 << 30;
+/// Unfinished files that nobody has written to for so long are litter: a writer needs minutes for one.
+const TEMPORARY_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much that is not needed may stay, because taking it away means to write anew what lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +160,7 @@ pub struct GcStats {
     pub bytes_waiting: u64,
     /// Packs that were removed.
     pub packs_removed: u64,
-    /// Files that were deleted.
+    /// Files that were deleted, with those that writers have left unfinished.
     pub files_deleted: u64,
     /// Their bytes.
     pub bytes_deleted: u64,
@@ -341,6 +344,11 @@ impl<'a> GarbageCollector<'a> {
         let swept = sweep::sweep(self.repo, &Due::after(self.repo, self.config.grace), "gc")?;
         stats.packs_removed = swept.packs;
         (stats.files_deleted, stats.bytes_deleted) = (swept.files, swept.bytes);
+        let cleared = self.repo.chunks().vault().store().clear_temporaries(TEMPORARY_AGE);
+        stats.files_deleted += cleared.map_err(|source| {
+            let location = self.repo.location();
+            OpsError::from(RepoError::Store { location, source })
+        })?;
         self.tally(stats);
         Ok(())
     }

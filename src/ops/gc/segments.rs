@@ -1,11 +1,12 @@
 //! Merging index segments, so that opening a repository does not come to cost more with every commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::cas::{CasError, FinishedSegment, SegmentWriter, segment_name};
 use crate::format::log::SegmentRecord;
-use crate::id::PackId;
+use crate::id::{PackId, SegmentId};
 use crate::repo::{Draft, LogState, RepoError, Repository};
+use crate::store::StoreError;
 
 use super::super::OpsError;
 
@@ -14,17 +15,28 @@ const MERGED_FROM: usize = 8;
 /// Most rows of a segment that merging makes: bounds its memory, to some 400 MiB.
 const ROWS_MAX: u64 = 4 << 20;
 
+/// What became of an attempt to merge.
+enum Attempt {
+    Merged,
+    /// Others have taken a segment away.
+    Overtaken,
+    /// This one is damaged.
+    Damaged(SegmentId),
+}
+
 /// Merges segments where there are many of like length; returns how many went into others. Other writers may go on meanwhile;
-/// where one takes a segment away, nothing is merged.
+/// where one takes a segment away, nothing is merged. One that is damaged is left to a repair.
 pub(super) fn merge(repo: &Repository) -> Result<u64, OpsError> {
-    let mut merged = 0;
+    let (mut merged, mut damaged) = (0, HashSet::new());
     for _ in 0..MERGED_FROM {
         let state = repo.refresh()?;
-        let Some(segments) = choose(&state.segments) else { break };
-        if !exchange(repo, &state, &segments)? {
-            break;
+        let sound: Vec<_> = state.segments.iter().filter(|s| !damaged.contains(&s.uid)).copied().collect();
+        let Some(segments) = choose(&sound) else { break };
+        match exchange(repo, &state, &segments)? {
+            Attempt::Merged => merged += segments.len() as u64,
+            Attempt::Overtaken => break,
+            Attempt::Damaged(segment) => drop(damaged.insert(segment)),
         }
-        merged += segments.len() as u64;
     }
     Ok(merged)
 }
@@ -47,12 +59,15 @@ fn choose(all: &[SegmentRecord]) -> Option<Vec<SegmentRecord>> {
     Some(tier)
 }
 
-/// Writes one segment in place of several; returns whether it took their place.
-fn exchange(repo: &Repository, read: &LogState, segments: &[SegmentRecord]) -> Result<bool, OpsError> {
+/// Writes one segment in place of several.
+fn exchange(repo: &Repository, read: &LogState, segments: &[SegmentRecord]) -> Result<Attempt, OpsError> {
     let finished = match write_merged(repo, read, segments) {
         // Another process has merged them meanwhile, and deleted what was to be read.
-        Err(_) if !are_there(&*repo.refresh()?, segments) => return Ok(false),
-        written => written.map_err(OpsError::cas("merge the index"))?,
+        Err(_) if !are_there(&*repo.refresh()?, segments) => return Ok(Attempt::Overtaken),
+        Err((Some(segment), error)) if is_damaged(&error) => {
+            return Ok(Attempt::Damaged(segment));
+        }
+        written => written.map_err(|(_, error)| OpsError::cas("merge the index")(error))?,
     };
     let appended = repo.append(&mut |now| {
         if !are_there(now, segments) {
@@ -66,35 +81,45 @@ fn exchange(repo: &Repository, read: &LogState, segments: &[SegmentRecord]) -> R
         })
     });
     match appended {
-        Ok(_) => Ok(true),
+        Ok(_) => Ok(Attempt::Merged),
         Err(RepoError::Overtaken) => {
             // No entry names it. If it stays, the next collection takes it away.
             let name = finished.map(|finished| segment_name(&finished.record.uid));
             let _ = name.map(|name| repo.chunks().vault().store().delete(&name));
-            Ok(false)
+            Ok(Attempt::Overtaken)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Writes one segment of what several say; `None`: they say nothing that counts.
+/// Writes one segment of what several say; `None`: they say nothing that counts. An error says which one cannot be read.
 fn write_merged(
     repo: &Repository,
     read: &LogState,
     segments: &[SegmentRecord],
-) -> Result<Option<FinishedSegment>, CasError> {
+) -> Result<Option<FinishedSegment>, (Option<SegmentId>, CasError)> {
     let vault = repo.chunks().vault();
     let stays = |pack: &PackId| read.packs.contains_key(pack);
     let mut writer = SegmentWriter::default();
     for segment in segments {
-        writer.add_segment(vault, *segment, stays)?;
+        writer.add_segment(vault, *segment, stays).map_err(|error| (Some(segment.uid), error))?;
     }
     if writer.is_empty() {
         return Ok(None);
     }
-    let finished = writer.finish(vault)?;
-    finished.write(vault.store())?;
+    let unwritten = |error| (None, error);
+    let finished = writer.finish(vault).map_err(unwritten)?;
+    finished.write(vault.store()).map_err(unwritten)?;
     Ok(Some(finished))
+}
+
+/// Whether the file is not what was written, or is not there.
+fn is_damaged(error: &CasError) -> bool {
+    error.is_damage() || matches!(error, CasError::Store { source } if is_lost(source))
+}
+
+fn is_lost(error: &StoreError) -> bool {
+    matches!(error, StoreError::NotFound { .. } | StoreError::Short { .. })
 }
 
 fn are_there(now: &LogState, segments: &[SegmentRecord]) -> bool {
@@ -104,7 +129,7 @@ fn are_there(now: &LogState, segments: &[SegmentRecord]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Root, SegmentId};
+    use crate::id::Root;
 
     fn segments(rows: &[u32]) -> Vec<SegmentRecord> {
         let record = |(id, &rows): (u8, &u32)| SegmentRecord {

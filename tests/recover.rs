@@ -720,3 +720,38 @@ fn configuration_log_and_index_come_back_one_after_the_other() {
         assert_same_tree(&source, &to.join(source.strip_prefix("/").unwrap()));
     }
 }
+
+#[test]
+fn packs_from_before_a_rotation_of_the_keys_are_known_as_such_in_the_new_log_and_in_a_bundle() {
+    let home = Home::new();
+    let source = home.path("source");
+    fs::create_dir(&source).unwrap();
+    let mut rng = Rng::new(5);
+    for name in ["first", "second"] {
+        fs::write(source.join(name), rng.bytes(2 << 20)).unwrap();
+        home.done(&["commit", source.to_str().unwrap(), "-m", name]);
+        if name == "first" {
+            home.done(&["key", "rotate"]);
+        }
+    }
+    fs::remove_dir_all(home.repo.join("log")).unwrap();
+    home.done(&["recover"]);
+    home.done(&["check", "--read-data"]);
+    let under_older = |place: &Path| {
+        let output = home.command(&["-r", place.to_str().unwrap(), "stats", "--json"]).output().unwrap();
+        let stats: Value = serde_json::from_slice(&output.stdout).unwrap();
+        stats["packs_old_key"].as_u64().unwrap_or_else(|| panic!("{stats}"))
+    };
+    assert!(under_older(&home.repo) > 0);
+
+    // A bundle is sealed under the newest key, so what it brings is not old.
+    let (bundle, clone) = (home.path("all.warp"), home.path("clone"));
+    home.done(&["bundle", "create", bundle.to_str().unwrap()]);
+    home.done(&["bundle", "unbundle", bundle.to_str().unwrap(), "--init", clone.to_str().unwrap()]);
+    assert_eq!(under_older(&clone), 0);
+
+    home.done(&["repack", "--old-keys"]);
+    assert_eq!(under_older(&home.repo), 0);
+    home.done(&["check", "--read-data"]);
+    home.restored_is("latest", &source, &source);
+}

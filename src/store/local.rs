@@ -97,7 +97,7 @@ impl LocalStore {
         parts: &[&[u8]],
     ) -> Result<Box<dyn super::TempFile>, StoreError> {
         match self.write_temp(folder, parts) {
-            Err(error) if error.kind() == ErrorKind::NotFound && self.is_here() => {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.is_here()? => {
                 self.vfs.create_dirs(folder)?;
                 self.vfs.create_dirs(&self.root.join(TEMP_FOLDER))?;
                 self.write_temp(folder, parts).map_err(failed("write", path))
@@ -107,8 +107,17 @@ impl LocalStore {
     }
 
     /// Whether the store is still there: a disk that was unmounted must not be written beneath its mount point.
-    fn is_here(&self) -> bool {
-        self.vfs.is_dir(&self.root.join(MARK)).unwrap_or(false)
+    fn is_here(&self) -> Result<bool, StoreError> {
+        let mark = self.root.join(MARK);
+        self.vfs.is_dir(&mark).map_err(failed("read", &mark))
+    }
+
+    /// The files of a folder of the store, which counts as empty where it is missing.
+    fn files(&self, folder: &Path) -> Result<Vec<super::FileInfo>, StoreError> {
+        match self.vfs.list(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.is_here()? => Ok(Vec::new()),
+            other => other.map_err(failed("list", folder)),
+        }
     }
 
     fn not_found(&self, name: &BlobName) -> StoreError {
@@ -214,10 +223,7 @@ impl StorageBackend for LocalStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
         let folder = self.root.join(listed_folder(prefix)?);
-        let files = match self.vfs.list(&folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound && self.is_here() => Vec::new(),
-            other => other.map_err(failed("list", &folder))?,
-        };
+        let files = self.files(&folder)?;
         let blob = |file: super::FileInfo| {
             let name = BlobName::new(&format!("{prefix}{}", file.name.to_str()?)).ok()?;
             Some(BlobInfo { name, len: file.len })
@@ -229,10 +235,7 @@ impl StorageBackend for LocalStore {
 
     fn clear_temporaries(&self, unused_for: Duration) -> Result<u64, StoreError> {
         let folder = self.root.join(TEMP_FOLDER);
-        let files = match self.vfs.list(&folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound && self.is_here() => Vec::new(),
-            other => other.map_err(failed("list", &folder))?,
-        };
+        let files = self.files(&folder)?;
         let mut cleared = 0;
         for path in files.into_iter().map(|file| folder.join(file.name)) {
             let removed = self.vfs.age(&path).and_then(|age| match age >= unused_for {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
+use warp::cas::pack_name;
 use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{
@@ -286,7 +287,11 @@ impl Model {
         let request = RepairRequest { threads: 1, ..RepairRequest::default() };
         let done = ops::repair(repo, &report, request, &Silent)?;
         assert!(done.beyond.is_empty() && done.lost_objects == 0, "{done:?}");
-        self.damaged.clear();
+        // What is condemned is left as it is, until a gc takes it away.
+        let state = repo.refresh()?;
+        let condemned: BTreeSet<String> =
+            state.condemned.keys().map(|pack| pack_name(pack).to_string()).collect();
+        self.damaged.retain(|name| condemned.contains(name));
         Ok(())
     }
 

@@ -136,8 +136,8 @@ impl Log {
 
     /// The highest number of an entry that the store lists.
     fn last_listed(&self) -> Result<u64, RepoError> {
-        let blobs = self.vault.store().list("log/").map_err(self.store())?;
-        Ok(blobs.iter().filter_map(|blob| entry_number(&blob.name)).max().unwrap_or(0))
+        let names = self.vault.store().names("log/").map_err(self.store())?;
+        Ok(names.iter().filter_map(entry_number).max().unwrap_or(0))
     }
 
     /// Appends what `build` makes of the current state, and brings `state` up to the new entry. `build` is asked again

@@ -101,6 +101,8 @@ fn listings_are_sorted_and_complete(store: &dyn StorageBackend) {
     let row = |text: &str, len| BlobInfo { name: name(text), len };
     let expected = [row(names[2], 2), row(names[3], 3), row(names[0], 0), row(names[1], 1)];
     assert_eq!(store.list("log/").expect("list"), expected);
+    let expected: Vec<_> = expected.into_iter().map(|blob| blob.name).collect();
+    assert_eq!(store.names("log/").expect("names"), expected);
     assert_eq!(store.list("logs/").expect("list"), [row("logs/other", 0)]);
     assert_eq!(store.list("nowhere/").expect("list"), []);
 }

@@ -112,9 +112,9 @@ impl LocalStore {
         self.vfs.is_dir(&mark).map_err(failed("read", &mark))
     }
 
-    /// The files of a folder of the store, which counts as empty where it is missing.
-    fn files(&self, folder: &Path) -> Result<Vec<super::FileInfo>, StoreError> {
-        match self.vfs.list(folder) {
+    /// What a listing of a folder of the store has found; a folder that is missing counts as empty.
+    fn found<T>(&self, folder: &Path, listed: io::Result<Vec<T>>) -> Result<Vec<T>, StoreError> {
+        match listed {
             Err(error) if error.kind() == ErrorKind::NotFound && self.is_here()? => Ok(Vec::new()),
             other => other.map_err(failed("list", folder)),
         }
@@ -223,7 +223,7 @@ impl StorageBackend for LocalStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
         let folder = self.root.join(listed_folder(prefix)?);
-        let files = self.files(&folder)?;
+        let files = self.found(&folder, self.vfs.list(&folder))?;
         let blob = |file: super::FileInfo| {
             let name = BlobName::new(&format!("{prefix}{}", file.name.to_str()?)).ok()?;
             Some(BlobInfo { name, len: file.len })
@@ -233,9 +233,18 @@ impl StorageBackend for LocalStore {
         Ok(blobs)
     }
 
+    fn names(&self, prefix: &str) -> Result<Vec<BlobName>, StoreError> {
+        let folder = self.root.join(listed_folder(prefix)?);
+        let found = self.found(&folder, self.vfs.names(&folder))?;
+        let name = |file: &std::ffi::OsString| BlobName::new(&format!("{prefix}{}", file.to_str()?)).ok();
+        let mut names: Vec<_> = found.iter().filter_map(name).collect();
+        names.sort();
+        Ok(names)
+    }
+
     fn clear_temporaries(&self, unused_for: Duration) -> Result<u64, StoreError> {
         let folder = self.root.join(TEMP_FOLDER);
-        let files = self.files(&folder)?;
+        let files = self.found(&folder, self.vfs.list(&folder))?;
         let mut cleared = 0;
         for path in files.into_iter().map(|file| folder.join(file.name)) {
             let removed = self.vfs.age(&path).and_then(|age| match age >= unused_for {
@@ -388,6 +397,7 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, log.join("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
             .unwrap();
         assert_eq!(store.list("log/").unwrap(), []);
+        assert_eq!(store.names("log/").unwrap(), []);
         for odd in ["log/folder", "log/fifo"] {
             assert!(matches!(store.get(&name(odd), 9), Err(StoreError::Io { .. })), "{odd}");
         }

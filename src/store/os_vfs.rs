@@ -1,5 +1,6 @@
 //! The real disk.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
@@ -108,6 +109,18 @@ impl Vfs for OsVfs {
     fn age(&self, path: &Path) -> io::Result<Duration> {
         let written = again(|| fs::symlink_metadata(path))?.modified()?;
         Ok(written.elapsed().unwrap_or_default())
+    }
+
+    fn names(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        let is_file = |entry: &fs::DirEntry| match entry.file_type() {
+            // What a link leads to only a look at it tells.
+            Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()).is_ok_and(|meta| meta.is_file()),
+            kind => kind.is_ok_and(|kind| kind.is_file()),
+        };
+        again(|| {
+            let entries = fs::read_dir(dir)?.collect::<io::Result<Vec<_>>>()?;
+            Ok(entries.into_iter().filter(is_file).map(|entry| entry.file_name()).collect())
+        })
     }
 
     fn is_dir(&self, path: &Path) -> io::Result<bool> {

@@ -127,6 +127,14 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// [`io::ErrorKind::NotFound`]; otherwise if the system cannot tell.
     fn age(&self, path: &Path) -> io::Result<Duration>;
 
+    /// The names of the regular files of a folder, in no order. Cheaper than [`list`](Self::list) where there are many.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    fn names(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        Ok(self.list(dir)?.into_iter().map(|file| file.name).collect())
+    }
+
     /// Whether a folder stands at `path`.
     ///
     /// # Errors

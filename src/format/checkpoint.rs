@@ -7,8 +7,8 @@ use super::codec::{Reader, Writer, limit};
 use super::dirtree::Timestamp;
 use super::log::{
     CommitRecord, DeviceRecord, EntryPrivate, PackRecord, RefName, SegmentRecord, decode_commit,
-    decode_commits_of_ref, decode_device, decode_pack, decode_segment, encode_commit, encode_commits_of_ref,
-    encode_device, encode_pack, encode_segment, items, list,
+    decode_commits_of_ref, decode_device, decode_made, decode_pack, decode_segment, encode_commit,
+    encode_commits_of_ref, encode_device, encode_made, encode_pack, encode_segment, items, list,
 };
 use crate::id::{CommitId, DeviceId, EntryHash, FamilyId, InstanceId, PackId, RefId, SegmentId};
 use crate::limits::ENVELOPE_CONTENT_LEN_MAX;
@@ -289,22 +289,14 @@ fn decode_condemned(reader: &mut Reader<'_>) -> Result<CondemnedRecord, DecodeEr
 fn encode_movement(writer: &mut Writer, movement: &RefMovement) {
     writer.count(movement.name);
     encode_commits_of_ref(writer, movement.old, movement.new);
-    encode_time(writer, movement.time);
-    writer.prefixed(movement.who.as_bytes());
-    writer.prefixed(movement.message.as_bytes());
+    encode_made(writer, (movement.time, &movement.who, &movement.message));
     writer.u64(movement.entry);
 }
 
 fn decode_movement(reader: &mut Reader<'_>) -> Result<RefMovement, DecodeError> {
     let name = reader.varint()? as usize;
     let (old, new) = decode_commits_of_ref(reader)?;
-    Ok(RefMovement {
-        name,
-        old,
-        new,
-        time: decode_time(reader)?,
-        who: reader.text("author of a movement", EntryPrivate::TEXT_LEN_MAX)?,
-        message: reader.text("message of a movement", EntryPrivate::MESSAGE_LEN_MAX)?,
-        entry: reader.u64()?,
-    })
+    let (time, who, message) = decode_made(reader)?;
+    time.check()?;
+    Ok(RefMovement { name, old, new, time, who, message, entry: reader.u64()? })
 }

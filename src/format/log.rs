@@ -14,6 +14,7 @@ use crate::id::{
 use crate::limits;
 use std::ops::Range;
 
+pub(super) use private::{decode_made, encode_made};
 pub(super) use public::{
     decode_commit, decode_commits_of_ref, decode_device, decode_pack, decode_segment, encode_commit,
     encode_commits_of_ref, encode_device, encode_pack, encode_segment, items, list,

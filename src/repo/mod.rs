@@ -20,6 +20,8 @@ mod resolve;
 mod retention;
 mod rotate;
 mod state;
+#[cfg(test)]
+mod testkit;
 mod timeline;
 mod verified;
 mod when;

@@ -136,7 +136,7 @@ struct State {
     /// The same among what only looks.
     armed_look: Option<(Fault, u64)>,
     fired_on: Vec<PathBuf>,
-    /// Why nothing can be written for now.
+    /// The error with which every write is refused, until [`FaultVfs::make_room`].
     refuses: Option<Errno>,
     beside: Option<(u64, Beside)>,
 }

@@ -31,6 +31,21 @@ impl TestEnvironment {
         self.home().join("work")
     }
 
+    /// What a command that must succeed prints.
+    pub(crate) fn out(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Exit code and news of what must fail.
+    pub(crate) fn fails(&self, args: &[&str]) -> (i32, String) {
+        let output = self.run(args);
+        let code = output.status.code().unwrap();
+        assert_ne!(code, 0, "{args:?} succeeded");
+        (code, String::from_utf8(output.stderr).unwrap())
+    }
+
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.home().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

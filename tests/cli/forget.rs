@@ -14,23 +14,9 @@ fn days(count: u32) -> TestEnvironment {
     env
 }
 
-fn out(env: &TestEnvironment, args: &[&str]) -> String {
-    let output = env.run(args);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Exit code and news of what must fail.
-fn fails(env: &TestEnvironment, args: &[&str]) -> (i32, String) {
-    let output = env.run(args);
-    let code = output.status.code().unwrap();
-    assert_ne!(code, 0, "{args:?} succeeded");
-    (code, String::from_utf8(output.stderr).unwrap())
-}
-
 fn titles(env: &TestEnvironment, args: &[&str]) -> Vec<String> {
     let args = [&["log", "--oneline"], args].concat();
-    out(env, &args).lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+    env.out(&args).lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
 }
 
 #[test]
@@ -131,12 +117,12 @@ fn forgetting_without_a_rule_is_refused_and_says_what_to_do() {
     ! hint: say what to keep, as in `warp forget --keep-daily 7 --keep-monthly 12`, or which commits to forget; -n only shows it
     [exit 1]
     ");
-    let (code, news) = fails(&env, &["forget", "--keep-last", "1", "HEAD~1"]);
+    let (code, news) = env.fails(&["forget", "--keep-last", "1", "HEAD~1"]);
     assert!(code == 2 && news.contains("cannot be used with"), "{news}");
     for wrong in [["--keep-within", "soon"], ["--keep-daily", "-1"], ["--group-by", "user"]] {
-        assert_eq!(fails(&env, &["forget", wrong[0], wrong[1]]).0, 2, "{wrong:?}");
+        assert_eq!(env.fails(&["forget", wrong[0], wrong[1]]).0, 2, "{wrong:?}");
     }
-    let (code, news) = fails(&env, &["forget", "--unsafe-allow-remove-all"]);
+    let (code, news) = env.fails(&["forget", "--unsafe-allow-remove-all"]);
     assert!(code == 2 && news.contains("say of which host"), "{news}");
     assert_eq!(titles(&env, &[]).len(), 2);
 }
@@ -145,9 +131,9 @@ fn forgetting_without_a_rule_is_refused_and_says_what_to_do() {
 fn named_commits_go_unless_something_needs_them() {
     let env = days(4);
     env.done(&["tag", "v1", "HEAD~3"]);
-    let (code, news) = fails(&env, &["forget", "v1"]);
+    let (code, news) = env.fails(&["forget", "v1"]);
     assert!(code == 1 && news.contains("has the tag v1"), "{news}");
-    let (code, news) = fails(&env, &["forget", "HEAD~1", "HEAD"]);
+    let (code, news) = env.fails(&["forget", "HEAD~1", "HEAD"]);
     assert!(code == 1 && news.contains("branch main stands on"), "{news}");
     env.done(&["forget", "HEAD~1"]);
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) day 3 (parent forgotten)", "day 1", "(tag: v1) day 0"]);
@@ -163,7 +149,7 @@ fn named_commits_go_unless_something_needs_them() {
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) day 1", "(tag: v1) day 0"]);
     // Files are left alone: they differ from what the branch stands on now, and the next commit records them.
     assert_eq!(env.read("work/notes.txt"), "3\n");
-    assert_eq!(out(&env, &["status", "-s"]), "M\tnotes.txt\n");
+    assert_eq!(env.out(&["status", "-s"]), "M\tnotes.txt\n");
     env.done(&["commit", "-m", "again"]);
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) again", "day 1", "(tag: v1) day 0"]);
     env.done(&["tag", "-d", "v1"]);
@@ -245,11 +231,11 @@ fn every_command_takes_a_forgotten_parent_for_what_it_is() {
         &["commit", "--parent", "HEAD~1"],
         &["archive", "HEAD~1"],
     ] {
-        let (code, news) = fails(&env, args);
+        let (code, news) = env.fails(args);
         assert!(code == 1 && news.contains("was forgotten; the nearest"), "{args:?}: {news}");
     }
-    assert!(out(&env, &["status"]).contains("nothing to commit"));
-    assert_eq!(out(&env, &["find", "notes.txt"]).lines().count(), 2);
+    assert!(env.out(&["status"]).contains("nothing to commit"));
+    assert_eq!(env.out(&["find", "notes.txt"]).lines().count(), 2);
     env.done(&["stats"]);
     env.done(&["branch", "copy"]);
     env.done(&["branch", "-d", "copy"]);
@@ -259,7 +245,7 @@ fn every_command_takes_a_forgotten_parent_for_what_it_is() {
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) better", "day 3 (parent forgotten)", "day 0"]);
     env.done(&["undo"]);
     assert_eq!(titles(&env, &[]), ["(HEAD -> main) more", "day 3 (parent forgotten)", "day 0"]);
-    let json = out(&env, &["--json", "log"]);
+    let json = env.out(&["--json", "log"]);
     let log: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(log[1]["forgotten_parents"], log[1]["parents"]);
     assert!(log[0].get("forgotten_parents").is_none());
@@ -269,7 +255,7 @@ fn every_command_takes_a_forgotten_parent_for_what_it_is() {
 fn a_detached_head_keeps_its_commit_and_says_so_if_another_took_it() {
     let env = days(3);
     env.done(&["checkout", "HEAD~1"]);
-    let (code, news) = fails(&env, &["forget", "--force", "HEAD"]);
+    let (code, news) = env.fails(&["forget", "--force", "HEAD"]);
     assert!(code == 1 && news.contains("HEAD stands on"), "{news}");
     env.done(&["forget", "--keep-last", "1"]);
     assert_eq!(titles(&env, &["main"]).len(), 2);
@@ -280,24 +266,24 @@ fn a_detached_head_keeps_its_commit_and_says_so_if_another_took_it() {
     env.done(&["forget", "--keep-last", "1"]);
     std::fs::rename(env.home().join("HEAD"), env.work().join(".warp/HEAD")).unwrap();
     for args in [&["status"][..], &["log"], &["commit", "-m", "x"], &["show"]] {
-        let (code, news) = fails(&env, args);
+        let (code, news) = env.fails(args);
         assert!(
             code == 1 && (news.contains("was forgotten") || news.contains("no live commit")),
             "{args:?}: {news}"
         );
     }
     // What lies in the working directory is in no commit any more: it is not overwritten unasked.
-    assert_eq!(fails(&env, &["switch", "main"]).0, 1);
+    assert_eq!(env.fails(&["switch", "main"]).0, 1);
     assert_eq!(env.read("work/notes.txt"), "1\n");
     env.done(&["switch", "--force", "main"]);
     assert_eq!(env.read("work/notes.txt"), "2\n");
-    assert!(out(&env, &["status"]).contains("nothing to commit"));
+    assert!(env.out(&["status"]).contains("nothing to commit"));
 }
 
 #[test]
 fn forgetting_speaks_json_as_restic_does() {
     let env = days(3);
-    let lines = out(&env, &["--json", "forget", "--keep-last", "1", "--keep-id", "HEAD~2"]);
+    let lines = env.out(&["--json", "forget", "--keep-last", "1", "--keep-id", "HEAD~2"]);
     let lines: Vec<serde_json::Value> =
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [group, summary] = lines.as_slice() else { panic!("{lines:?}") };
@@ -329,14 +315,14 @@ fn several_hosts_and_sources_are_judged_on_their_own() {
         let time = format!("@{}", 1_790_000_000 + number * 86_400);
         env.done(&["commit", "-q", "--host", host, "--time", &time, "-m", &format!("{host}{number}"), "."]);
     }
-    let compact = out(&env, &["forget", "--keep-last", "1", "-n", "-c"]);
+    let compact = env.out(&["forget", "--keep-last", "1", "-n", "-c"]);
     assert_eq!(compact.matches("host ").count(), 2, "{compact}");
     assert_eq!(compact.matches("forget 1 commit:").count(), 2, "{compact}");
     env.done(&["forget", "--host", "a", "--keep-last", "1"]);
     assert_eq!(titles(&env, &[]).len(), 3);
-    let (code, news) = fails(&env, &["forget", "--host", "b", "--keep-tag", "x", "--force"]);
+    let (code, news) = env.fails(&["forget", "--host", "b", "--keep-tag", "x", "--force"]);
     assert!(code == 1 && news.contains("--unsafe-allow-remove-all"), "{news}");
     env.done(&["forget", "--host", "b", "--force", "--unsafe-allow-remove-all"]);
-    assert_eq!(out(&env, &["branch"]).lines().count(), 1);
+    assert_eq!(env.out(&["branch"]).lines().count(), 1);
     assert_eq!(titles(&env, &[]).len(), 1);
 }

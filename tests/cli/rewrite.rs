@@ -22,19 +22,6 @@ fn history() -> TestEnvironment {
     env
 }
 
-fn out(env: &TestEnvironment, args: &[&str]) -> String {
-    let output = env.run(args);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn fails(env: &TestEnvironment, args: &[&str]) -> (i32, String) {
-    let output = env.run(args);
-    let code = output.status.code().unwrap();
-    assert_ne!(code, 0, "{args:?} succeeded");
-    (code, String::from_utf8(output.stderr).unwrap())
-}
-
 #[test]
 fn a_rewrite_shows_what_goes_and_what_moves() {
     let env = history();
@@ -53,7 +40,7 @@ fn a_rewrite_shows_what_goes_and_what_moves() {
     ! nothing was changed
     [exit 0]
     ");
-    assert_eq!(out(&env, &["find", "big.iso"]).lines().count(), 2, "a dry run changes nothing");
+    assert_eq!(env.out(&["find", "big.iso"]).lines().count(), 2, "a dry run changes nothing");
     insta::assert_snapshot!(env.transcript(&["rewrite", "--exclude", "*.iso", "--path", "private"]), @r"
     $ warp rewrite --exclude *.iso --path private
     ID -> ID  2026-11-11 00:00  day 11  (3 files, 1 directory, 2.9 KiB)
@@ -126,20 +113,20 @@ fn a_rewrite_shows_what_goes_and_what_moves() {
 #[test]
 fn the_originals_come_back_until_gc_and_branches_go_to_them_when_told() {
     let env = history();
-    let old = out(&env, &["--json", "log"]);
+    let old = env.out(&["--json", "log"]);
     let old: serde_json::Value = serde_json::from_str(&old).unwrap();
     let old = old[0]["id"].as_str().unwrap().to_owned();
     env.done(&["rewrite", "-q", "--path", "private"]);
-    assert_eq!(fails(&env, &["ls", &old]).0, 1);
+    assert_eq!(env.fails(&["ls", &old]).0, 1);
     env.done(&["undelete", "--all"]);
-    assert!(out(&env, &["ls", "-R", &old]).contains("private/key"));
-    assert!(!out(&env, &["ls", "-R", "main"]).contains("private/key"));
+    assert!(env.out(&["ls", "-R", &old]).contains("private/key"));
+    assert!(!env.out(&["ls", "-R", "main"]).contains("private/key"));
     env.done(&["branch", "back", &old]);
-    assert_eq!(out(&env, &["cat", "back:private/key"]), "key");
+    assert_eq!(env.out(&["cat", "back:private/key"]), "key");
     env.done(&["rewrite", "-q", "--path", "private"]);
-    assert_eq!(out(&env, &["find", "key"]), "", "the new branch goes, too");
+    assert_eq!(env.out(&["find", "key"]), "", "the new branch goes, too");
     env.done(&["gc", "--grace", "0"]);
-    assert_eq!(out(&env, &["undelete"]), "");
+    assert_eq!(env.out(&["undelete"]), "");
     env.done(&["check", "--read-data"]);
 }
 
@@ -147,7 +134,7 @@ fn the_originals_come_back_until_gc_and_branches_go_to_them_when_told() {
 fn commits_are_chosen_by_revision_and_range() {
     let env = history();
     let planned = |args: &[&str]| {
-        let lines = out(&env, &[&["--json", "rewrite", "-n", "--exclude", "*.iso"], args].concat());
+        let lines = env.out(&[&["--json", "rewrite", "-n", "--exclude", "*.iso"], args].concat());
         let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let (paths, rest): (Vec<_>, Vec<_>) = lines.partition(|line| line["message_type"] == "rewrite_path");
         let summary = rest.last().unwrap().clone();
@@ -173,7 +160,7 @@ fn commits_are_chosen_by_revision_and_range() {
         (&["rewrite", "--path", "/elsewhere"], 2, "outside of the working directory"),
         (&["rewrite", "--exclude-from", "nowhere"], 1, "nowhere"),
     ] {
-        let (found, news) = fails(&env, args);
+        let (found, news) = env.fails(args);
         assert!(found == code && news.contains(why), "{args:?}: {found}: {news}");
     }
 }
@@ -183,17 +170,17 @@ fn a_detached_head_goes_along_and_what_a_checkout_knows_of_files_stays_known() {
     let env = history();
     env.done(&["checkout", "HEAD~1"]);
     env.done(&["rewrite", "-q", "--path", "private"]);
-    let log = out(&env, &["log", "--oneline"]);
+    let log = env.out(&["log", "--oneline"]);
     assert!(log.contains("(HEAD, tag: v1) day 11"), "{log}");
     // What was dropped is still in the working directory, as anything else that is new.
-    assert_eq!(out(&env, &["status", "-s"]), "A\tprivate/key\nA\tprivate/note\n");
+    assert_eq!(env.out(&["status", "-s"]), "A\tprivate/key\nA\tprivate/note\n");
 }
 
 #[test]
 fn patterns_in_a_file_and_capitals_are_heeded() {
     let env = history();
     env.write("work/.warp/drop", "# what was never meant to be here\n/private/*\n!note\n");
-    let plan = out(&env, &["rewrite", "-n", "--exclude-file", ".warp/drop", "--iexclude", "BIG.*"]);
+    let plan = env.out(&["rewrite", "-n", "--exclude-file", ".warp/drop", "--iexclude", "BIG.*"]);
     assert!(
         plan.contains("private/key") && !plan.contains("private/note") && plan.contains("big.iso"),
         "{plan}"

@@ -1,7 +1,7 @@
 """kill -9 at random moments of backups, collections, forgets and restores, of one repository that lives through all of them."""
 import os, shutil, time
 
-from lab import Lab, Tally, cases
+from lab import Lab, Tally, through
 import trees
 
 KEEP = 6  # snapshots above which forgetting is drawn more often
@@ -97,19 +97,5 @@ def fresh(args, tally, number):
 
 
 def run(args):
-    tally, pace, lab = Tally(f"{args.program} kill"), Pace(), None
-    try:
-        for number, draw in cases(args, tally):
-            if lab is None:
-                lab = fresh(args, tally, number)
-            tally.count("cases")
-            if not one(lab, draw, pace, number):
-                lab.close()
-                lab = None
-        if lab:
-            lab.judge_all()
-            lab.judge_gc()
-    finally:
-        if lab:
-            lab.close()
-    return tally
+    pace = Pace()
+    return through(args, Tally(f"{args.program} kill"), fresh, lambda lab, draw, number: one(lab, draw, pace, number), "cases")

@@ -177,6 +177,26 @@ class Lab:
         return sum(os.lstat(os.path.join(at, name)).st_size for at, _, names in os.walk(self.repo) for name in names)
 
 
+def through(args, tally, fresh, one, noun):
+    """Runs all cases on one repository after another: `fresh` makes one, and `one` says whether the next case may go on with it."""
+    lab = None
+    try:
+        for number, draw in cases(args, tally):
+            if lab is None:
+                lab = fresh(args, tally, number)
+            tally.count(noun)
+            if not one(lab, draw, number):
+                lab.close()
+                lab = None
+        if lab:
+            lab.judge_all()
+            lab.judge_gc()
+    finally:
+        if lab:
+            lab.close()
+    return tally
+
+
 def cases(args, tally):
     """Numbers the cases and gives each its own random source."""
     first = args.first

@@ -2,7 +2,7 @@
 import shutil, time
 
 from kill import Pace
-from lab import Lab, Tally, cases
+from lab import Lab, Tally, through
 import trees
 
 SOURCES = ["live", "other"]
@@ -124,19 +124,5 @@ def fresh(args, tally, number):
 
 
 def run(args):
-    tally, pace, lab = Tally(f"{args.program} race"), Pace(), None
-    try:
-        for number, draw in cases(args, tally):
-            if lab is None:
-                lab = fresh(args, tally, number)
-            tally.count("rounds")
-            if not round_of(lab, draw, pace, number):
-                lab.close()
-                lab = None
-        if lab:
-            lab.judge_gc()
-            lab.judge_all()
-    finally:
-        if lab:
-            lab.close()
-    return tally
+    pace = Pace()
+    return through(args, Tally(f"{args.program} race"), fresh, lambda lab, draw, number: round_of(lab, draw, pace, number), "rounds")

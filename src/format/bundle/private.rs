@@ -2,8 +2,7 @@
 use super::BundlePrivate;
 use crate::format::DecodeError;
 use crate::format::codec::{Reader, Writer, ensure_distinct, limit};
-use crate::format::dirtree::Timestamp;
-use crate::format::log::EntryPrivate;
+use crate::format::log::{EntryPrivate, decode_made, encode_made};
 use crate::id::CommitId;
 
 const WHAT: &str = "private part of a bundle";
@@ -18,10 +17,7 @@ impl BundlePrivate {
         self.check()?;
         let mut writer = Writer::new();
         writer.u8(VERSION);
-        writer.i64(self.time.secs);
-        writer.u32(self.time.nanos);
-        writer.prefixed(self.who.as_bytes());
-        writer.prefixed(self.message.as_bytes());
+        encode_made(&mut writer, (self.time, &self.who, &self.message));
         writer.count(self.refs.len());
         for (name, commit) in &self.refs {
             writer.prefixed(name.as_bytes());
@@ -37,12 +33,8 @@ impl BundlePrivate {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(WHAT, bytes);
         reader.short_version(VERSION)?;
-        let private = Self {
-            time: Timestamp { secs: reader.i64()?, nanos: reader.u32()? },
-            who: reader.text("author of a bundle", EntryPrivate::TEXT_LEN_MAX)?,
-            message: reader.text("message of a bundle", EntryPrivate::MESSAGE_LEN_MAX)?,
-            refs: decode_refs(&mut reader)?,
-        };
+        let (time, who, message) = decode_made(&mut reader)?;
+        let private = Self { time, who, message, refs: decode_refs(&mut reader)? };
         reader.finish()?;
         private.check()?;
         Ok(private)

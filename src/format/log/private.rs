@@ -25,10 +25,7 @@ impl EntryPrivate {
         self.check()?;
         let mut writer = Writer::new();
         writer.u8(VERSION);
-        writer.i64(self.time.secs);
-        writer.u32(self.time.nanos);
-        writer.prefixed(self.who.as_bytes());
-        writer.prefixed(self.message.as_bytes());
+        encode_made(&mut writer, (self.time, &self.who, &self.message));
         writer.count(self.names.len());
         for RefName { id, name } in &self.names {
             writer.bytes(id.as_bytes());
@@ -49,10 +46,11 @@ impl EntryPrivate {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(WHAT, bytes);
         reader.short_version(VERSION)?;
+        let (time, who, message) = decode_made(&mut reader)?;
         let private = Self {
-            time: Timestamp { secs: reader.i64()?, nanos: reader.u32()? },
-            who: reader.text("author of a log entry", Self::TEXT_LEN_MAX)?,
-            message: reader.text("message of a log entry", Self::MESSAGE_LEN_MAX)?,
+            time,
+            who,
+            message,
             names: decode_names(&mut reader, "number of refs", RefId::new)?
                 .into_iter()
                 .map(|(id, name)| RefName { id, name })
@@ -80,6 +78,23 @@ impl EntryPrivate {
         ensure_distinct("list of names of refs", self.names.iter().map(|name| name.id))?;
         ensure_distinct("list of names of devices", self.device_names.iter().map(|(device, _)| device))
     }
+}
+
+/// When something was made, by whom, and what was done.
+pub(in crate::format) fn encode_made(writer: &mut Writer, (time, who, message): (Timestamp, &str, &str)) {
+    writer.i64(time.secs);
+    writer.u32(time.nanos);
+    writer.prefixed(who.as_bytes());
+    writer.prefixed(message.as_bytes());
+}
+
+/// What [`encode_made`] wrote. Whoever reads checks the time.
+pub(in crate::format) fn decode_made(
+    reader: &mut Reader<'_>,
+) -> Result<(Timestamp, String, String), DecodeError> {
+    let time = Timestamp { secs: reader.i64()?, nanos: reader.u32()? };
+    let who = reader.text("author", EntryPrivate::TEXT_LEN_MAX)?;
+    Ok((time, who, reader.text("message", EntryPrivate::MESSAGE_LEN_MAX)?))
 }
 
 fn decode_names<T, const N: usize>(

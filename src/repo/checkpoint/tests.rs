@@ -1,57 +1,12 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::format::dirtree::Timestamp;
 use crate::format::log::{PackRecord, SegmentRecord};
 use crate::id::{Root, SegmentId};
-use crate::repo::{ChunkerConfig, Client, CreateOptions, Credentials, Draft, Repository, ResolveContext};
-use crate::store::{MemoryStore, OsVfs, StorageBackend};
+use crate::repo::testkit::{Place, password};
+use crate::repo::{Draft, Repository, ResolveContext};
+use crate::store::StorageBackend;
 use crate::testing::Rng;
-
-struct Place {
-    store: Arc<MemoryStore>,
-    dir: tempfile::TempDir,
-    password: Credentials,
-}
-
-impl Place {
-    fn new() -> Self {
-        let password = Credentials::Password(b"secret".to_vec().into());
-        Self { store: Arc::default(), dir: tempfile::tempdir().unwrap(), password }
-    }
-
-    fn client(&self) -> Client {
-        Client {
-            state_dir: self.dir.path().to_owned(),
-            vfs: Arc::new(OsVfs::new()),
-            who: "me@here".to_owned(),
-            host: "here".to_owned(),
-            now: || Timestamp { secs: 1_700_000_000, nanos: 0 },
-            utc_offset: 0,
-            accept_rollback: false,
-        }
-    }
-
-    fn create(&self) -> Repository {
-        let options = CreateOptions {
-            credentials: self.password.clone(),
-            label: "first".to_owned(),
-            kdf: crate::format::config::KdfParams { memory_kib: 8, passes: 1, lanes: 1 },
-            worktree: false,
-            chunker: ChunkerConfig::default(),
-            settings: Vec::new(),
-        };
-        Repository::create(self.store.clone(), options, self.client()).unwrap()
-    }
-
-    fn open(&self, store: &Arc<MemoryStore>) -> Result<Repository, RepoError> {
-        Repository::open(store.clone(), &self.password, self.client())
-    }
-
-    fn fork(&self) -> Arc<MemoryStore> {
-        Arc::new(self.store.fork())
-    }
-}
 
 /// Appends an entry that does something, drawn at random, which the rules of the log allow.
 fn step(repo: &Repository, rng: &mut Rng) {
@@ -131,7 +86,7 @@ fn step(repo: &Repository, rng: &mut Rng) {
 
 fn place_after(steps: usize, seed: u64) -> (Place, Repository) {
     let place = Place::new();
-    let repo = place.create();
+    let repo = place.create(password("secret"));
     let mut rng = Rng::new(seed);
     (0..steps).for_each(|_| step(&repo, &mut rng));
     (place, repo)
@@ -139,11 +94,11 @@ fn place_after(steps: usize, seed: u64) -> (Place, Repository) {
 
 #[test]
 fn a_state_comes_back_from_its_body_whatever_led_to_it() {
-    let (place, mut repo) = place_after(0, 0);
+    let (_place, mut repo) = place_after(0, 0);
     let mut rng = Rng::new(5);
     for round in 1..300 {
         if round % 100 == 0 {
-            repo = repo.key_rotate(&place.password, false).unwrap().0;
+            repo = repo.key_rotate(&password("secret"), false).unwrap().0;
         }
         step(&repo, &mut rng);
         let state = repo.state();
@@ -162,11 +117,11 @@ fn opening_begins_at_the_newest_checkpoint_and_two_are_kept() {
     let (place, repo) = place_after(3 * EVERY as usize + 5, 6);
     assert_eq!(repo.journal_log().checkpoints().unwrap(), [2 * EVERY, 3 * EVERY]);
     // What nobody reads may be gone: the check still tells.
-    let store = place.fork();
+    let store = Arc::new(place.store.fork());
     for number in 1..=2 * EVERY {
         store.delete(&crate::repo::log::entry_name(number)).unwrap();
     }
-    let opened = place.open(&store).unwrap();
+    let opened = place.open_in(&store, "secret").unwrap();
     let (mut found, mut expected) = ((*opened.state()).clone(), (*repo.state()).clone());
     (found.checkpoint, expected.checkpoint) = (0, 0);
     assert!(found == expected, "{found:?}\nis not {expected:?}");
@@ -191,9 +146,9 @@ fn a_checkpoint_that_cannot_be_used_is_passed_over_told_and_made_anew() {
     let cases =
         [healable, forged, older, whole[..whole.len() / 3].to_vec(), b"nonsense".to_vec(), Vec::new()];
     for (number, bytes) in cases.into_iter().enumerate() {
-        let store = place.fork();
+        let store = Arc::new(place.store.fork());
         store.overwrite(&newest, bytes);
-        let opened = place.open(&store).unwrap();
+        let opened = place.open_in(&store, "secret").unwrap();
         let (mut found, mut expected) = ((*opened.state()).clone(), (*repo.state()).clone());
         (found.checkpoint, expected.checkpoint) = (0, 0);
         assert!(found == expected, "case {number}");
@@ -223,7 +178,7 @@ fn a_checkpoint_that_says_something_else_than_the_log_is_told() {
 #[test]
 fn refs_and_history_are_those_of_the_entries() {
     let (place, repo) = place_after(EVERY as usize + 3, 10);
-    let opened = place.open(&place.store).unwrap();
+    let opened = place.open("secret").unwrap();
     assert_eq!(opened.timeline().commits(), repo.timeline().commits());
     assert_eq!(opened.state().reflog, repo.state().reflog);
     let context = ResolveContext::default();
@@ -235,14 +190,14 @@ fn refs_and_history_are_those_of_the_entries() {
 #[test]
 fn nobody_begins_at_a_checkpoint_from_before_a_rotation() {
     let (place, repo) = place_after(EVERY as usize + 5, 11);
-    let (repo, _) = repo.key_rotate(&place.password, false).unwrap();
+    let (repo, _) = repo.key_rotate(&password("secret"), false).unwrap();
     // The entry of the rotation had none to begin at, so it came with one.
     let numbers = repo.journal_log().checkpoints().unwrap();
     assert_eq!(numbers, [EVERY, repo.state().number]);
     assert_eq!(repo.journal_log().start().number, numbers[1]);
     assert_eq!(repo.check_checkpoints().unwrap().len(), 0);
     place.store.delete(&name(numbers[1])).unwrap();
-    let opened = place.open(&place.store).unwrap();
+    let opened = place.open("secret").unwrap();
     assert_eq!((opened.journal_log().start().number, opened.state().checkpoint), (0, 0));
     assert_eq!(opened.state().number, repo.state().number);
 }

@@ -1,50 +1,8 @@
-use std::sync::Arc;
-
 use super::*;
-use crate::format::dirtree::Timestamp;
-use crate::repo::{ChunkerConfig, CreateOptions};
-use crate::store::{BlobName, MemoryStore, OsVfs};
-
-const KDF: KdfParams = KdfParams { memory_kib: 8, passes: 1, lanes: 1 };
-
-struct Place {
-    store: Arc<MemoryStore>,
-    state: tempfile::TempDir,
-}
+use crate::repo::testkit::{KDF, Place, password};
+use crate::store::BlobName;
 
 impl Place {
-    fn new() -> Self {
-        Self { store: Arc::default(), state: tempfile::tempdir().unwrap() }
-    }
-
-    fn client(&self) -> Client {
-        Client {
-            state_dir: self.state.path().to_owned(),
-            vfs: Arc::new(OsVfs::new()),
-            who: "me@here".to_owned(),
-            host: "here".to_owned(),
-            now: || Timestamp { secs: 1_700_000_000, nanos: 0 },
-            utc_offset: 0,
-            accept_rollback: false,
-        }
-    }
-
-    fn create(&self, credentials: Credentials) -> Repository {
-        let options = CreateOptions {
-            credentials,
-            label: "first".to_owned(),
-            kdf: KDF,
-            worktree: false,
-            chunker: ChunkerConfig::default(),
-            settings: vec![("compression".to_owned(), "7".to_owned())],
-        };
-        Repository::create(self.store.clone(), options, self.client()).unwrap()
-    }
-
-    fn recover(&self, text: &str) -> Result<Recovery, RepoError> {
-        Recovery::open(self.store.clone(), &RecoverySheet::read(text)?, self.client())
-    }
-
     fn opens(&self, text: &str) -> bool {
         Repository::open(self.store.clone(), &password(text), self.client()).is_ok()
     }
@@ -64,10 +22,6 @@ impl Place {
             self.store.put_new(&name, &[b"nonsense"]).unwrap();
         }
     }
-}
-
-fn password(text: &str) -> Credentials {
-    Credentials::Password(text.as_bytes().to_vec().into())
 }
 
 /// The sheet as it was before sheets held the master key.

@@ -3,58 +3,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::cas::{open_envelope, seal_envelope};
 use crate::crypto::recovery;
-use crate::format::config::KdfParams;
-use crate::format::dirtree::Timestamp;
 use crate::format::log::{LogEntry, entry_hash, signing_bytes};
 use crate::id::AttemptId;
-use crate::repo::{ChunkerConfig, Client, CreateOptions, ErrorKind, PublicLog, Recovery, RecoverySheet};
-use crate::store::{BlobInfo, BlobName, MemoryStore, OsVfs, Put, StorageBackend, StoreError};
-
-const KDF: KdfParams = KdfParams { memory_kib: 8, passes: 1, lanes: 1 };
-
-#[derive(Debug)]
-struct Place {
-    store: Arc<MemoryStore>,
-    state: tempfile::TempDir,
-}
+use crate::repo::testkit::{KDF, Place, password};
+use crate::repo::{ErrorKind, PublicLog, Recovery};
+use crate::store::{BlobInfo, BlobName, MemoryStore, Put, StorageBackend, StoreError};
 
 impl Place {
-    fn new() -> Self {
-        Self { store: Arc::default(), state: tempfile::tempdir().unwrap() }
-    }
-
-    fn client(&self) -> Client {
-        Client {
-            state_dir: self.state.path().to_owned(),
-            vfs: Arc::new(OsVfs::new()),
-            who: "me@here".to_owned(),
-            host: "here".to_owned(),
-            now: || Timestamp { secs: 1_700_000_000, nanos: 0 },
-            utc_offset: 0,
-            accept_rollback: false,
-        }
-    }
-
-    fn create(&self, credentials: Credentials) -> Repository {
-        let options = CreateOptions {
-            credentials,
-            label: "first".to_owned(),
-            kdf: KDF,
-            worktree: false,
-            chunker: ChunkerConfig::default(),
-            settings: Vec::new(),
-        };
-        Repository::create(self.store.clone(), options, self.client()).unwrap()
-    }
-
-    fn open(&self, text: &str) -> Result<Repository, RepoError> {
-        Repository::open(self.store.clone(), &password(text), self.client())
-    }
-
-    fn recover(&self, text: &str) -> Result<Recovery, RepoError> {
-        Recovery::open(self.store.clone(), &RecoverySheet::read(text)?, self.client())
-    }
-
     fn entry(&self, number: u64) -> Vec<u8> {
         let file = self.store.get(&BlobName::new(&format!("log/{number:010}")).unwrap(), 1 << 20).unwrap();
         open_envelope(&file).unwrap().content.into_owned()
@@ -74,10 +29,6 @@ impl Place {
             .iter()
             .for_each(|(name, bytes)| assert_eq!(self.store.put_new(name, &[bytes]).unwrap(), Put::Created));
     }
-}
-
-fn password(text: &str) -> Credentials {
-    Credentials::Password(text.as_bytes().to_vec().into())
 }
 
 fn write(repo: &Repository) -> Result<u64, RepoError> {

@@ -6,7 +6,9 @@
   benches/keep.py restore OLD NEW           restores of the latest of two versions, of repositories with and without deltas
   benches/keep.py nightly COMMITS           many small commits, a gc after every seventh: files, opening, an unchanged commit
   benches/keep.py versions TREE TREE...     commits of versions, checks, and a gc after the oldest was forgotten
-  benches/keep.py chunks SYNTH COUNT...     commands on repositories of so many chunks; SYNTH is the built example `synth`
+  benches/keep.py rewrite COMMITS           a file dropped from each of 200 directories of 20,000 files, in so many commits, and a gc
+  benches/keep.py chunks SYNTH COUNT...     commands on repositories of so many chunks; SYNTH is the built example `synth`; then log and
+                                            index are deleted and made anew
 
 Options: --warp PROGRAM (target/release/warp), --runs N (medians of so many), --dir DIR (where to work: /dev/shm).
 """
@@ -122,6 +124,27 @@ def nightly(bench, commits):
                   f"log -n1 {1000 * opened:.1f} ms, unchanged commit {1000 * unchanged:.0f} ms", flush=True)
 
 
+def rewrite(bench, commits):
+    draw, source = random.Random(1), bench.path("source")
+    files = [os.path.join(source, f"dir-{number % 200}", f"file-{number}") for number in range(20_000)]
+    for number in range(200):
+        os.makedirs(os.path.join(source, f"dir-{number}"))
+    for path in files + [os.path.join(source, f"dir-{number}", "large.iso") for number in range(200)]:
+        with open(path, "w") as file:
+            file.write(path)
+    bench.warp("repo", "init", "--bare", "--no-encryption")
+    for number in range(commits):
+        for path in draw.sample(files, 20):
+            with open(path, "a") as file:
+                file.write(f" {number}")
+        bench.warp("repo", "commit", "-m", str(number), source)
+    before = bench.bytes("repo")
+    wall, _, peak = bench.warp("repo", "rewrite", "--exclude", "*.iso")
+    bench.warp("repo", "gc", "--aggressive", "--grace", "0")
+    print(f"rewrite of {commits} commits: {wall:.2f} s, {peak:.0f} MB; repository {before / 1e6:.1f} MB, "
+          f"{bench.bytes('repo') / 1e6:.1f} MB after gc --aggressive", flush=True)
+
+
 def chunks(bench, synth, counts):
     source = bench.path("source")
     os.makedirs(source)
@@ -135,6 +158,11 @@ def chunks(bench, synth, counts):
             wall, _, peak = bench.warp("repo", *command)
             print(f"{count} chunks, {' '.join(command[:1] if command[0] == 'commit' else command)}: "
                   f"{wall:.2f} s, {peak:.0f} MB", flush=True)
+        for folder in ("log", "index", "checkpoint"):
+            bench.again(f"repo/{folder}")
+        for command in [["recover", "-n"], ["recover"]]:
+            wall, _, peak = bench.warp("repo", *command)
+            print(f"{count} chunks, {' '.join(command)}: {wall:.2f} s, {peak:.0f} MB", flush=True)
 
 
 def main():
@@ -142,7 +170,7 @@ def main():
     parser.add_argument("--warp", default="target/release/warp")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--dir", default="/dev/shm")
-    parser.add_argument("what", choices=["parity", "deltas", "restore", "versions", "nightly", "chunks"])
+    parser.add_argument("what", choices=["parity", "deltas", "restore", "versions", "nightly", "rewrite", "chunks"])
     parser.add_argument("of", nargs="+")
     args = parser.parse_args()
     bench = Bench(args)
@@ -158,6 +186,8 @@ def main():
             versions(bench, args.of)
         elif args.what == "nightly":
             nightly(bench, int(args.of[0]))
+        elif args.what == "rewrite":
+            rewrite(bench, int(args.of[0]))
         else:
             chunks(bench, args.of[0], [int(count) for count in args.of[1:]])
     finally:

@@ -20,6 +20,7 @@ pub mod observe;
 pub mod ops;
 pub mod repo;
 pub mod store;
+pub mod sync;
 pub mod worktree;
 
 #[cfg(any(test, feature = "testing"))]

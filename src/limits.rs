@@ -45,6 +45,14 @@ pub const ENVELOPE_CONTENT_LEN_MAX: usize = LOG_ENTRY_LEN_MAX;
 pub const ENVELOPE_LEN_MAX: u64 = (ENVELOPE_CONTENT_LEN_MAX + ENVELOPE_CONTENT_LEN_MAX / 16) as u64;
 /// Most bytes of a bundle's manifest: one log entry must take what it says.
 pub const BUNDLE_MANIFEST_LEN_MAX: usize = LOG_ENTRY_LEN_MAX;
+/// Most bytes of a frame's payload, and of each piece of a blob that is carried in several: what waits on its way in memory.
+pub const PIECE_LEN: usize = MIB;
+/// Most bytes of what a frame says of its payload: a page of a listing.
+pub const FRAME_BODY_LEN_MAX: usize = 256 * KIB;
+/// Most shards that are proved in one frame: as many of the shortest as fit a payload.
+pub const PROOFS_MAX: usize = 2048;
+/// Most bytes of a repository's path at a server.
+pub const REPOSITORY_NAME_LEN_MAX: usize = KIB;
 /// Most bytes of the state of a working directory that a client keeps: about 10 for each of 100 million files.
 pub const LIVE_STATE_LEN_MAX: u64 = 1 << 30;
 /// Most bytes of the repository's configuration.

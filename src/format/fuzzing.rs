@@ -15,8 +15,10 @@ use super::log::{EntryPrivate, LogEntry};
 use super::node::FileNode;
 use super::pack::{PackDirectory, PackHeader};
 use super::state::{StateReader, StateWriter};
+use super::wire::{Frame, FrameTrailer, Reply, Request};
 use crate::id::{Locator, ObjectKind};
 use crate::limits::ENVELOPE_LEN_MAX;
+use bytes::Bytes;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -48,6 +50,8 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("rewritten_commit_body.hex", include_str!("golden/rewritten_commit_body.hex")),
     ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
     ("state.hex", include_str!("golden/state.hex")),
+    ("wire_replies.hex", include_str!("golden/wire_replies.hex")),
+    ("wire_requests.hex", include_str!("golden/wire_requests.hex")),
 ];
 
 /// The bytes of a golden file: hexadecimal digits with white space between them.
@@ -285,4 +289,30 @@ pub fn fuzz_state(data: &[u8]) {
     }
     same(&bytes, data.get(..bytes.len()).unwrap_or_default());
     assert!(!whole || bytes.len() == data.len());
+}
+
+/// Every message, in a frame of its own: they lie one behind the other in the golden files, and each ends with its lengths.
+pub fn frame_seeds() -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    for (_, hex) in GOLDEN.iter().filter(|(name, _)| name.starts_with("wire_")) {
+        let mut rest = unhex(hex);
+        while let Some(trailer) = rest.last_chunk::<{ FrameTrailer::LEN }>() {
+            let trailer = FrameTrailer::decode(trailer).expect("a golden file holds frames");
+            let len = trailer.payload_len as usize + trailer.body_len as usize + FrameTrailer::LEN;
+            frames.push(rest.split_off(rest.len() - len));
+        }
+    }
+    frames
+}
+
+/// Frames, and the messages in them.
+pub fn fuzz_frame(data: &[u8]) {
+    let Ok(frame) = Frame::decode(Bytes::copy_from_slice(data)) else { return };
+    same(writable(frame.clone().into_parts()).concat(), data);
+    if let Ok(request) = Request::from_frame(frame.clone()) {
+        same(writable(request.into_frame().into_parts()).concat(), data);
+    }
+    if let Ok(reply) = Reply::from_frame(frame) {
+        same(writable(reply.into_frame().into_parts()).concat(), data);
+    }
 }

@@ -19,6 +19,7 @@ pub mod pack;
 pub mod state;
 #[cfg(test)]
 mod testkit;
+pub mod wire;
 
 /// Why bytes are not what they should be. Whoever decodes adds the name of the object or file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -50,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     format("log_entry", fuzzing::fuzz_log_entry),
     format("log_private", fuzzing::fuzz_log_private),
     format("state", fuzzing::fuzz_state),
+    Target { name: "frame", run: fuzzing::fuzz_frame, seeds: fuzzing::frame_seeds },
 ];
 
 /// A target of a decoder. All start from the bytes of every format: one may be taken for another.

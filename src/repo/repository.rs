@@ -267,12 +267,20 @@ impl Repository {
         let head = log::seen_head(&state);
         self.seen_before = SeenBefore::of(known, head, known != seen);
         if let Some(head) = head.filter(|head| seen != Some(*head))
-            && let Err(error) = self.client.remember(instance, head)
+            && let Err(error) = self.remember(instance, head)
         {
             self.notices.push(format!("cannot remember this repository's state against rollback: {error}"));
         }
         self.journal.advance_to(state);
         Ok(())
+    }
+
+    /// Remembers the head of the log that was read. First it makes sure that this lasts: the entry's writer may have been killed before
+    /// it did, and where a power cut then took the entry back, it would look as if somebody had.
+    fn remember(&self, instance: InstanceId, head: SeenHead) -> Result<(), RepoError> {
+        let settled = self.vault.store().settle(&log::entry_name(head.number));
+        settled.map_err(|source| RepoError::Store { location: self.location(), source })?;
+        self.client.remember(instance, head)
     }
 
     /// Appends an entry to the log: the only commit point. `build` makes it of the state that it will follow, and is

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::StoreError;
+use crate::id::PackId;
 
 /// Most bytes of one component of a blob's name.
 const COMPONENT_LEN_MAX: usize = 120;
@@ -96,6 +97,34 @@ pub struct BlobInfo {
     pub len: u64,
 }
 
+/// Shards of a pack as another end sent them. Nothing of it is proved yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardProof {
+    /// Length in bytes of a shard; only the last of a payload may be shorter.
+    pub shard_len: u32,
+    /// How many shards the payload has.
+    pub leaf_count: u64,
+    /// Merkle path of each, from the leaf up.
+    pub paths: Vec<Vec<[u8; 32]>>,
+    /// Their bytes, one after the other.
+    pub bytes: Vec<u8>,
+}
+
+/// A blob that is being written and is not yet there. Dropping it discards it.
+pub trait BlobWriter: Send + fmt::Debug {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// If the store refuses: the blob is of no further use.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Stores what was written under the name, which must be free, as [`StorageBackend::put_new`] does.
+    ///
+    /// # Errors
+    /// As [`StorageBackend::put_new`].
+    fn publish(self: Box<Self>) -> Result<Put, StoreError>;
+}
+
 /// A place that keeps opaque named blobs.
 ///
 /// Blobs are written once and whole; nothing ever changes one, but that a repair writes a damaged one as it was. All methods may be called from several threads
@@ -174,6 +203,40 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
     /// As [`list`](Self::list).
     fn names(&self, prefix: &str) -> Result<Vec<BlobName>, StoreError> {
         Ok(self.list(prefix)?.into_iter().map(|blob| blob.name).collect())
+    }
+
+    /// Shards of a pack's payload with their Merkle paths, from whoever holds the pack elsewhere: perhaps fewer than were asked for. `None`: the
+    /// bytes lie here, and who wants to know reads them.
+    ///
+    /// # Errors
+    /// If the store refuses, or has no such pack.
+    fn prove(&self, _pack: &PackId, _first: u32, _count: u32) -> Result<Option<ShardProof>, StoreError> {
+        Ok(None)
+    }
+
+    /// The BLAKE3 hash of a whole pack, keyed with a challenge, from whoever holds the pack elsewhere. `None`: as for [`prove`](Self::prove).
+    ///
+    /// # Errors
+    /// As [`prove`](Self::prove).
+    fn possession(&self, _pack: &PackId, _challenge: &[u8; 32]) -> Result<Option<[u8; 32]>, StoreError> {
+        Ok(None)
+    }
+
+    /// Makes sure that a blob which is there stays there: its writer may have been killed before it could see to that.
+    ///
+    /// # Errors
+    /// If the store cannot tell.
+    fn settle(&self, _name: &BlobName) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Begins a blob that is written piece by piece, so that nobody need hold all of it. `None`: the store cannot do that, and
+    /// takes blobs only whole.
+    ///
+    /// # Errors
+    /// If the store refuses.
+    fn writer(&self, _name: &BlobName) -> Result<Option<Box<dyn BlobWriter>>, StoreError> {
+        Ok(None)
     }
 
     /// Removes a blob, durably; `false` if it was not there.

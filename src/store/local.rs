@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::backend::{TEMP_FOLDER, listed_folder};
-use super::vfs::{ReadFile, Vfs, failed, read_exactly};
-use super::{BlobInfo, BlobName, Put, StorageBackend, StoreError};
+use super::vfs::{ReadFile, TempFile, Vfs, failed, read_exactly};
+use super::{BlobInfo, BlobName, BlobWriter, Put, StorageBackend, StoreError};
 
 /// The folder that makes a folder a store.
 const MARK: &str = "config";
@@ -79,7 +79,7 @@ impl LocalStore {
     }
 
     /// Writes and syncs a temporary file that can be named into `folder`.
-    fn write_temp(&self, folder: &Path, parts: &[&[u8]]) -> io::Result<Box<dyn super::TempFile>> {
+    fn write_temp(&self, folder: &Path, parts: &[&[u8]]) -> io::Result<Box<dyn TempFile>> {
         let mut temp = self.vfs.create_temp(folder, &self.root.join(TEMP_FOLDER))?;
         for part in parts {
             temp.write(part)?;
@@ -95,7 +95,7 @@ impl LocalStore {
         folder: &Path,
         path: &Path,
         parts: &[&[u8]],
-    ) -> Result<Box<dyn super::TempFile>, StoreError> {
+    ) -> Result<Box<dyn TempFile>, StoreError> {
         match self.write_temp(folder, parts) {
             Err(error) if error.kind() == ErrorKind::NotFound && self.is_here()? => {
                 self.vfs.create_dirs(folder)?;
@@ -175,18 +175,28 @@ impl StorageBackend for LocalStore {
     fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
         let (folder, path) = (self.folder(name), self.path(name));
         let temp = self.write_temp_anywhere(&folder, &path, parts)?;
-        let put = match temp.publish(&path) {
-            Ok(()) => Put::Created,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Put::Exists,
-            Err(error) => return Err(failed("name", &path)(error)),
+        publish(self.vfs.as_ref(), temp, &path).map_err(|error| error.of(name, self.location()))
+    }
+
+    fn settle(&self, name: &BlobName) -> Result<(), StoreError> {
+        let folder = self.folder(name);
+        self.vfs.sync_dir(&folder).map_err(failed("sync", &folder))
+    }
+
+    fn writer(&self, name: &BlobName) -> Result<Option<Box<dyn BlobWriter>>, StoreError> {
+        let (folder, path) = (self.folder(name), self.path(name));
+        let create = || self.vfs.create_temp(&folder, &self.root.join(TEMP_FOLDER));
+        let temp = match create() {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.is_here()? => {
+                self.vfs.create_dirs(&folder)?;
+                self.vfs.create_dirs(&self.root.join(TEMP_FOLDER))?;
+                create()
+            }
+            other => other,
         };
-        // Also for `Exists`: who won the name may not have come this far yet, and the caller builds on the blob.
-        self.vfs.sync_dir(&folder).map_err(|source| StoreError::Unsettled {
-            name: name.to_string(),
-            location: self.location(),
-            source,
-        })?;
-        Ok(put)
+        let temp = temp.map_err(failed("write", &path))?;
+        let (vfs, name, location) = (Arc::clone(&self.vfs), name.clone(), self.location());
+        Ok(Some(Box::new(LocalWriter { vfs, temp, path, name, location })))
     }
 
     fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
@@ -275,6 +285,56 @@ impl StorageBackend for LocalStore {
             other => other.map(|()| was_there).map_err(failed("sync", &folder)),
         }
     }
+}
+
+/// A blob that is being written as a temporary file.
+#[derive(Debug)]
+struct LocalWriter {
+    vfs: Arc<dyn Vfs>,
+    temp: Box<dyn TempFile>,
+    path: PathBuf,
+    name: BlobName,
+    location: String,
+}
+
+impl BlobWriter for LocalWriter {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.temp.write(bytes).map_err(failed("write", &self.path))
+    }
+
+    fn publish(self: Box<Self>) -> Result<Put, StoreError> {
+        let Self { vfs, mut temp, path, name, location } = *self;
+        temp.sync().map_err(failed("write", &path))?;
+        publish(vfs.as_ref(), temp, &path).map_err(|error| error.of(&name, location))
+    }
+}
+
+/// Why a file did not get its name.
+enum Unpublished {
+    Unnamed(StoreError),
+    Unsettled(io::Error),
+}
+
+impl Unpublished {
+    fn of(self, name: &BlobName, location: String) -> StoreError {
+        match self {
+            Self::Unnamed(error) => error,
+            Self::Unsettled(source) => StoreError::Unsettled { name: name.to_string(), location, source },
+        }
+    }
+}
+
+/// Gives a synced file its name, if that is free, and makes that durable.
+fn publish(vfs: &dyn Vfs, temp: Box<dyn TempFile>, path: &Path) -> Result<Put, Unpublished> {
+    let put = match temp.publish(path) {
+        Ok(()) => Put::Created,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Put::Exists,
+        Err(error) => return Err(Unpublished::Unnamed(failed("name", path)(error))),
+    };
+    // Also for `Exists`: who won the name may not have come this far yet, and the caller builds on the blob.
+    let folder = path.parent().expect("a blob lies in a folder");
+    vfs.sync_dir(folder).map_err(Unpublished::Unsettled)?;
+    Ok(put)
 }
 
 /// A file kept open: blobs never change, so neither does its length.

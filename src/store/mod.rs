@@ -13,7 +13,7 @@ mod memory;
 mod os_vfs;
 mod vfs;
 
-pub use backend::{BlobInfo, BlobName, Put, StorageBackend};
+pub use backend::{BlobInfo, BlobName, BlobWriter, Put, ShardProof, StorageBackend};
 pub use error::StoreError;
 pub use local::LocalStore;
 pub use memory::MemoryStore;

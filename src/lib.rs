@@ -16,6 +16,7 @@ pub mod mutants;
 #[cfg(not(any(test, feature = "testing")))]
 #[expect(unreachable_pub, reason = "public for tests only")]
 mod mutants;
+pub mod net;
 pub mod observe;
 pub mod ops;
 pub mod repo;

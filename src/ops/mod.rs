@@ -15,6 +15,7 @@ mod filter_history;
 mod find;
 mod forget;
 mod gc;
+pub mod host;
 mod log;
 mod ls;
 mod previous;

@@ -1,12 +1,12 @@
 //! The log as anybody reads it, without keys: whether it is chained and signed, and what its public parts add up to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::cas::{envelope_is_whole, open_envelope};
 use crate::format::config::Config;
 use crate::format::dirtree::Timestamp;
-use crate::format::log::{EntryPublic, LogEntry, entry_hash};
-use crate::id::{CommitId, DeviceId, EntryHash, FamilyId, InstanceId, RefId};
+use crate::format::log::{CommitRecord, EntryPublic, LogEntry, entry_hash};
+use crate::id::{CommitId, DeviceId, EntryHash, FamilyId, InstanceId, PackId, RefId, SegmentId};
 use crate::limits::ENVELOPE_LEN_MAX;
 use crate::store::{StorageBackend, StoreError};
 
@@ -58,6 +58,105 @@ impl PublicLog {
     /// When the store fails.
     pub fn look_at_checkpoints(&mut self, store: &dyn StorageBackend) -> Result<(), RepoError> {
         self.faults.extend(damaged_checkpoints(store)?);
+        Ok(())
+    }
+
+    /// The log of a repository that others may be about to make: one without entries is whole, and grows by [`Self::catch_up`].
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn follow(store: &dyn StorageBackend) -> Result<Self, RepoError> {
+        let mut log = Self::read(store)?;
+        if log.state.number == 0 && store.names("log/").is_ok_and(|names| names.is_empty()) {
+            (log.is_whole, log.previous) = (true, Some(EntryHash::new([0; EntryHash::LEN])));
+            log.faults.clear();
+        }
+        Ok(log)
+    }
+
+    /// Reads the entries that others have appended since.
+    ///
+    /// # Errors
+    /// When the store fails. A damaged entry is no error: then the log is not whole any more.
+    pub fn catch_up(&mut self, store: &dyn StorageBackend) -> Result<(), RepoError> {
+        loop {
+            let number = self.state.number + 1;
+            match store.get(&entry_name(number), ENVELOPE_LEN_MAX) {
+                Ok(bytes) => self.entry(number, &bytes),
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(source) => return Err(RepoError::Store { location: store.location(), source }),
+            }
+            if self.state.number != number {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the file of the next entry says, if it may follow: it is signed by a device that may do that, chained to the last one, and
+    /// keeps the rules that can be checked without keys. Nothing is applied.
+    ///
+    /// # Errors
+    /// Which rule it breaks; a file that would have to be healed is refused as well.
+    pub fn check_next(&self, file: &[u8]) -> Result<EntryPublic, RepoError> {
+        let number = self.state.number + 1;
+        let name = || entry_name(number).as_str().to_owned();
+        let opened = open_envelope(file).map_err(|source| RepoError::Envelope { file: name(), source })?;
+        if !envelope_is_whole(file) {
+            return Err(RepoError::Log { number, why: "its file is damaged" });
+        }
+        if !self.is_whole {
+            return Err(RepoError::Log { number, why: "entries before it are damaged or missing" });
+        }
+        let public = self.checked(number, &opened.content)?;
+        self.check_storage(&public)?;
+        Ok(public)
+    }
+
+    /// Where a ref stands, by its opaque name.
+    pub fn stands(&self, id: &RefId) -> Option<CommitId> {
+        self.refs.get(id).copied()
+    }
+
+    /// Whether `after` descends from `before`, or is it, as far as the log and `new` commits tell.
+    pub fn is_forward(&self, before: CommitId, after: CommitId, new: &[CommitRecord]) -> bool {
+        let new: HashMap<CommitId, &[CommitId]> =
+            new.iter().map(|commit| (commit.id, &commit.parents[..])).collect();
+        let (mut seen, mut open) = (HashSet::new(), vec![after]);
+        while let Some(id) = open.pop() {
+            if id == before {
+                return true;
+            }
+            if seen.insert(id) {
+                let parents =
+                    new.get(&id).copied().or_else(|| self.state.parents.get(&id).map(Vec::as_slice));
+                open.extend(parents.unwrap_or_default());
+            }
+        }
+        false
+    }
+
+    /// What packs and segments an entry may add, use, condemn and remove.
+    fn check_storage(&self, public: &EntryPublic) -> Result<(), RepoError> {
+        let wrong = |why| Err(RepoError::Log { number: public.number, why });
+        let state = &self.state;
+        let is_usable = |pack: &PackId| state.packs.contains_key(pack) && !state.condemned.contains_key(pack);
+        if !public.uses.iter().all(is_usable) {
+            return wrong("it uses a pack that is condemned or not there");
+        }
+        if public.packs_condemned.iter().any(|pack| state.condemned.contains_key(pack)) {
+            return wrong("it condemns a pack that is condemned already");
+        }
+        let may_go = |pack: &PackId| state.is_removable(pack) || state.orphans.contains_key(pack);
+        if !public.packs_removed.iter().all(may_go) {
+            return wrong("it removes a pack that may be in use");
+        }
+        let is_there = |uid: &SegmentId| {
+            state.segments.iter().any(|segment| segment.uid == *uid)
+                || state.orphans.contains_key(&PackId::new(*uid.as_bytes()))
+        };
+        if !public.segments_removed.iter().all(is_there) {
+            return wrong("it removes an index segment that is not there");
+        }
         Ok(())
     }
 
@@ -120,7 +219,20 @@ impl PublicLog {
         }
     }
 
+    /// Checks an entry and moves the refs as it says.
     fn verified(&mut self, number: u64, bytes: &[u8]) -> Result<EntryPublic, RepoError> {
+        let public = self.checked(number, bytes)?;
+        self.whose = Some((public.family, public.instance));
+        for change in &public.refs {
+            match change.new {
+                Some(new) => self.refs.insert(change.id, new),
+                None => self.refs.remove(&change.id),
+            };
+        }
+        Ok(public)
+    }
+
+    fn checked(&self, number: u64, bytes: &[u8]) -> Result<EntryPublic, RepoError> {
         let file = || entry_name(number).as_str().to_owned();
         let (entry, signed) =
             LogEntry::decode(bytes).map_err(|source| RepoError::Format { file: file(), source })?;
@@ -129,7 +241,7 @@ impl PublicLog {
         if public.number != number {
             return wrong("it carries another number");
         }
-        let whose = *self.whose.get_or_insert((public.family, public.instance));
+        let whose = self.whose.unwrap_or((public.family, public.instance));
         if whose != (public.family, public.instance) {
             return wrong("it belongs to another repository");
         }
@@ -150,7 +262,7 @@ impl PublicLog {
     }
 
     /// Refs move from where they stand; names of packs and segments are never used again.
-    fn check_rules(&mut self, public: &EntryPublic) -> Result<(), RepoError> {
+    fn check_rules(&self, public: &EntryPublic) -> Result<(), RepoError> {
         let wrong = |why| Err(RepoError::Log { number: public.number, why });
         let state = &self.state;
         let is_known = |uid| state.packs.contains_key(uid) || state.removed_packs.contains(uid);
@@ -165,12 +277,6 @@ impl PublicLog {
             if self.is_whole && stands != change.old.as_ref() {
                 return wrong("it moves a ref from where the ref did not stand");
             }
-        }
-        for change in &public.refs {
-            match change.new {
-                Some(new) => self.refs.insert(change.id, new),
-                None => self.refs.remove(&change.id),
-            };
         }
         Ok(())
     }

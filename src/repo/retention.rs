@@ -134,6 +134,8 @@ pub enum KeepReason {
     Branch(String),
     /// The working directory stands on it, on no branch.
     Head,
+    /// A key that may only append has brought it, too short a time ago: until then it counts for nothing, and pushes no other out.
+    Unsettled,
     /// It is the parent of a commit that was made while commits were being chosen.
     Parent,
 }
@@ -323,6 +325,7 @@ impl fmt::Display for KeepReason {
             Self::Tag(name) => write!(f, "tag {name}"),
             Self::Branch(name) => write!(f, "branch {name}"),
             Self::Head => f.write_str("HEAD"),
+            Self::Unsettled => f.write_str("came lately from a key that may only append"),
             Self::Parent => f.write_str("parent of a new commit"),
         }
     }

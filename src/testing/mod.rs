@@ -11,6 +11,7 @@ pub mod fuzz;
 mod recording;
 mod rng;
 mod sim_disk;
+mod sim_net;
 #[cfg(test)]
 mod store_tests;
 mod synth;
@@ -23,6 +24,7 @@ pub use forger::{Forger, entry};
 pub use recording::{Event, RecordingObserver};
 pub use rng::Rng;
 pub use sim_disk::{Cut, SimDisk};
+pub use sim_net::{SimNet, SimNetConfig, SimTransport, Tamper};
 pub use synth::many_chunks;
 pub use tree::{Made, make_tree};
 pub use tree_edits::edit_tree;

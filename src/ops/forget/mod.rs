@@ -112,7 +112,7 @@ pub fn forget(
 ) -> Result<ForgetOutcome, OpsError> {
     check(request)?;
     let state = repo.refresh()?;
-    let mut planner = Planner::new(repo, request, &state, observer);
+    let mut planner = Planner::new(repo, request, &state, observer)?;
     let mut plan = planner.plan(&state)?;
     if observer.cancelled() {
         return Err(OpsError::Cancelled);

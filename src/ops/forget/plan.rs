@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{ForgetGroup, ForgetRequest, Judged};
 use crate::format::commit::Commit;
+use crate::format::wire::Rights;
 use crate::id::CommitId;
 use crate::observe::Observer;
 use crate::ops::OpsError;
+use crate::ops::host::{Receipt, read_receipts};
 use crate::repo::{
     GroupKey, Head, KeepReason, LogState, RefMove, RepoError, Repository, RetentionFacts, RetentionGroup,
     group_commits,
@@ -29,7 +31,12 @@ pub(super) struct Planner<'a> {
     /// What was live when the choosing began.
     at_first: HashSet<CommitId>,
     read: HashMap<CommitId, Commit>,
+    /// What a host noted of those commits that keys brought which may only append.
+    receipts: HashMap<CommitId, Receipt>,
 }
+
+/// Seconds for which what such a key brought counts for nothing: time to notice that somebody else has it.
+const SETTLE: i64 = 7 * 86_400;
 
 /// Why commits stay whatever the policy or the user says.
 type Protected = HashMap<CommitId, Vec<KeepReason>>;
@@ -40,9 +47,13 @@ impl<'a> Planner<'a> {
         request: &'a ForgetRequest,
         state: &LogState,
         observer: &'a dyn Observer,
-    ) -> Self {
+    ) -> Result<Self, OpsError> {
         let at_first = state.commits.iter().copied().collect();
-        Self { repo, request, observer, at_first, read: HashMap::new() }
+        let receipts = read_receipts(repo.chunks().vault().store());
+        let failed = |source| RepoError::Store { location: repo.location(), source };
+        let mut receipts = receipts.map_err(failed)?;
+        receipts.retain(|_, receipt| !receipt.rights.has(Rights::GC));
+        Ok(Self { repo, request, observer, at_first, read: HashMap::new(), receipts })
     }
 
     pub(super) fn plan(&mut self, state: &LogState) -> Result<Plan, OpsError> {
@@ -106,11 +117,22 @@ impl<'a> Planner<'a> {
             }
             let commit = self.commit(*id)?;
             if fits(commit, request) {
-                facts.push(facts_of(*id, commit));
+                let mut of = facts_of(*id, commit);
+                if let Some(receipt) = self.receipts.get(id) {
+                    // What its maker says of time and host does not count, but when it came and from whom.
+                    of.time = receipt.time;
+                    of.host = format!("{} by {}", of.host, receipt.key);
+                }
+                facts.push(of);
             }
         }
         let groups = group_commits(facts, self.request.group_by);
         groups.into_iter().map(|group| self.judge(group, protected)).collect()
+    }
+
+    fn is_unsettled(&self, id: &CommitId) -> bool {
+        let now = (self.repo.client().now)().secs;
+        self.receipts.get(id).is_some_and(|receipt| now.saturating_sub(receipt.time.secs) < SETTLE)
     }
 
     fn commit(&mut self, id: CommitId) -> Result<&Commit, OpsError> {
@@ -125,9 +147,18 @@ impl<'a> Planner<'a> {
         Ok(&self.read[&id])
     }
 
-    fn judge(&self, group: RetentionGroup, protected: &Protected) -> Result<ForgetGroup, OpsError> {
-        let verdicts = self.request.policy.judge(&group.commits, (self.repo.client().now)());
+    fn judge(&self, mut group: RetentionGroup, protected: &Protected) -> Result<ForgetGroup, OpsError> {
         let (mut kept, mut forgotten) = (Vec::new(), Vec::new());
+        group.commits.retain(|facts| {
+            let is_unsettled = self.is_unsettled(&facts.id);
+            if is_unsettled {
+                let mut reasons = vec![KeepReason::Unsettled];
+                reasons.extend(protected.get(&facts.id).into_iter().flatten().cloned());
+                kept.push(Judged { id: facts.id, commit: self.read.get(&facts.id).cloned(), reasons });
+            }
+            !is_unsettled
+        });
+        let verdicts = self.request.policy.judge(&group.commits, (self.repo.client().now)());
         for (facts, verdict) in group.commits.iter().zip(verdicts) {
             let mut reasons = verdict.reasons;
             reasons.extend(protected.get(&facts.id).into_iter().flatten().cloned());

@@ -1,0 +1,392 @@
+//! One repository at a host: what its log says, and the door through which everything is written.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use lru::LruCache;
+
+use crate::cas::{PackStream, SealedPack, check_segment_bytes, open_envelope};
+use crate::format::config::Config;
+use crate::format::dirtree::Timestamp;
+use crate::format::log::{EntryPublic, PackRecord, entry_hash};
+use crate::format::pack::PackHeader;
+use crate::format::wire::{FailCode, Failure, Reply};
+use crate::id::{PackId, Root};
+use crate::repo::{PublicLog, RepoError};
+use crate::store::{BlobName, Put, StorageBackend};
+use crate::sync::PeerKey;
+
+use super::names::Kind;
+use super::proofs::Proofs;
+use super::receipts::{self, Receipt};
+use super::uploads::Uploads;
+use super::{Grant, locked, refused, rules, store_failure};
+
+/// Folders whose blobs count against the quota.
+const FOLDERS: [&str; 6] = ["packs/", "index/", "log/", "config/", "checkpoint/", "lost/"];
+/// Packs of which a host remembers the Merkle tree.
+const TREES_MAX: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
+/// A repository that connections are about.
+#[derive(Debug)]
+pub(super) struct Hosted {
+    pub(super) store: Arc<dyn StorageBackend>,
+    pub(super) uploads: Uploads,
+    quota: u64,
+    now: fn() -> Timestamp,
+    state: Mutex<State>,
+    trees: Mutex<LruCache<PackId, Arc<Proofs>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// `None`: there is no repository yet, or it must be read anew.
+    log: Option<PublicLog>,
+    /// Bytes that are stored.
+    used: u64,
+    /// Packs that have come, were checked and are in no entry yet.
+    checked: HashMap<PackId, PackHeader>,
+}
+
+impl Hosted {
+    pub(super) fn open(
+        store: Arc<dyn StorageBackend>,
+        quota: u64,
+        now: fn() -> Timestamp,
+    ) -> Result<Self, Failure> {
+        let mut used = 0;
+        for folder in FOLDERS {
+            let listed = store.list(folder).map_err(|error| logged(&error))?;
+            used += listed.iter().map(|blob| blob.len).sum::<u64>();
+        }
+        let state = Mutex::new(State { used, ..State::default() });
+        let trees = Mutex::new(LruCache::new(TREES_MAX));
+        Ok(Self { store, uploads: Uploads::default(), quota, now, state, trees })
+    }
+
+    /// Whether there is a repository.
+    pub(super) fn exists(&self) -> bool {
+        self.store.names("config/").is_ok_and(|names| !names.is_empty())
+    }
+
+    /// Bytes that may still come.
+    pub(super) fn room(&self) -> u64 {
+        let taken = locked(&self.state).used.saturating_add(self.uploads.expected());
+        self.quota.saturating_sub(taken)
+    }
+
+    pub(super) fn check_room(&self, len: u64) -> Result<(), Failure> {
+        match len <= self.room() {
+            true => Ok(()),
+            false => {
+                let why = format!("the repository may have {} bytes, and would have more", self.quota);
+                Err(Failure::new(FailCode::Quota, self.quota, why))
+            }
+        }
+    }
+
+    /// Does something with what the log says now.
+    pub(super) fn with_log<T>(&self, act: impl FnOnce(&PublicLog) -> T) -> Result<T, Failure> {
+        let mut state = locked(&self.state);
+        Ok(act(self.log(&mut state)?))
+    }
+
+    fn log<'s>(&self, state: &'s mut State) -> Result<&'s mut PublicLog, Failure> {
+        if state.log.is_none() {
+            state.log = Some(PublicLog::follow(&*self.store).map_err(|error| repo_failure(&error))?);
+        }
+        let log = state.log.as_mut().expect("it was just read");
+        log.catch_up(&*self.store).map_err(|error| repo_failure(&error))?;
+        Ok(log)
+    }
+
+    /// Stores a whole blob.
+    pub(super) fn put(
+        &self,
+        (name, kind): (&BlobName, Kind),
+        replace: bool,
+        bytes: &[u8],
+        who: (&Grant, &PeerKey),
+    ) -> Result<Reply, Failure> {
+        if replace {
+            return self.replace(name, kind, bytes);
+        }
+        match kind {
+            Kind::Log(number) => return self.append(name, number, bytes, who),
+            Kind::Config => self.check_config(bytes)?,
+            Kind::Pack(pack) => {
+                let mut stream = PackStream::new(pack);
+                stream.update(bytes).map_err(|error| damaged(&error))?;
+                let header = stream.finish().map_err(|error| damaged(&error))?;
+                let put = self.store.put_new(name, &[bytes]);
+                return self.pack_stored(header, bytes.len() as u64, put);
+            }
+            Kind::Segment | Kind::Checkpoint(_) | Kind::Lost => {}
+        }
+        let put = self.store.put_new(name, &[bytes]);
+        let reply = self.stored(bytes.len() as u64, put);
+        if kind == Kind::Config {
+            locked(&self.state).log = None;
+        }
+        reply
+    }
+
+    /// Notes what became of a pack that was checked.
+    pub(super) fn pack_stored(
+        &self,
+        header: PackHeader,
+        len: u64,
+        put: Result<Put, crate::store::StoreError>,
+    ) -> Result<Reply, Failure> {
+        let reply = self.stored(len, put)?;
+        if !matches!(reply, Reply::Created { .. }) {
+            return Ok(reply);
+        }
+        let root = header.payload_root;
+        locked(&self.state).checked.insert(header.uid, header);
+        Ok(Reply::Created { root: Some(root) })
+    }
+
+    pub(super) fn stored(
+        &self,
+        len: u64,
+        put: Result<Put, crate::store::StoreError>,
+    ) -> Result<Reply, Failure> {
+        match put.map_err(|error| logged(&error))? {
+            Put::Created => {
+                locked(&self.state).used += len;
+                Ok(Reply::Created { root: None })
+            }
+            Put::Exists => Ok(Reply::Exists),
+        }
+    }
+
+    /// Puts a blob in place of a damaged one: it must be what that was.
+    fn replace(&self, name: &BlobName, kind: Kind, bytes: &[u8]) -> Result<Reply, Failure> {
+        match kind {
+            Kind::Log(_) => {
+                let there = self.store.get(name, crate::limits::ENVELOPE_LEN_MAX);
+                let there = there.map_err(|error| logged(&error))?;
+                let content =
+                    |bytes: &[u8]| open_envelope(bytes).ok().map(|opened| opened.content.into_owned());
+                if content(bytes).is_none() || content(&there) != content(bytes) {
+                    return Err(refused(format!("{name} is another entry, and stays")));
+                }
+            }
+            Kind::Config => self.check_config(bytes)?,
+            _ => return Err(refused(format!("{name} is never written in place"))),
+        }
+        self.store.replace(name, bytes).map_err(|error| logged(&error))?;
+        Ok(Reply::Done)
+    }
+
+    /// A configuration of the same keys; any, where there is none.
+    fn check_config(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let malformed = |error: crate::format::DecodeError| {
+            Failure::new(FailCode::Damaged, 0, format!("the configuration cannot be read: {error}"))
+        };
+        let new = Config::decode(bytes).map_err(malformed)?;
+        let names = self.store.names("config/").map_err(|error| logged(&error))?;
+        for name in names {
+            let there = self.store.get(&name, crate::limits::CONFIG_LEN_MAX as u64);
+            let Some(there) = there.ok().and_then(|bytes| Config::decode(&bytes).ok()) else { continue };
+            if (there.family, there.root_key) != (new.family, new.root_key) {
+                return Err(refused("the configuration is of another family of keys"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends an entry to the log, if it keeps all rules: one transaction.
+    fn append(
+        &self,
+        name: &BlobName,
+        number: u64,
+        file: &[u8],
+        (grant, key): (&Grant, &PeerKey),
+    ) -> Result<Reply, Failure> {
+        let mut state = locked(&self.state);
+        let log = self.log(&mut state)?;
+        let next = log.state.number + 1;
+        if number < next {
+            return Ok(Reply::Exists);
+        }
+        if number > next {
+            return Err(refused(format!("entry {number} cannot follow entry {}", next - 1)));
+        }
+        let public = log.check_next(file).map_err(|error| repo_failure(&error))?;
+        rules::check_entry(log, grant, &public)?;
+        self.check_stored(&state.checked, &public)?;
+        self.receipt(file, &public, grant, key)?;
+        let put = self.store.put_new(name, &[file]).map_err(|error| logged(&error))?;
+        state.used += file.len() as u64;
+        for pack in &public.packs_added {
+            state.checked.remove(&pack.uid);
+        }
+        self.log(&mut state)?;
+        Ok(if put == Put::Created { Reply::Created { root: None } } else { Reply::Exists })
+    }
+
+    /// What an entry adds is there, and is what the entry says.
+    fn check_stored(
+        &self,
+        checked: &HashMap<PackId, PackHeader>,
+        public: &EntryPublic,
+    ) -> Result<(), Failure> {
+        for record in &public.packs_added {
+            let is_right = match checked.get(&record.uid) {
+                Some(header) => is_of(header, record) && self.is_there(record)?,
+                // It came before this host was started.
+                None => self.read_pack(record)?,
+            };
+            if !is_right {
+                return Err(refused(format!("pack {} is not what the entry says of it", record.uid)));
+            }
+        }
+        for record in &public.segments_added {
+            check_segment_bytes(&*self.store, record, &|_| {}).map_err(|error| {
+                let why = format!("index segment {} is not what the entry says of it: {error}", record.uid);
+                Failure::new(FailCode::Damaged, 0, why)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn is_there(&self, record: &PackRecord) -> Result<bool, Failure> {
+        let len = self.store.len(&crate::cas::pack_name(&record.uid)).map_err(|error| logged(&error))?;
+        Ok(len == Some(record.len))
+    }
+
+    fn read_pack(&self, record: &PackRecord) -> Result<bool, Failure> {
+        let mut faults = Vec::new();
+        let sealed = SealedPack::open(&*self.store, record, &mut faults).map_err(|error| damaged(&error))?;
+        let is_right = is_of(sealed.header(), record) && faults.is_empty();
+        sealed.finish(&|_| {}).map_err(|error| damaged(&error))?;
+        Ok(is_right)
+    }
+
+    /// Notes when the entry came and from whom, before it counts.
+    fn receipt(
+        &self,
+        file: &[u8],
+        public: &EntryPublic,
+        grant: &Grant,
+        key: &PeerKey,
+    ) -> Result<(), Failure> {
+        let opened =
+            open_envelope(file).map_err(|error| Failure::new(FailCode::Damaged, 0, error.to_string()))?;
+        let receipt = Receipt {
+            number: public.number,
+            hash: entry_hash(&opened.content),
+            time: (self.now)(),
+            key: *key,
+            rights: grant.rights(),
+            commits: public.commits.iter().map(|commit| commit.id).collect(),
+        };
+        // One that is there belongs to an entry that came to nothing.
+        let stored = self.store.replace(&receipts::name(public.number), &receipt.encode());
+        stored.map_err(|error| logged(&error))
+    }
+
+    /// Deletes what the log says is gone.
+    pub(super) fn delete(&self, name: &BlobName, kind: Kind, grant: &Grant) -> Result<Reply, Failure> {
+        {
+            let mut state = locked(&self.state);
+            match self.log(&mut state) {
+                Ok(log) => rules::check_delete(log, grant, kind, name.as_str())?,
+                Err(failure) if failure.code != FailCode::NoRepository => return Err(failure),
+                Err(_) => return Ok(Reply::Deleted { existed: false }),
+            }
+        }
+        let len = self.store.len(name).map_err(|error| logged(&error))?.unwrap_or(0);
+        let existed = self.store.delete(name).map_err(|error| logged(&error))?;
+        let mut state = locked(&self.state);
+        if existed {
+            state.used = state.used.saturating_sub(len);
+        }
+        if matches!(kind, Kind::Log(_) | Kind::Config) {
+            state.log = None;
+        }
+        Ok(Reply::Deleted { existed })
+    }
+
+    /// What proves the shards of a pack.
+    pub(super) fn proofs(&self, pack: PackId) -> Result<Arc<Proofs>, Failure> {
+        if let Some(proofs) = locked(&self.trees).get(&pack) {
+            return Ok(Arc::clone(proofs));
+        }
+        let record = self.with_log(|log| log.state.packs.get(&pack).copied())?;
+        let unknown = || Failure::new(FailCode::NotFound, 0, format!("pack {pack} is not in the log"));
+        let proofs = Proofs::read(&*self.store, &record.ok_or_else(unknown)?)?;
+        let proofs = Arc::new(proofs);
+        locked(&self.trees).put(pack, Arc::clone(&proofs));
+        Ok(proofs)
+    }
+
+    /// The hash of a whole pack, keyed with a challenge.
+    pub(super) fn possession(&self, pack: PackId, challenge: &[u8; 32]) -> Result<[u8; 32], Failure> {
+        let name = crate::cas::pack_name(&pack);
+        let len = self.store.len(&name).map_err(|error| logged(&error))?;
+        let len = len.ok_or_else(|| Failure::new(FailCode::NotFound, 0, format!("{name} is not there")))?;
+        let mut hasher = blake3::Hasher::new_keyed(challenge);
+        let mut at = 0;
+        while at < len {
+            let piece = (len - at).min(crate::limits::PIECE_LEN as u64) as usize;
+            hasher.update(&self.store.read_at(&name, at, piece).map_err(|error| logged(&error))?);
+            at += piece as u64;
+        }
+        Ok(*hasher.finalize().as_bytes())
+    }
+
+    /// Files of log entries from one on, as many as fit a frame.
+    pub(super) fn entries(&self, from: u64) -> Result<Reply, Failure> {
+        let (mut lens, mut bytes) = (Vec::new(), Vec::new());
+        for number in from.. {
+            let name = BlobName::new(&format!("log/{number:010}"));
+            let Ok(name) = name else { break };
+            let room = (crate::limits::PIECE_LEN - bytes.len()) as u64;
+            match self.store.get(&name, room) {
+                Ok(file) => {
+                    lens.push(file.len() as u32);
+                    bytes.extend_from_slice(&file);
+                }
+                Err(error) if error.is_not_found() => break,
+                Err(crate::store::StoreError::TooLarge { .. }) => break,
+                Err(error) => return Err(logged(&error)),
+            }
+        }
+        Ok(Reply::Entries { lens, bytes: Bytes::from(bytes) })
+    }
+}
+
+fn is_of(header: &PackHeader, record: &PackRecord) -> bool {
+    let found: (PackId, u64, Root, Root, u32) =
+        (header.uid, header.total_len(), header.payload_root, header.parity_root, header.epoch);
+    found == (record.uid, record.len, record.payload_root, record.parity_root, record.epoch)
+}
+
+pub(super) fn damaged(error: &crate::cas::CasError) -> Failure {
+    Failure::new(FailCode::Damaged, 0, error.to_string())
+}
+
+/// Tells the log of the host all, and the other end what it may know.
+pub(super) fn logged(error: &crate::store::StoreError) -> Failure {
+    let failure = store_failure(error);
+    if matches!(failure.code, FailCode::Store | FailCode::Full) {
+        tracing::error!(%error, source = ?std::error::Error::source(error), "the store failed");
+    }
+    failure
+}
+
+fn repo_failure(error: &RepoError) -> Failure {
+    match error {
+        RepoError::NoRepository { .. } => {
+            Failure::new(FailCode::NoRepository, 0, "there is no repository at this path")
+        }
+        RepoError::Store { source, .. } => logged(source),
+        RepoError::Log { .. } | RepoError::Crypto { .. } => refused(error.to_string()),
+        error => Failure::new(FailCode::Damaged, 0, error.to_string()),
+    }
+}

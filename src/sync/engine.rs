@@ -1,0 +1,396 @@
+//! Carrying blobs over a transport: in pieces, many at once, and on from where it was cut off.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::format::wire::{FailCode, Failure, Reply, Request};
+use crate::id::Root;
+use crate::limits::PIECE_LEN;
+use crate::merkle::{MerkleTree, leaf_hash};
+
+use super::{Pending, Transport, TransportError, Upload, VerificationMode};
+
+/// How blobs are carried.
+#[derive(Debug, Clone)]
+pub struct TransferConfig {
+    /// What is proved on the way.
+    pub verification: VerificationMode,
+    /// Requests under way at once for one blob: pieces of 1 MiB.
+    pub window: u32,
+    /// How often something is tried again that was cut off, one after the other.
+    pub retries: u32,
+    /// How long to wait before the first of these; twice as long before each next one.
+    pub pause: Duration,
+    /// Waits.
+    pub sleep: fn(Duration),
+}
+
+impl Default for TransferConfig {
+    fn default() -> Self {
+        Self {
+            verification: VerificationMode::default(),
+            window: 16,
+            retries: 6,
+            pause: Duration::from_millis(200),
+            sleep: |_| {},
+        }
+    }
+}
+
+/// Why something was not carried.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// No reply came.
+    #[error(transparent)]
+    Transport {
+        /// What happened.
+        source: TransportError,
+    },
+    /// The other end refused.
+    #[error("{location} refused: {failure}")]
+    Failed {
+        /// The repository.
+        location: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// The other end answered with something else than was asked.
+    #[error("{location} answered `{verb}` with something else")]
+    Nonsense {
+        /// The repository.
+        location: String,
+        /// What was asked.
+        verb: &'static str,
+    },
+    /// The other end does not have what it was sent, or sent what is not what it should be.
+    #[error("{location} lies about {name}: {why}")]
+    Lie {
+        /// The repository.
+        location: String,
+        /// The blob.
+        name: String,
+        /// What it claimed, and what is.
+        why: &'static str,
+    },
+}
+
+impl TransferError {
+    /// What the other end said, if it refused.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uploaded {
+    /// It is there, and was not before.
+    Created,
+    /// A blob of that name was there.
+    Exists,
+}
+
+/// How many bytes went each way.
+#[derive(Debug, Default)]
+pub struct TransferCounts {
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl TransferCounts {
+    /// Bytes of blobs that were sent, those sent again included.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of blobs that were received.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
+/// Carries blobs to and from one repository.
+#[derive(Debug)]
+pub struct TransferEngine {
+    transport: Arc<dyn Transport>,
+    config: TransferConfig,
+    counts: TransferCounts,
+    /// How many pieces beyond the first one that is missing the other end takes.
+    ahead: u32,
+    /// Chooses samples.
+    seed: [u8; 32],
+}
+
+impl TransferEngine {
+    /// An engine over a transport. `ahead` is what the other end said in its welcome; `seed` is random.
+    pub fn new(transport: Arc<dyn Transport>, config: TransferConfig, ahead: u32, seed: [u8; 32]) -> Self {
+        Self { transport, config, counts: TransferCounts::default(), ahead, seed }
+    }
+
+    /// How it carries.
+    pub fn config(&self) -> &TransferConfig {
+        &self.config
+    }
+
+    /// What it has carried.
+    pub fn counts(&self) -> &TransferCounts {
+        &self.counts
+    }
+
+    /// The repository at the other end, for messages.
+    pub fn location(&self) -> String {
+        self.transport.location()
+    }
+
+    /// Asks, again where the connection was cut or the other end is busy. Only for what may be done twice.
+    ///
+    /// # Errors
+    /// [`TransferError`].
+    pub fn ask(&self, request: &Request) -> Result<Reply, TransferError> {
+        self.again(|_| self.once(request.clone()))
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// [`TransferError`].
+    pub fn once(&self, request: Request) -> Result<Reply, TransferError> {
+        self.wait(self.transport.submit(request))
+    }
+
+    fn wait(&self, pending: Pending) -> Result<Reply, TransferError> {
+        match pending.wait().map_err(|source| TransferError::Transport { source })? {
+            Reply::Failed(failure) => Err(TransferError::Failed { location: self.location(), failure }),
+            reply => Ok(reply),
+        }
+    }
+
+    /// The error for a reply to something else.
+    pub fn nonsense(&self, verb: &'static str) -> TransferError {
+        TransferError::Nonsense { location: self.location(), verb }
+    }
+
+    /// Does something until it is not cut off; it is told which attempt this is.
+    fn again<T>(&self, mut act: impl FnMut(u32) -> Result<T, TransferError>) -> Result<T, TransferError> {
+        let mut attempt = 0;
+        loop {
+            let error = match act(attempt) {
+                Err(error) if attempt < self.config.retries => error,
+                done => return done,
+            };
+            match &error {
+                TransferError::Transport { source } if source.is_transient() => {
+                    (self.config.sleep)(self.config.pause * 2_u32.saturating_pow(attempt));
+                }
+                TransferError::Failed { failure, .. } if failure.code == FailCode::Busy => {
+                    (self.config.sleep)(Duration::from_millis(failure.number.clamp(1, 10_000)));
+                }
+                TransferError::Failed { failure, .. } if failure.code == FailCode::NoUpload => {}
+                _ => return Err(error),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Stores a blob under a name that must be free. `root` is the Merkle root over the payload of a pack, which the other end must find, too.
+    ///
+    /// What has arrived before a cut is not sent again. The bytes are sent from where they lie.
+    ///
+    /// # Errors
+    /// [`TransferError`]; the blob may then be there or not.
+    pub fn upload(&self, name: &str, bytes: &Bytes, root: Option<Root>) -> Result<Uploaded, TransferError> {
+        let mut was_cut = false;
+        self.again(|attempt| {
+            was_cut |= attempt > 0;
+            let reply = match bytes.len() <= PIECE_LEN {
+                true => self.put(name, bytes)?,
+                false => self.put_pieces(name, bytes)?,
+            };
+            match reply {
+                Reply::Created { root: found } => self.check_root(name, root, found),
+                // The word that it was stored may have been lost.
+                Reply::Exists if was_cut && self.holds(name, bytes)? => Ok(Uploaded::Created),
+                Reply::Exists => Ok(Uploaded::Exists),
+                _ => Err(self.nonsense("put")),
+            }
+        })
+    }
+
+    fn put(&self, name: &str, bytes: &Bytes) -> Result<Reply, TransferError> {
+        self.counts.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.once(Request::Put { name: name.to_owned(), replace: false, bytes: bytes.clone() })
+    }
+
+    /// Puts a blob in place of a damaged one.
+    ///
+    /// # Errors
+    /// [`TransferError`]; the old blob or the new one stands.
+    pub fn replace(&self, name: &str, bytes: &Bytes) -> Result<(), TransferError> {
+        let whole = bytes.len() <= PIECE_LEN;
+        self.again(|_| {
+            let reply = match whole {
+                true => {
+                    self.once(Request::Put { name: name.to_owned(), replace: true, bytes: bytes.clone() })?
+                }
+                false => self.pieces(name, true, bytes)?,
+            };
+            match reply {
+                Reply::Done => Ok(()),
+                _ => Err(self.nonsense("replace")),
+            }
+        })
+    }
+
+    fn check_root(
+        &self,
+        name: &str,
+        root: Option<Root>,
+        found: Option<Root>,
+    ) -> Result<Uploaded, TransferError> {
+        let is_checked = self.config.verification != VerificationMode::None;
+        match root.filter(|_| is_checked) {
+            Some(root) if found != Some(root) => {
+                let why = "it says that it stored another content than it was sent";
+                Err(TransferError::Lie { location: self.location(), name: name.to_owned(), why })
+            }
+            _ => Ok(Uploaded::Created),
+        }
+    }
+
+    fn put_pieces(&self, name: &str, bytes: &Bytes) -> Result<Reply, TransferError> {
+        self.pieces(name, false, bytes)
+    }
+
+    fn pieces(&self, name: &str, replace: bool, bytes: &Bytes) -> Result<Reply, TransferError> {
+        let tree = self
+            .config
+            .verification
+            .proves_pieces()
+            .then(|| MerkleTree::from_leaves(bytes.chunks(PIECE_LEN).map(leaf_hash).collect()));
+        let root = tree.as_ref().map(MerkleTree::root);
+        let len = bytes.len() as u64;
+        let begin = Request::Begin { name: name.to_owned(), replace, len, root };
+        let (id, there) = match self.once(begin)? {
+            Reply::Upload { upload, there } => (upload, there),
+            Reply::Exists => return Ok(Reply::Exists),
+            _ => return Err(self.nonsense("begin")),
+        };
+        let mut upload = Upload::new(len, &there, self.ahead);
+        let mut under_way: VecDeque<(u32, Pending)> = VecDeque::new();
+        loop {
+            while under_way.len() < self.config.window as usize
+                && let Some(number) = upload.next()
+            {
+                let place = upload.place(number);
+                let bytes = bytes.slice(place.start as usize..place.end as usize);
+                self.counts.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                let path = self.path(tree.as_ref(), number);
+                let piece = Request::Piece { upload: id, number, path, bytes };
+                under_way.push_back((number, self.transport.submit(piece)));
+            }
+            let Some((number, pending)) = under_way.pop_front() else { break };
+            match self.wait(pending) {
+                Ok(Reply::Done) => upload.arrived(number),
+                Ok(_) => return Err(self.nonsense("piece")),
+                // It came too early: what is missing before it is under way.
+                Err(TransferError::Failed { failure, .. }) if failure.code == FailCode::Busy => {
+                    (self.config.sleep)(Duration::from_millis(failure.number.clamp(1, 1000)));
+                    upload.lost(number);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.once(Request::End { upload: id })
+    }
+
+    fn path(&self, tree: Option<&MerkleTree>, number: u32) -> Vec<[u8; 32]> {
+        let picked = tree.filter(|_| self.config.verification.picks(&self.seed, number.into()));
+        picked.and_then(|tree| tree.proof(number as usize)).map(|proof| proof.path).unwrap_or_default()
+    }
+
+    /// Whether the other end holds just these bytes under a name.
+    fn holds(&self, name: &str, bytes: &Bytes) -> Result<bool, TransferError> {
+        let len = match self.once(Request::Len { name: name.to_owned() })? {
+            Reply::Len { len } => len,
+            _ => return Err(self.nonsense("len")),
+        };
+        Ok(len == Some(bytes.len() as u64) && self.read(name, 0, bytes.len())? == bytes[..])
+    }
+
+    /// A whole blob of at most `max` bytes.
+    ///
+    /// # Errors
+    /// [`TransferError`].
+    pub fn get(&self, name: &str, max: u64) -> Result<Vec<u8>, TransferError> {
+        let (len, first) = match self.ask(&Request::Get { name: name.to_owned(), max })? {
+            Reply::Blob { len, bytes } => (len, bytes),
+            _ => return Err(self.nonsense("get")),
+        };
+        let why = "it has another length than was asked for";
+        let lie = || TransferError::Lie { location: self.location(), name: name.to_owned(), why };
+        if len > max {
+            return Err(lie());
+        }
+        self.counts.received.fetch_add(first.len() as u64, Ordering::Relaxed);
+        let len = usize::try_from(len).map_err(|_| lie())?;
+        let mut all = Vec::with_capacity(len);
+        all.extend_from_slice(&first);
+        self.read_into(name, first.len() as u64, len, &mut all)?;
+        Ok(all)
+    }
+
+    /// `len` bytes of a blob from byte `offset` on.
+    ///
+    /// # Errors
+    /// [`TransferError`].
+    pub fn read(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>, TransferError> {
+        let mut all = Vec::with_capacity(len);
+        self.read_into(name, offset, len, &mut all)?;
+        Ok(all)
+    }
+
+    /// Appends bytes from `offset` on until `all` has `len`: many requests at once, in order.
+    fn read_into(&self, name: &str, offset: u64, len: usize, all: &mut Vec<u8>) -> Result<(), TransferError> {
+        let start = all.len();
+        let mut asked = start;
+        let mut under_way: VecDeque<(Request, usize, Pending)> = VecDeque::new();
+        loop {
+            while under_way.len() < self.config.window as usize
+                && (asked < len || (len == start && asked == start))
+            {
+                let now = (len - asked).min(PIECE_LEN);
+                let at = offset + (asked - start) as u64;
+                let request = Request::Read { name: name.to_owned(), offset: at, len: now as u32 };
+                under_way.push_back((request.clone(), now, self.transport.submit(request)));
+                asked += now;
+                if now == 0 {
+                    break;
+                }
+            }
+            let Some((request, wanted, pending)) = under_way.pop_front() else { return Ok(()) };
+            let mut first = Some(pending);
+            let reply = self.again(|_| match first.take() {
+                Some(pending) => self.wait(pending),
+                None => self.once(request.clone()),
+            })?;
+            match reply {
+                Reply::Blob { bytes, .. } if bytes.len() == wanted => {
+                    self.counts.received.fetch_add(wanted as u64, Ordering::Relaxed);
+                    all.extend_from_slice(&bytes);
+                }
+                _ => return Err(self.nonsense("read")),
+            }
+            if asked >= len && under_way.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}

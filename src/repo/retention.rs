@@ -132,6 +132,8 @@ pub enum KeepReason {
     Tag(String),
     /// A branch stands on it: the branch's name.
     Branch(String),
+    /// A branch of a remote stands on it, or did when it was fetched: the remote and the branch, as in `origin/main`.
+    Remote(String),
     /// The working directory stands on it, on no branch.
     Head,
     /// It is the parent of a commit that was made while commits were being chosen.
@@ -322,6 +324,7 @@ impl fmt::Display for KeepReason {
             Self::Id => f.write_str("id"),
             Self::Tag(name) => write!(f, "tag {name}"),
             Self::Branch(name) => write!(f, "branch {name}"),
+            Self::Remote(name) => write!(f, "remote branch {name}"),
             Self::Head => f.write_str("HEAD"),
             Self::Parent => f.write_str("parent of a new commit"),
         }

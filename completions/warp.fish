@@ -41,6 +41,7 @@ complete -c warp -n "__fish_warp_needs_command" -l accept-rollback -d 'Take a re
 complete -c warp -n "__fish_warp_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_needs_command" -s V -l version -d 'Print version'
 complete -c warp -n "__fish_warp_needs_command" -f -a "init" -d 'Make a repository'
+complete -c warp -n "__fish_warp_needs_command" -f -a "clone" -d 'Make a repository that has all that another one has'
 complete -c warp -n "__fish_warp_needs_command" -f -a "commit" -d 'Record files as a new commit'
 complete -c warp -n "__fish_warp_needs_command" -f -a "status" -d 'Show what has changed since the last commit'
 complete -c warp -n "__fish_warp_needs_command" -f -a "log" -d 'Show commits, newest first'
@@ -57,6 +58,10 @@ complete -c warp -n "__fish_warp_needs_command" -f -a "archive" -d 'Write a comm
 complete -c warp -n "__fish_warp_needs_command" -f -a "bundle" -d 'Carry history in one file: make a bundle, verify it, take it in'
 complete -c warp -n "__fish_warp_needs_command" -f -a "branch" -d 'List, make, rename or delete branches'
 complete -c warp -n "__fish_warp_needs_command" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
+complete -c warp -n "__fish_warp_needs_command" -f -a "remote" -d 'List, name or forget other repositories'
+complete -c warp -n "__fish_warp_needs_command" -f -a "fetch" -d 'Bring commits of another repository here, and see where its branches stand'
+complete -c warp -n "__fish_warp_needs_command" -f -a "pull" -d 'Fetch, and bring the current branch and its files forward'
+complete -c warp -n "__fish_warp_needs_command" -f -a "push" -d 'Bring commits to another repository, and move its branches'
 complete -c warp -n "__fish_warp_needs_command" -f -a "undo" -d 'Take the last commit back'
 complete -c warp -n "__fish_warp_needs_command" -f -a "forget" -d 'Forget commits: those that are named, or those that no rule keeps'
 complete -c warp -n "__fish_warp_needs_command" -f -a "gc" -d 'Free the room of what no commit needs any more'
@@ -101,6 +106,25 @@ complete -c warp -n "__fish_warp_using_subcommand init" -l no-progress -d 'Show 
 complete -c warp -n "__fish_warp_using_subcommand init" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand init" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand clone" -s b -l branch -d 'Bring the files of this branch' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-upload -d 'Send at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand clone" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand clone" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand clone" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand clone" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l bare -d 'Make a stand-alone repository, without a working directory'
+complete -c warp -n "__fish_warp_using_subcommand clone" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand clone" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand clone" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand clone" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand clone" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand clone" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand commit" -s m -l message -d 'Describe the commit' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l tag -d 'Write a label into the commit, by which --tag of other commands finds it; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l host -d 'Record another name of the host' -r
@@ -550,6 +574,8 @@ always\t'Always, also into files and pipes'
 never\t'Never'"
 complete -c warp -n "__fish_warp_using_subcommand branch" -l threads -d 'Work with this many threads; 0: one for each core' -r
 complete -c warp -n "__fish_warp_using_subcommand branch" -s m -l move -d 'Rename: -m NEW the branch that you are on, -m OLD NEW any'
+complete -c warp -n "__fish_warp_using_subcommand branch" -s R -l remotes -d 'Branches of remotes, as far as they were fetched; with -d: forget where one stood'
+complete -c warp -n "__fish_warp_using_subcommand branch" -s a -l all -d 'Those of remotes, too'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s f -l force -d 'Move a branch that is there already, or rename over it'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
@@ -574,6 +600,188 @@ complete -c warp -n "__fish_warp_using_subcommand tag" -l no-progress -d 'Show n
 complete -c warp -n "__fish_warp_using_subcommand tag" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand tag" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "add" -d 'Make a remote known'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "remove" -d 'Forget a remote, and where its branches stood'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "rm" -d 'Forget a remote, and where its branches stood'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "rename" -d 'Give a remote another name'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "set-url" -d 'Say that a remote lies elsewhere'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "show" -d 'Look at a remote: its branches there and here'
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l create -d 'Make a repository there, with the keys and passwords of this one and without commits'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "add" -d 'Make a remote known'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Forget a remote, and where its branches stood'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "rename" -d 'Give a remote another name'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "set-url" -d 'Say that a remote lies elsewhere'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "show" -d 'Look at a remote: its branches there and here'
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-upload -d 'Send at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l all -d 'From all remotes'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s p -l prune -d 'Forget branches that are no longer there'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s t -l tags -d 'Take all tags, and name those that stand elsewhere here'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l no-tags -d 'Take no tags'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s n -l dry-run -d 'Show what would be done, and do nothing'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-upload -d 'Send at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand pull" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand pull" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand pull" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand pull" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand pull" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand pull" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand pull" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand pull" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand pull" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c warp -n "__fish_warp_using_subcommand push" -l force-with-lease -d 'The same for those that stand where they stood when they were fetched, or at a commit; may be repeated' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l limit-upload -d 'Send at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand push" -l password-file -d 'Read the password from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand push" -l password-command -d 'Run a command that prints the password' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l key-file -d 'Open the repository with a key file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand push" -l profile -d 'Use the settings of this profile of the configuration' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always, also into files and pipes'
+never\t'Never'"
+complete -c warp -n "__fish_warp_using_subcommand push" -l threads -d 'Work with this many threads; 0: one for each core' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l all -d 'All branches'
+complete -c warp -n "__fish_warp_using_subcommand push" -l tags -d 'All tags, too'
+complete -c warp -n "__fish_warp_using_subcommand push" -l prune -d 'Delete branches that are gone here; with --tags also tags'
+complete -c warp -n "__fish_warp_using_subcommand push" -s d -l delete -d 'Delete what the refspecs name'
+complete -c warp -n "__fish_warp_using_subcommand push" -s f -l force -d 'Move branches and tags also where they do not go forward'
+complete -c warp -n "__fish_warp_using_subcommand push" -s n -l dry-run -d 'Show what would be done, and do nothing'
+complete -c warp -n "__fish_warp_using_subcommand push" -s q -l quiet -d 'Print nothing but data, warnings and errors'
+complete -c warp -n "__fish_warp_using_subcommand push" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'
+complete -c warp -n "__fish_warp_using_subcommand push" -l no-progress -d 'Show no progress'
+complete -c warp -n "__fish_warp_using_subcommand push" -l json -d 'Print JSON: one object a line, or for log one array'
+complete -c warp -n "__fish_warp_using_subcommand push" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
+complete -c warp -n "__fish_warp_using_subcommand push" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand undo" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand undo" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand undo" -l password-command -d 'Run a command that prints the password' -r
@@ -1170,44 +1378,54 @@ complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcomma
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "man" -d 'Write all man pages'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "completions" -d 'Write the completions of all shells'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "init" -d 'Make a repository'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "commit" -d 'Record files as a new commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "status" -d 'Show what has changed since the last commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "log" -d 'Show commits, newest first'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "diff" -d 'Compare commits with each other, or with live files'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "ls" -d 'List the files of a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "cat" -d 'Print a file of a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "find" -d 'Find files by name in all commits'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "stats" -d 'Show how large the repository is, and what it saves'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "switch" -d 'Go to a branch'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "restore" -d 'Write files of a commit into any directory'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "bundle" -d 'Carry history in one file: make a bundle, verify it, take it in'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "branch" -d 'List, make, rename or delete branches'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "undo" -d 'Take the last commit back'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "forget" -d 'Forget commits: those that are named, or those that no rule keeps'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "gc" -d 'Free the room of what no commit needs any more'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "undelete" -d 'Bring forgotten commits back'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "rewrite" -d 'Drop files from history'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "parity" -d 'Show how much parity packs have, or change it, for what is stored already, too'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "check" -d 'Check that the repository holds what it says'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "recover" -d 'Make the log anew, and the index, for a repository that has lost them'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "verify" -d 'Verify a single pack file or a bundle, without a repository or password'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "head" -d 'Show the last entry of the log, to compare between machines'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "key" -d 'Manage the passwords and key files that open the repository'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "config" -d 'Read and change lasting settings'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "util" -d 'Generate files that the project keeps'
-complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "init" -d 'Make a repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "clone" -d 'Make a repository that has all that another one has'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "commit" -d 'Record files as a new commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "status" -d 'Show what has changed since the last commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "log" -d 'Show commits, newest first'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "show" -d 'Show a commit and what it changed, or a file of it'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "diff" -d 'Compare commits with each other, or with live files'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "ls" -d 'List the files of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "cat" -d 'Print a file of a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "find" -d 'Find files by name in all commits'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "stats" -d 'Show how large the repository is, and what it saves'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "checkout" -d 'Bring the working directory, or some paths of it, to a commit'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "switch" -d 'Go to a branch'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "restore" -d 'Write files of a commit into any directory'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "archive" -d 'Write a commit as a tar archive to standard output'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "bundle" -d 'Carry history in one file: make a bundle, verify it, take it in'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "branch" -d 'List, make, rename or delete branches'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "tag" -d 'List, make or delete tags: names of commits that do not move'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "remote" -d 'List, name or forget other repositories'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "fetch" -d 'Bring commits of another repository here, and see where its branches stand'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "pull" -d 'Fetch, and bring the current branch and its files forward'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "push" -d 'Bring commits to another repository, and move its branches'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "undo" -d 'Take the last commit back'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "forget" -d 'Forget commits: those that are named, or those that no rule keeps'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "gc" -d 'Free the room of what no commit needs any more'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "undelete" -d 'Bring forgotten commits back'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "rewrite" -d 'Drop files from history'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "repack" -d 'Store what is stored already in fewer and smaller packs'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "parity" -d 'Show how much parity packs have, or change it, for what is stored already, too'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "check" -d 'Check that the repository holds what it says'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "recover" -d 'Make the log anew, and the index, for a repository that has lost them'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "verify" -d 'Verify a single pack file or a bundle, without a repository or password'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "head" -d 'Show the last entry of the log, to compare between machines'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "key" -d 'Manage the passwords and key files that open the repository'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "config" -d 'Read and change lasting settings'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "bench" -d 'Measure how fast warp\'s parts are on this machine'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "completions" -d 'Print what a shell needs to complete warp\'s arguments'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "util" -d 'Generate files that the project keeps'
+complete -c warp -n "__fish_warp_using_subcommand help; and not __fish_seen_subcommand_from init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config bench completions util help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from bundle" -f -a "create" -d 'Write commits into a bundle'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from bundle" -f -a "verify" -d 'Verify a bundle, without a password'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from bundle" -f -a "unbundle" -d 'Take the commits of a bundle into a repository'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from bundle" -f -a "list-heads" -d 'List the branches and tags of a bundle'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from remote" -f -a "add" -d 'Make a remote known'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from remote" -f -a "remove" -d 'Forget a remote, and where its branches stood'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from remote" -f -a "rename" -d 'Give a remote another name'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from remote" -f -a "set-url" -d 'Say that a remote lies elsewhere'
+complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from remote" -f -a "show" -d 'Look at a remote: its branches there and here'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "add" -d 'Add a password or a key file'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "list" -d 'List passwords and key files; * marks the one in use'
 complete -c warp -n "__fish_warp_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "remove" -d 'Remove a password or key file; the last one stays'

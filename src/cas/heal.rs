@@ -145,6 +145,25 @@ pub fn inspect(bytes: &[u8], record: &PackRecord) -> Result<PackHealth, HealErro
     Ok(Remains::new(bytes, record)?.examine().0)
 }
 
+/// Whether a pack's file is what was written, byte for byte: quicker than [`heal`] where nothing is wrong.
+pub fn is_as_written(bytes: &[u8], record: &PackRecord) -> bool {
+    let Ok(Remains { header, .. }) = Remains::new(bytes, record) else { return false };
+    let remains = Remains { bytes, header };
+    if !remains.frame_is_whole() {
+        return false;
+    }
+    let header = &remains.header;
+    let (start, end) = (header.first_directory_offset() as usize, header.parity_offset() as usize);
+    let mut marks = leaves(&[&bytes[start..end]], header.shard_len);
+    let parity = leaves(&[&bytes[end..end + header.parity_len() as usize]], header.shard_len);
+    if remains.prove(&marks, &parity, record).is_err() {
+        return false;
+    }
+    marks.extend(parity);
+    let table = if header.parity_shards > 0 { ShardMark::table(&marks) } else { Vec::new() };
+    bytes[PackHeader::LEN..start] == table
+}
+
 /// What a pack says of itself: the record that the log should have of it. For readers that have none. `None` if no copy of
 /// its header is whole.
 pub(super) fn own_record(bytes: &[u8], pack: PackId) -> Option<PackRecord> {

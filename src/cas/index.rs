@@ -175,6 +175,20 @@ impl Index {
         Arc::make_mut(&mut state.live).extend(packs);
     }
 
+    /// Adds a pack that a writer has stored and not yet published, and that is its own index.
+    pub fn add_self_indexed(&self, map: &PackMap) {
+        let mut state = self.state.write().expect("no panic while locked");
+        let state = Arc::make_mut(&mut state);
+        if state.self_indexed.is_empty() {
+            state.small.get_or_insert_default();
+        }
+        state.self_indexed.push(map.uid());
+        Arc::make_mut(&mut state.live).insert(map.uid());
+        if let Some(small) = &mut state.small {
+            add_rows(&mut Arc::make_mut(small)[Which::Usable as usize], map);
+        }
+    }
+
     /// Moves to the present state of the log, if it is a later one.
     ///
     /// # Errors
@@ -351,16 +365,7 @@ impl Index {
                 }
                 map => map?,
             };
-            let rows = &mut both[usize::from(state.condemned.contains(uid))];
-            for (entry, block, slot) in map.rows() {
-                let depth = map.delta(block, slot).map_or(0, |delta| delta.depth);
-                let location = Location { pack: *uid, block, slot, depth };
-                // The copy that is the least deep serves every purpose.
-                let present = rows.entry((entry.kind, entry.locator)).or_insert(location);
-                if present.depth > depth {
-                    *present = location;
-                }
-            }
+            add_rows(&mut both[usize::from(state.condemned.contains(uid))], &map);
         }
         let rows = Arc::new(both);
         let mut current = self.state.write().expect("no panic while locked");
@@ -452,5 +457,18 @@ impl Index {
             Arc::make_mut(&mut current).features = Some(Arc::clone(&features));
         }
         Ok(features)
+    }
+}
+
+/// Adds what the directory of a pack says.
+fn add_rows(rows: &mut SmallRows, map: &PackMap) {
+    for (entry, block, slot) in map.rows() {
+        let depth = map.delta(block, slot).map_or(0, |delta| delta.depth);
+        let location = Location { pack: map.uid(), block, slot, depth };
+        // The copy that is the least deep serves every purpose.
+        let present = rows.entry((entry.kind, entry.locator)).or_insert(location);
+        if present.depth > depth {
+            *present = location;
+        }
     }
 }

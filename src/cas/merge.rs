@@ -1,8 +1,7 @@
 //! Making one index segment of several.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::chunk::sketch::Sketch;
 use crate::format::DecodeError;
 use crate::format::index::IndexRow;
 use crate::format::log::SegmentRecord;
@@ -11,7 +10,10 @@ use crate::limits::SEGMENT_PACKS_MAX;
 
 use super::segment::{Segment, SegmentWriter};
 use super::vault::{Vault, segment_name};
-use super::{CasError, PackMap};
+use super::{CasError, Index, Location, PackMap};
+
+/// Features of the sketches of a pack's objects, by the numbers of their block and slot.
+pub type PackFeatures = BTreeMap<(u16, u16), Vec<u32>>;
 
 impl SegmentWriter {
     /// Adds what a pack's directory says. Of sketches it says nothing.
@@ -19,14 +21,14 @@ impl SegmentWriter {
     /// # Panics
     /// If the writer [is full](Self::is_full).
     pub fn add_map(&mut self, map: &PackMap) {
-        self.add_sketched(map, |_, _| None);
+        self.add_featured(map, &PackFeatures::new());
     }
 
-    /// The same, with the sketches of those objects for which `sketch` has one, by their block and slot.
+    /// The same, with the features of those objects that have any.
     ///
     /// # Panics
     /// If the writer [is full](Self::is_full).
-    pub fn add_sketched(&mut self, map: &PackMap, sketch: impl Fn(u16, u16) -> Option<Sketch>) {
+    pub fn add_featured(&mut self, map: &PackMap, features: &PackFeatures) {
         let number = u16::try_from(self.packs.len()).expect("asked is_full before");
         self.packs.push(map.uid());
         for (entry, block, slot) in map.rows() {
@@ -34,7 +36,8 @@ impl SegmentWriter {
             let (locator, kind, flags) = (entry.locator, entry.kind, delta.map_or(0, |delta| delta.depth));
             let row = IndexRow { locator, kind, pack: number, block, slot, flags };
             self.rows.push(row);
-            self.sketches.extend(sketch(block, slot).map(|sketch| (row, sketch)));
+            let of_row = features.get(&(block, slot)).into_iter().flatten();
+            self.features.extend(of_row.map(|feature| (row, *feature)));
             self.bases.extend(delta.map(|delta| (row, delta.bases)));
         }
     }
@@ -77,4 +80,45 @@ impl SegmentWriter {
         self.features.extend(features.iter().filter_map(|entry| Some((of(entry.row)?, entry.feature))));
         Ok(())
     }
+}
+
+impl Index {
+    /// What the segments know of the sketches of objects in these packs. Nothing is known of packs that are their own index.
+    ///
+    /// # Errors
+    /// When a segment cannot be read.
+    pub fn features_of(&self, packs: &HashSet<PackId>) -> Result<HashMap<PackId, PackFeatures>, CasError> {
+        self.with_present_files(|| {
+            let mut found = HashMap::new();
+            for segment in &self.state().segments {
+                if segment.open(self.vault())?.packs().iter().any(|pack| packs.contains(pack)) {
+                    features_in(segment, self.vault(), packs, &mut found)?;
+                }
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn features_in(
+    segment: &Segment,
+    vault: &Vault,
+    packs: &HashSet<PackId>,
+    found: &mut HashMap<PackId, PackFeatures>,
+) -> Result<(), CasError> {
+    let features = segment.read_features(vault)?;
+    if features.is_empty() {
+        return Ok(());
+    }
+    let (mut places, mut number): (HashMap<u32, Location>, u32) = Default::default();
+    segment.for_each_row(vault, &mut |_, location| {
+        let of_pack = location.filter(|location| packs.contains(&location.pack));
+        places.extend(of_pack.map(|location| (number, location)));
+        number += 1;
+    })?;
+    for entry in features {
+        let Some(Location { pack, block, slot, .. }) = places.get(&entry.row).copied() else { continue };
+        found.entry(pack).or_default().entry((block, slot)).or_default().push(entry.feature);
+    }
+    Ok(())
 }

@@ -70,6 +70,25 @@ impl PackMap {
         })
     }
 
+    /// The same of a pack whose file the caller holds.
+    ///
+    /// # Errors
+    /// When its header and directory at both ends are damaged, or those of another pack.
+    pub fn of_file(vault: &Vault, uid: &PackId, file: &[u8]) -> Result<Self, CasError> {
+        let read = |offset: u64, len: usize| {
+            let range = usize::try_from(offset).ok().and_then(|start| Some(start..start.checked_add(len)?));
+            let short = || StoreError::Short {
+                name: pack_name(uid).to_string(),
+                location: "memory".to_owned(),
+                len: file.len() as u64,
+                offset,
+                wanted: len as u64,
+            };
+            Ok(range.and_then(|range| file.get(range)).ok_or_else(short)?.to_vec())
+        };
+        Self::load_from(vault, uid, &Bytes { len: &|| Ok(file.len() as u64), read: &read })
+    }
+
     fn load_from(vault: &Vault, uid: &PackId, bytes: &Bytes<'_>) -> Result<Self, CasError> {
         Self::load_front(vault, uid, bytes).or_else(|front| match &front {
             CasError::Store { source } if !matches!(source, StoreError::Short { .. }) => Err(front),

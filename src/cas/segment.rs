@@ -1,5 +1,6 @@
 //! Index segments: written sorted, read a page at a time.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use crate::chunk::sketch::Sketch;
@@ -21,6 +22,10 @@ use super::{Base, CasError, Location};
 
 /// Bytes of a row in a page.
 const ROW_LEN: usize = 24;
+/// Bytes that a full page takes in the file.
+const PAGE_STORED_LEN: usize = ROWS_PER_PAGE * ROW_LEN + OVERHEAD;
+/// Pages that are read together where all are: the store may be far away.
+const PAGES_AT_ONCE: u32 = 64;
 
 /// Collects rows and writes them as one segment.
 #[derive(Debug, Default)]
@@ -285,11 +290,14 @@ impl Segment {
         see: &mut dyn FnMut(&IndexRow, Option<Location>),
     ) -> Result<(), CasError> {
         let open = self.open(vault)?;
-        for page in 0..open.header.pages {
-            let plain = self.read_page(vault, &open, page)?;
-            let view = PageView::of_checked(&plain);
-            for row in (0..view.len()).filter_map(|number| view.row(number)) {
-                see(&row, open.location(&row));
+        for first in (0..open.header.pages).step_by(PAGES_AT_ONCE as usize) {
+            let pages = first..open.header.pages.min(first + PAGES_AT_ONCE);
+            let mut sealed = self.read_sealed(vault, &open, pages.clone())?;
+            for (page, sealed) in pages.zip(sealed.chunks_mut(PAGE_STORED_LEN)) {
+                let view = PageView::of_checked(self.unseal_page(vault, &open, page, sealed)?);
+                for row in (0..view.len()).filter_map(|number| view.row(number)) {
+                    see(&row, open.location(&row));
+                }
             }
         }
         Ok(())
@@ -307,16 +315,29 @@ impl Segment {
         open: &OpenSegment,
         page: u32,
     ) -> Result<Vec<u8>, CasError> {
-        let rows = open.rows_of(page);
-        let stored = rows * ROW_LEN + OVERHEAD;
-        let offset =
-            SegmentHeader::LEN as u64 + u64::from(page) * (ROWS_PER_PAGE * ROW_LEN + OVERHEAD) as u64;
-        let mut sealed = vault.store().read_at(&segment_name(&self.record.uid), offset, stored)?;
+        let mut sealed = self.read_sealed(vault, open, page..page + 1)?;
+        Ok(self.unseal_page(vault, open, page, &mut sealed)?.to_vec())
+    }
+
+    /// Reads the sealed bytes of pages, one after the other.
+    fn read_sealed(&self, vault: &Vault, open: &OpenSegment, pages: Range<u32>) -> Result<Vec<u8>, CasError> {
+        let stored = pages.clone().map(|page| open.rows_of(page) * ROW_LEN + OVERHEAD).sum();
+        let offset = SegmentHeader::LEN as u64 + u64::from(pages.start) * PAGE_STORED_LEN as u64;
+        Ok(vault.store().read_at(&segment_name(&self.record.uid), offset, stored)?)
+    }
+
+    fn unseal_page<'b>(
+        &self,
+        vault: &Vault,
+        open: &OpenSegment,
+        page: u32,
+        sealed: &'b mut [u8],
+    ) -> Result<&'b [u8], CasError> {
         let plain = vault
-            .open(&open.key, Part::Page, page.into(), &mut sealed)
+            .open(&open.key, Part::Page, page.into(), sealed)
             .map_err(|source| CasError::Sealed { file: self.file(), part: "page", source })?;
         PageView::check(plain).map_err(|source| self.format("page", source))?;
-        Ok(plain.to_vec())
+        Ok(plain)
     }
 
     /// The places of an object that `bytes`, the plaintext of a page, names.

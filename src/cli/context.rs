@@ -225,7 +225,7 @@ pub(crate) fn lacks_only_config(dir: &Path) -> bool {
 }
 
 /// `DIR` where it holds a `.warp`, a `.warp` itself, or a stand-alone repository.
-fn named_location(dir: &Path) -> Location {
+pub(crate) fn named_location(dir: &Path) -> Location {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     if dir.join(DOT_WARP).is_dir() {
         return Location { root: Some(dir.clone()), dir: dir.join(DOT_WARP) };
@@ -242,6 +242,11 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// A repository that was just made inside the working directory `root`.
+    pub(crate) fn at(repo: Repository, root: &Path) -> Self {
+        Self { repo, workdir: Some(WorkDir::open(root)), cwd: root.to_owned() }
+    }
+
     /// Where the working directory stands.
     pub(crate) fn head(&self) -> Result<Option<Head>, CliError> {
         Ok(self.workdir.as_ref().map(WorkDir::head).transpose()?)

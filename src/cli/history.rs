@@ -60,7 +60,7 @@ impl Decorations {
                 }
                 (Some(branch), _, _) => names.push(escape::line(branch)),
                 (_, Some(tag), _) => names.push(format!("tag: {}", escape::line(tag))),
-                _ => names.push(escape::line(full)),
+                _ => names.push(escape::line(full.strip_prefix("remotes/").unwrap_or(full))),
             }
         }
         names.join(", ")

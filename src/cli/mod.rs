@@ -13,6 +13,8 @@ mod list;
 mod password;
 mod patch;
 mod progress;
+mod ref_lines;
+mod remote;
 mod settings;
 mod signals;
 mod size;
@@ -62,6 +64,7 @@ Examples:
 
 Revisions (REV) name a commit:
   main, v1           a branch, a tag
+  origin/main        where the branch of a remote stood at the last fetch or push
   1f3a               an id, or its first digits, at least four: `warp log --oneline` prints them
   HEAD               where the working directory stands: its last commit
   latest             the newest commit; --host, --path and --tag say of what

@@ -1,12 +1,15 @@
 //! Operations: one verb a file. The only room that knows both the file system and the repository.
 
 mod archive;
+mod bring;
 mod bundle;
+mod carry;
 mod cat;
 mod check;
 mod checkout;
 pub mod commit;
 mod convert;
+mod descent;
 mod diff;
 mod dir_nodes;
 mod error;
@@ -42,6 +45,7 @@ mod undelete;
 mod undo;
 mod verify_pack;
 mod walk;
+mod work;
 
 pub use crate::cas::{PackFault, PackReport};
 pub use archive::{ArchiveOutcome, archive};
@@ -49,6 +53,10 @@ pub use bundle::{
     BundleFault, BundleHeads, BundleOutcome, BundleReport, BundleRequest, BundledPack, RefNews, RefOutcome,
     UnbundleOutcome, UnbundleRequest, bundle_config, bundle_heads, bundle_is_encrypted, create_bundle,
     is_bundle, unbundle, verify_bundle,
+};
+pub use carry::{
+    Carried, FetchNews, FetchOutcome, FetchRequest, FetchTags, FetchedRef, Lease, PushNews, PushOutcome,
+    PushRequest, PushedRef, RefSpec, RefUpdate, apply_leases, copy_all, fetch, push, short_name,
 };
 pub use cat::cat;
 pub use check::{

@@ -1,18 +1,19 @@
-//! Bundles, as far as keys are needed: who made one, what is sealed in it, and repositories that begin as one.
+//! Bundles, as far as keys are needed: who made one, and what is sealed in it.
 
 use std::sync::Arc;
 
 use crate::cas::{CasError, Part, Vault};
-use crate::crypto::{self, NonceSource, sign};
+use crate::crypto::{NonceSource, sign};
 use crate::format::bundle::{BundleManifest, BundlePrivate, BundlePublic, signing_bytes};
 use crate::format::config::Config;
 use crate::format::log::{CommitRecord, DeviceRecord, PackRecord};
-use crate::id::{BundleId, CommitId, DeviceId, InstanceId};
+use crate::id::{BundleId, CommitId, DeviceId};
 use crate::store::StorageBackend;
 
 use super::keys::{self, Credentials};
 use super::log::{ROLE_WRITE, ROLES_ALL};
-use super::{Client, Draft, RepoError, Repository, config};
+use super::remotes::without_remotes;
+use super::{RepoError, Repository};
 
 /// What a manifest is called in errors.
 const FILE: &str = "the bundle's manifest";
@@ -47,7 +48,7 @@ impl Repository {
         let public = BundlePublic {
             uid: draft.uid,
             packs_offset: draft.packs_offset,
-            config: self.config(),
+            config: without_remotes(self.config()),
             packs: draft.packs,
             commits: draft.commits,
             forgotten: draft.forgotten,
@@ -80,33 +81,6 @@ impl Repository {
     /// Opens what is sealed in a bundle of the same family.
     pub(crate) fn open_bundle(&self, public: &BundlePublic) -> Result<BundlePrivate, RepoError> {
         open_private(self.chunks().vault(), public)
-    }
-
-    /// Makes a repository of the family that `from`, the configuration in a bundle, is of: with the same keys, which the same
-    /// credentials open, and without commits. `location` says where the configuration comes from.
-    ///
-    /// # Errors
-    /// [`RepoError::AlreadyExists`]; [`RepoError::WrongPassword`]; when the store fails.
-    pub fn create_from_bundle(
-        store: Arc<dyn StorageBackend>,
-        (from, location): (&Config, &str),
-        credentials: &Credentials,
-        client: Client,
-    ) -> Result<Self, RepoError> {
-        let exists = || RepoError::AlreadyExists { location: store.location() };
-        if config::has_log(&*store)? {
-            return Err(exists());
-        }
-        let (opened, keyring) = keys::unlock(from, credentials, location)?;
-        let failed = RepoError::crypto("cannot name the repository");
-        let instance = InstanceId::new(crypto::random().map_err(failed)?);
-        let made = Config { generation: 1, instance, worktree: false, ..from.clone() };
-        if !config::store(&*store, &made)? {
-            return Err(exists());
-        }
-        let repo = Self::assemble(store, made, keyring, opened, client)?;
-        repo.append(&mut |_| Ok(Draft { message: "init".to_owned(), ..Draft::default() }))?;
-        Ok(repo)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cas::{CasError, EnvelopeError};
 use crate::crypto::CryptoError;
 use crate::format::DecodeError;
-use crate::id::{CommitId, DeviceId};
+use crate::id::{CommitId, DeviceId, FamilyId};
 use crate::store::StoreError;
 
 use super::{ChunkerError, SlotInfo};
@@ -251,6 +251,40 @@ pub enum RepoError {
         /// Which rule it breaks.
         why: &'static str,
     },
+    /// A remote's name is not allowed.
+    #[error(
+        "{name:?} cannot name a remote: it takes what the name of a branch may have, 48 bytes at most, and no slash"
+    )]
+    RemoteName {
+        /// The name.
+        name: String,
+    },
+    /// A remote exists already.
+    #[error("there is a remote {name} already")]
+    RemoteExists {
+        /// Its name.
+        name: String,
+    },
+    /// A remote does not exist.
+    #[error("there is no remote {name}")]
+    NoRemote {
+        /// Its name.
+        name: String,
+    },
+    /// A repository does not share the keys of the one at hand.
+    #[error(
+        "{location} is of family {found}, and {here} is of family {expected}: they do not share their keys"
+    )]
+    OtherFamily {
+        /// Where it lies.
+        location: String,
+        /// Its family.
+        found: FamilyId,
+        /// The repository at hand.
+        here: String,
+        /// Its family.
+        expected: FamilyId,
+    },
     /// A ref exists already.
     #[error("{name} exists already")]
     RefExists {
@@ -376,11 +410,15 @@ impl RepoError {
             Self::Cas { source, .. } => cas_kind(source),
             Self::Store { .. } | Self::Local { .. } | Self::LocalDamaged { .. } => ErrorKind::Store,
             Self::Rollback { .. } | Self::Replaced { .. } => ErrorKind::Rollback,
-            Self::NoRevision { .. } | Self::Ambiguous { .. } | Self::NoRef { .. } | Self::NoSlot { .. } => {
-                ErrorKind::NotFound
-            }
-            Self::RefName { .. } | Self::Setting { .. } => ErrorKind::Usage,
+            Self::NoRevision { .. }
+            | Self::Ambiguous { .. }
+            | Self::NoRef { .. }
+            | Self::NoRemote { .. }
+            | Self::NoSlot { .. } => ErrorKind::NotFound,
+            Self::RefName { .. } | Self::RemoteName { .. } | Self::Setting { .. } => ErrorKind::Usage,
             Self::RefExists { .. }
+            | Self::RemoteExists { .. }
+            | Self::OtherFamily { .. }
             | Self::Unmerged { .. }
             | Self::RefMoved { .. }
             | Self::Condemned

@@ -93,6 +93,14 @@ impl Repository {
         self.ref_delete(&format!("tags/{name}"), "tag: deleted")
     }
 
+    /// Forgets where a branch of a remote stood, as in `origin/main`, and returns where that was. The next fetch tells it again.
+    ///
+    /// # Errors
+    /// [`RepoError::NoRef`].
+    pub fn remote_branch_forget(&self, name: &str) -> Result<CommitId, RepoError> {
+        self.ref_delete(&format!("remotes/{name}"), "branch: forgotten")
+    }
+
     fn ref_create(&self, group: &str, name: &str, at: CommitId, force: bool) -> Result<(), RepoError> {
         check_ref_name(name)?;
         let full = format!("{group}/{name}");

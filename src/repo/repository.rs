@@ -20,7 +20,7 @@ use super::log::{self, Draft, Log};
 use super::recover::RecoverySheet;
 use super::state::LogState;
 use super::timeline::{VersionInfo, VersionTimeline};
-use super::{Chunker, ChunkerConfig, Client, ErrorKind, RepoError, config};
+use super::{Chunker, ChunkerConfig, Client, ErrorKind, RepoError, config, remotes};
 
 /// How to make a repository.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl Repository {
     }
 
     /// Reads the log; `missing` is a copy of the configuration that is not there.
-    fn with_log(mut self, missing: Option<BlobName>) -> Result<Self, RepoError> {
+    pub(super) fn with_log(mut self, missing: Option<BlobName>) -> Result<Self, RepoError> {
         self.missing_copy = Mutex::new(missing);
         self.read_log()?;
         Ok(self)
@@ -581,7 +581,7 @@ fn sorted_settings(mut settings: Vec<(String, String)>) -> Result<Vec<(String, S
     Ok(settings)
 }
 
-/// Settings of a repository: `compression`, `delta` and `parity`.
+/// Settings of a repository: `compression`, `delta`, `parity`, and `remote.NAME.url` for each remote.
 fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
     let wrong = |why: String| Err(RepoError::Setting { name: name.to_owned(), why });
     match (name, value) {
@@ -597,8 +597,9 @@ fn check_setting(name: &str, value: Option<&str>) -> Result<(), RepoError> {
             Ok(_) => Ok(()),
             Err(error) => wrong(error.to_string()),
         },
+        (name, url) if let Some(remote) = remotes::remote_of(name) => remotes::check_remote(remote, url),
         _ => wrong(
-            "there is no such setting of a repository; there are: compression, delta, parity".to_owned(),
+            "there is no such setting of a repository; there are: compression, delta, parity, remote.NAME.url".to_owned(),
         ),
     }
 }

@@ -36,7 +36,7 @@ enum Step {
 }
 
 impl Repository {
-    /// Finds the commit that `revision` names: `HEAD`, a branch, a tag, `latest`, the beginning of an id (4 digits or
+    /// Finds the commit that `revision` names: `HEAD`, a branch, a tag, a remote's branch as in `origin/main`, `latest`, the beginning of an id (4 digits or
     /// more), each followed by any of `~N`, `^`, `^N`, `@{N}`, `@{DATE}`.
     ///
     /// # Errors
@@ -87,8 +87,9 @@ impl Repository {
             "latest" => self.latest(context, spec),
             _ => {
                 let refs = timeline.refs();
-                let full =
-                    ["", "heads/", "tags/"].iter().find_map(|group| refs.get(&format!("{group}{name}")));
+                let full = ["", "heads/", "tags/", "remotes/"]
+                    .iter()
+                    .find_map(|group| refs.get(&format!("{group}{name}")));
                 full.map_or_else(|| self.by_prefix(name, spec), |id| Ok(*id))
             }
         }
@@ -153,10 +154,9 @@ impl Repository {
             (name, _) => name,
         };
         let timeline = self.timeline();
-        let mut log = timeline.reflog(&format!("heads/{branch}"));
-        if log.is_empty() {
-            log = timeline.reflog(branch);
-        }
+        let mut logs =
+            ["heads/", "", "remotes/"].iter().map(|group| timeline.reflog(&format!("{group}{branch}")));
+        let log = logs.find(|log| !log.is_empty()).unwrap_or_default();
         let found = match when.parse::<usize>() {
             Ok(number) => log.get(number),
             Err(_) => {

@@ -132,6 +132,8 @@ pub enum KeepReason {
     Tag(String),
     /// A branch stands on it: the branch's name.
     Branch(String),
+    /// A branch of a remote stands on it, or did when it was fetched: the remote and the branch, as in `origin/main`.
+    Remote(String),
     /// The working directory stands on it, on no branch.
     Head,
     /// A key that may only append has brought it, too short a time ago: until then it counts for nothing, and pushes no other out.
@@ -324,6 +326,7 @@ impl fmt::Display for KeepReason {
             Self::Id => f.write_str("id"),
             Self::Tag(name) => write!(f, "tag {name}"),
             Self::Branch(name) => write!(f, "branch {name}"),
+            Self::Remote(name) => write!(f, "remote branch {name}"),
             Self::Head => f.write_str("HEAD"),
             Self::Unsettled => f.write_str("came lately from a key that may only append"),
             Self::Parent => f.write_str("parent of a new commit"),

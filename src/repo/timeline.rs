@@ -83,6 +83,11 @@ impl VersionTimeline {
         self.with_prefix("heads/")
     }
 
+    /// Branches of remotes, as in `origin/main`, where they stood when they were fetched.
+    pub fn remote_branches(&self) -> Vec<(String, CommitId)> {
+        self.with_prefix("remotes/")
+    }
+
     /// All tags by name.
     pub fn tags(&self) -> Vec<(String, CommitId)> {
         self.with_prefix("tags/")

@@ -11,6 +11,7 @@ mod error;
 mod local;
 mod memory;
 mod os_vfs;
+mod throttled;
 mod vfs;
 
 pub use backend::{BlobInfo, BlobName, BlobWriter, Put, ShardProof, StorageBackend};
@@ -18,4 +19,5 @@ pub use error::StoreError;
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use os_vfs::OsVfs;
+pub use throttled::{Limits, ThrottledStore};
 pub use vfs::{FileInfo, ReadFile, TempFile, Vfs};

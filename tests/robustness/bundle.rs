@@ -43,7 +43,7 @@ fn disk_with(from: &Path) -> SimDisk {
     let store = Arc::new(LocalStore::create("/repo", vfs.clone()).unwrap());
     let config = ops::bundle_config(from).unwrap();
     let client = client_on(vfs, Path::new("/state"));
-    let repo = Repository::create_from_bundle(store, (&config, "bundle"), &password(), client).unwrap();
+    let repo = Repository::create_of_family(store, (&config, "bundle"), &password(), client).unwrap();
     ops::unbundle(&repo, from, &UnbundleRequest::default(), &Silent).unwrap();
     disk
 }

@@ -14,6 +14,7 @@ use crate::cli::{escape, history};
 Examples:
   warp branch                    list them; * marks the one you are on
   warp branch -v                 with their last commits
+  warp branch -a                 those of remotes, too
   warp branch experiment         make one here (`warp switch -c` also goes there)
   warp branch old HEAD~5         make one at an older commit
   warp branch -m better          rename the one you are on
@@ -40,6 +41,14 @@ pub(crate) struct Args {
     #[arg(short = 'm', long = "move", requires = "name")]
     rename: bool,
 
+    /// Branches of remotes, as far as they were fetched; with -d: forget where one stood
+    #[arg(short = 'R', long, conflicts_with_all = ["name", "force_delete", "rename", "all"])]
+    remotes: bool,
+
+    /// Those of remotes, too
+    #[arg(short, long, conflicts_with_all = ["name", "delete", "force_delete", "rename"])]
+    all: bool,
+
     /// Move a branch that is there already, or rename over it
     #[arg(short, long)]
     force: bool,
@@ -56,12 +65,20 @@ struct Branch<'a> {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     match (&args.name, &args.start) {
+        _ if args.remotes && !args.delete.is_empty() => forget_remote(ui, &opened, &args.delete)?,
         _ if !args.delete.is_empty() => delete(ui, &opened, &args.delete, false)?,
         _ if !args.force_delete.is_empty() => delete(ui, &opened, &args.force_delete, true)?,
         (Some(old), Some(new)) if args.rename => rename(ui, &opened, old, new, args.force)?,
         (Some(new), None) if args.rename => rename(ui, &opened, &current(&opened)?, new, args.force)?,
         (Some(name), start) => create(&opened, name, start.as_deref(), args.force)?,
-        (None, _) => list(ui, &opened)?,
+        (None, _) => {
+            if !args.remotes {
+                list(ui, &opened)?;
+            }
+            if args.remotes || args.all {
+                list_remote(ui, &opened, args.all)?;
+            }
+        }
     }
     Ok(Exit::Done)
 }
@@ -121,6 +138,32 @@ fn list(ui: &mut Ui, opened: &Opened) -> Result<(), CliError> {
         let shown = if current { ui.paint(Paint::Green, &shown) } else { shown };
         let mark = if current { '*' } else { ' ' };
         let line = format!("{mark} {shown}{}", last_commit(ui, opened, id)?);
+        writeln!(ui.out(), "{line}")?;
+    }
+    Ok(())
+}
+
+/// Forgets where branches of remotes stood.
+fn forget_remote(ui: &mut Ui, opened: &Opened, names: &[String]) -> Result<(), CliError> {
+    for name in names {
+        let was = opened.repo.remote_branch_forget(name)?;
+        ui.status(format_args!("Forgot where {} stood (was {})", escape::line(name), was.short()));
+    }
+    Ok(())
+}
+
+/// Branches of remotes; `among_all`: with their group, as other branches stand beside them.
+fn list_remote(ui: &mut Ui, opened: &Opened, among_all: bool) -> Result<(), CliError> {
+    for (name, id) in opened.repo.timeline().remote_branches() {
+        if ui.is_json() {
+            let commit = id.to_hex();
+            ui.json(&Branch { message_type: "remote_branch", name: &name, commit, current: false })?;
+            continue;
+        }
+        let shown = escape::name(name.as_bytes());
+        let shown = ui.paint(Paint::Red, &shown);
+        let group = if among_all { "remotes/" } else { "" };
+        let line = format!("  {group}{shown}{}", last_commit(ui, opened, id)?);
         writeln!(ui.out(), "{line}")?;
     }
     Ok(())

@@ -152,21 +152,35 @@ pub(crate) fn go(
     selection: Selection,
     going: Going,
 ) -> Result<Exit, CliError> {
-    let workdir = opened.need_workdir(USE_RESTORE)?;
     let arrived = match &new_head {
         Some(Head::Branch(name)) => Some(format!("Switched to branch '{}'", escape::line(name))),
         Some(Head::Detached(id)) => Some(format!("HEAD is now at {}", id.short())),
         None => None,
     };
+    let dry_run = going.dry_run;
+    let exit = go_quietly(ui, ctx, opened, commit, new_head, selection, going)?;
+    if let (Some(arrived), false) = (arrived, dry_run) {
+        ui.status(format_args!("{arrived}"));
+    }
+    Ok(exit)
+}
+
+/// The same, without saying where that is.
+pub(crate) fn go_quietly(
+    ui: &mut Ui,
+    ctx: &Context,
+    opened: &Opened,
+    commit: CommitId,
+    new_head: Option<Head>,
+    selection: Selection,
+    going: Going,
+) -> Result<Exit, CliError> {
+    let workdir = opened.need_workdir(USE_RESTORE)?;
     let Going { force, dry_run, verify, scan } = going;
     let threads = ctx.threads();
     let request = CheckoutRequest { commit, new_head, selection, force, dry_run, verify, scan, threads };
     let progress = ui.progress();
     let done = ops::checkout(&opened.repo, workdir, &request, &progress)?;
     drop(progress);
-    let exit = restore::report(ui, &done, Restored { dry_run, started: None::<Timestamp> })?;
-    if let (Some(arrived), false) = (arrived, dry_run) {
-        ui.status(format_args!("{arrived}"));
-    }
-    Ok(exit)
+    restore::report(ui, &done, Restored { dry_run, started: None::<Timestamp> })
 }

@@ -144,7 +144,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
 }
 
 /// A repository may go into a folder that is not there, that is empty, or where an `init` was interrupted.
-pub(super) fn check_room(dir: &Path, vfs: &Arc<OsVfs>) -> Result<(), CliError> {
+pub(crate) fn check_room(dir: &Path, vfs: &Arc<OsVfs>) -> Result<(), CliError> {
     match LocalStore::open(dir, vfs.clone()) {
         Ok(store) => match Repository::probe(&store) {
             Ok(_) => Err(CliError::failed(format!("there is a repository in {} already", escape::path(dir)))),

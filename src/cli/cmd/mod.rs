@@ -7,10 +7,12 @@ mod bundle;
 mod cat;
 mod check;
 mod checkout;
+mod clone;
 mod commit;
 mod completions;
 mod config;
 mod diff;
+mod fetch;
 mod find;
 mod forget;
 mod gc;
@@ -20,7 +22,10 @@ mod key;
 mod log;
 mod ls;
 mod parity;
+mod pull;
+mod push;
 mod recover;
+mod remote;
 mod renewal;
 mod repack;
 mod restore;
@@ -36,6 +41,8 @@ mod undo;
 mod util;
 mod verify;
 
+pub(crate) use init::check_room;
+
 use super::Cli;
 use super::context::Context;
 use super::error::{CliError, Exit};
@@ -45,6 +52,7 @@ use super::ui::Ui;
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Command {
     Init(init::Args),
+    Clone(clone::Args),
     Commit(Box<commit::Args>),
     Status(status::Args),
     Log(log::Args),
@@ -61,6 +69,10 @@ pub(crate) enum Command {
     Bundle(bundle::Args),
     Branch(branch::Args),
     Tag(tag::Args),
+    Remote(remote::Args),
+    Fetch(fetch::Args),
+    Pull(pull::Args),
+    Push(Box<push::Args>),
     Undo(undo::Args),
     Forget(Box<forget::Args>),
     Gc(gc::Args),
@@ -95,6 +107,7 @@ pub(crate) fn run_alone(ui: &mut Ui, cli: &Cli) -> Option<Result<Exit, CliError>
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(ui, ctx, args),
+        Command::Clone(args) => clone::run(ui, ctx, args),
         Command::Commit(args) => commit::run(ui, ctx, args),
         Command::Status(args) => status::run(ui, ctx, args),
         Command::Log(args) => log::run(ui, ctx, args),
@@ -111,6 +124,10 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Bundle(args) => bundle::run(ui, ctx, args),
         Command::Branch(args) => branch::run(ui, ctx, args),
         Command::Tag(args) => tag::run(ui, ctx, args),
+        Command::Remote(args) => remote::run(ui, ctx, args),
+        Command::Fetch(args) => fetch::run(ui, ctx, args),
+        Command::Pull(args) => pull::run(ui, ctx, args),
+        Command::Push(args) => push::run(ui, ctx, args),
         Command::Undo(args) => undo::run(ui, ctx, args),
         Command::Forget(args) => forget::run(ui, ctx, args),
         Command::Gc(args) => gc::run(ui, ctx, args),

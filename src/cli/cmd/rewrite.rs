@@ -322,10 +322,12 @@ fn commits(ui: &mut Ui, opened: &Opened, done: &RewriteOutcome) -> Result<(), Cl
 fn summary(ui: &mut Ui, done: &RewriteOutcome) {
     let would = if done.dry_run { "would be " } else { "" };
     for moved in &done.moved {
-        let (name, to) = (shown(&moved.name), moved.new.map_or_else(String::new, |id| id.short()));
-        match done.dry_run {
-            true => ui.status(format_args!("{name} would move")),
-            false => ui.status(format_args!("{name} moved to {to}")),
+        let name = shown(&moved.name);
+        match (moved.new, done.dry_run) {
+            (None, true) => ui.status(format_args!("{name} would be forgotten until the next fetch")),
+            (None, false) => ui.status(format_args!("{name} is forgotten until the next fetch")),
+            (Some(_), true) => ui.status(format_args!("{name} would move")),
+            (Some(to), false) => ui.status(format_args!("{name} moved to {}", to.short())),
         }
     }
     if done.commits.is_empty() {

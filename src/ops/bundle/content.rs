@@ -18,18 +18,18 @@ const DIRECTORY_PER_OBJECT: u64 = 192;
 
 /// Commits of a bundle.
 #[derive(Debug, Default)]
-pub(super) struct Lineage {
+pub(in crate::ops) struct Lineage {
     /// Those that it holds, the oldest first.
-    pub(super) commits: Vec<CommitRecord>,
+    pub(in crate::ops) commits: Vec<CommitRecord>,
     /// Those between them that were forgotten.
-    pub(super) forgotten: Vec<CommitRecord>,
+    pub(in crate::ops) forgotten: Vec<CommitRecord>,
     /// Branches and tags that stand on one that it holds.
     pub(super) refs: Vec<(String, CommitId)>,
 }
 
 impl Lineage {
     /// What `tips` descend from, themselves included, and `excluded` do not.
-    pub(super) fn new(state: &LogState, tips: &[CommitId], excluded: &[CommitId]) -> Self {
+    pub(in crate::ops) fn new(state: &LogState, tips: &[CommitId], excluded: &[CommitId]) -> Self {
         let (wanted, known) = (descended(state, tips), descended(state, excluded));
         let is_carried = |id: &&CommitId| wanted.contains(*id) && !known.contains(*id);
         let record = |id: &CommitId| {
@@ -40,7 +40,9 @@ impl Lineage {
         let gone = state.parents.keys().filter(|id| state.is_forgotten(id)).filter(is_carried);
         let mut forgotten: Vec<CommitRecord> = gone.map(record).collect();
         forgotten.sort_unstable_by_key(|commit| commit.id);
-        let stands = |(_, id): &(&String, &CommitId)| is_carried(id) && state.is_live(id);
+        // Where another repository's branches stood is no news to a third one.
+        let is_own = |name: &str| name.starts_with("heads/") || name.starts_with("tags/");
+        let stands = |(name, id): &(&String, &CommitId)| is_own(name) && is_carried(id) && state.is_live(id);
         let refs = state.refs.iter().filter(stands).map(|(name, id)| (name.clone(), *id)).collect();
         Self { commits, forgotten, refs }
     }

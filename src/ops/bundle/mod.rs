@@ -16,6 +16,7 @@ mod tests;
 mod unbundle;
 mod verify;
 
+pub(super) use content::Lineage;
 pub use create::{BundleOutcome, BundleRequest, create_bundle};
 pub use file::{BundleFault, BundleHeads, bundle_config, bundle_heads, bundle_is_encrypted, is_bundle};
 pub use refs::{RefNews, RefOutcome};

@@ -1,10 +1,10 @@
 //! What becomes of the branches and tags of a bundle.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::format::bundle::BundlePublic;
 use crate::id::CommitId;
 use crate::repo::{LogState, RefMove, check_ref_name};
+
+use super::super::descent::Descent;
 
 /// What became of a branch or tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ pub(super) fn decide(
     refs: &[(String, CommitId)],
     rules: Rules<'_>,
 ) -> Vec<RefOutcome> {
-    let descent = Descent::new(state, public);
+    let descent = Descent::with_records(state, public.commits.iter().chain(&public.forgotten));
     let one = |(name, commit): &(String, CommitId)| {
         let stood = state.refs.get(name).copied();
         let news = news(&descent, name, (stood, *commit), rules);
@@ -111,37 +111,5 @@ fn news(
         () if !forward => RefNews::Diverged,
         () if rules.checked_out == Some(name) => RefNews::CheckedOut,
         () => RefNews::Forwarded,
-    }
-}
-
-/// Which commits descend from which, as the log and the bundle know.
-struct Descent<'a> {
-    state: &'a LogState,
-    bundled: HashMap<CommitId, &'a [CommitId]>,
-}
-
-impl<'a> Descent<'a> {
-    fn new(state: &'a LogState, public: &'a BundlePublic) -> Self {
-        let told = public.commits.iter().chain(&public.forgotten);
-        Self { state, bundled: told.map(|commit| (commit.id, &commit.parents[..])).collect() }
-    }
-
-    fn parents(&self, id: &CommitId) -> &[CommitId] {
-        let known = self.state.parents.get(id).map(Vec::as_slice);
-        known.or_else(|| self.bundled.get(id).copied()).unwrap_or_default()
-    }
-
-    /// Whether `after` descends from `before`.
-    fn is_before(&self, before: CommitId, after: CommitId) -> bool {
-        let (mut seen, mut open) = (HashSet::new(), vec![after]);
-        while let Some(id) = open.pop() {
-            if id == before {
-                return true;
-            }
-            if seen.insert(id) {
-                open.extend(self.parents(&id));
-            }
-        }
-        false
     }
 }

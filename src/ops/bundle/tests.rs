@@ -94,7 +94,7 @@ impl Maker {
 fn receiver(bundle: &Path) -> Repository {
     let config = bundle_config(bundle).unwrap();
     let store = Arc::new(MemoryStore::new());
-    Repository::create_from_bundle(store, (&config, "bundle"), &secret(), client()).unwrap()
+    Repository::create_of_family(store, (&config, "bundle"), &secret(), client()).unwrap()
 }
 
 fn take(repo: &Repository, bundle: &Path) -> Result<UnbundleOutcome, OpsError> {

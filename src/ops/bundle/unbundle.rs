@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use crate::cas::{ChunkStore, pack_name};
 use crate::format::bundle::{BundlePrivate, BundlePublic};
-use crate::format::log::CommitRecord;
+use crate::format::log::{CommitRecord, PackRecord};
 use crate::id::{CommitId, PackId};
 use crate::observe::{Observer, Phase};
 use crate::repo::{Draft, LogState, RepoError, Repository, read_version};
 
 use super::super::OpsError;
+use super::super::bring::{Bringer, Brought};
 use super::super::gc::{Copies, Marker};
 use super::super::races::{begin_anew, is_overtaken, overtaken, pinned};
 use super::file::BundleFile;
-use super::packs::{Bringer, Brought};
+use super::packs::BundlePacks;
 use super::refs::{self, RefOutcome, Rules};
 use super::source::BundleSource;
 
@@ -139,12 +140,15 @@ impl Unbundler<'_> {
         }
         self.check_prerequisites()?;
         let chunks = pinned(self.repo, self.state);
-        let mut bringer = Bringer::new((self.repo, self.state), self.source, self.observer)?;
-        let done = bringer.bring(&chunks).and_then(|()| self.reach(&chunks, &new, &bringer.brought));
-        let brought = bringer.brought;
+        let packs = BundlePacks::new(self.repo, self.source)?;
+        let bringer = Bringer::new((self.repo, self.state, &chunks), &packs, self.observer);
+        let records: Vec<PackRecord> = self.source.file().packs().map(|(record, _)| record).collect();
+        let done = bringer.bring(&records).and_then(|()| bringer.complete_bases());
+        let brought = bringer.into_brought();
+        let done = done.and_then(|()| self.reach(&chunks, &new, &brought));
         let done = done.and_then(|uses| self.publish(&brought, &uses, &mut outcome));
         if let Err(error) = done {
-            self.discard(&brought, &error);
+            brought.discard(self.repo, &error);
             return Err(error);
         }
         self.count(&brought, &mut outcome);
@@ -188,14 +192,8 @@ impl Unbundler<'_> {
             marker.commit(commit.id)?;
         }
         marker.settle()?;
-        let written = brought.verbatim.iter().chain(&brought.own.packs);
-        let written: HashSet<PackId> = written.map(|pack| pack.uid).collect();
-        let marks = marker.into_marks();
         // The new packs may also have deltas that nothing reaches, since the objects were there: their bases must stay all the same.
-        let relied: HashSet<PackId> = marks.packs().chain(&brought.relied).copied().collect();
-        let mut uses: Vec<PackId> = relied.difference(&written).copied().collect();
-        uses.sort_unstable();
-        Ok(uses)
+        Ok(brought.uses(marker.into_marks().packs().copied()))
     }
 
     fn decide(&self, state: &LogState) -> Vec<RefOutcome> {
@@ -233,7 +231,7 @@ impl Unbundler<'_> {
         let gone = public.forgotten.iter().filter(|commit| !now.parents.contains_key(&commit.id));
         let file = self.source.file().path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         Draft {
-            packs_added: brought.verbatim.iter().chain(&brought.own.packs).copied().collect(),
+            packs_added: brought.packs().copied().collect(),
             segments_added: brought.own.segments.clone(),
             uses: uses.to_vec(),
             commits: new.chain(gone.clone()).cloned().collect(),
@@ -245,26 +243,9 @@ impl Unbundler<'_> {
         }
     }
 
-    /// Deletes what no entry of the log can have come to name. What has the bundle's names stays: gc takes it, if nobody else does.
-    fn discard(&self, brought: &Brought, error: &OpsError) {
-        let is_certain = match error {
-            OpsError::Repo { source } => {
-                matches!(
-                    source,
-                    RepoError::Overtaken | RepoError::Condemned | RepoError::BaseForgotten { .. }
-                )
-            }
-            _ => true,
-        };
-        if is_certain {
-            brought.own.discard(self.repo);
-        }
-    }
-
     fn count(&self, brought: &Brought, outcome: &mut UnbundleOutcome) {
-        let written = || brought.verbatim.iter().chain(&brought.own.packs);
-        outcome.packs = written().count() as u64;
-        outcome.bytes = written().map(|pack| pack.len).sum();
+        outcome.packs = brought.packs().count() as u64;
+        outcome.bytes = brought.packs().map(|pack| pack.len).sum();
         outcome.packs_there = brought.there;
         outcome.healed = brought.healed.iter().map(|pack| pack_name(pack).as_str().to_owned()).collect();
     }

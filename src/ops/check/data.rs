@@ -16,9 +16,10 @@ use crate::id::{Locator, ObjectKind, PackId};
 use crate::observe::Phase;
 
 use super::super::OpsError;
+use super::super::work;
 use super::packs::is_found_in;
 use super::report::FindingKind;
-use super::{Broken, Check, work};
+use super::{Broken, Check};
 
 /// Bytes of frames that are held at a time.
 pub(super) const FRAMES_MAX: usize = 48 << 20;

@@ -16,7 +16,6 @@ mod sealed;
 mod segments;
 #[cfg(test)]
 mod tests;
-mod work;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;

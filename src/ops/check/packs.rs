@@ -8,9 +8,10 @@ use crate::format::log::PackRecord;
 use crate::id::{Locator, ObjectKind, PackId};
 
 use super::super::OpsError;
+use super::super::work;
 use super::report::FindingKind;
 use super::segments::{IndexSide, Sum};
-use super::{Broken, Check, work};
+use super::{Broken, Check};
 
 /// What the directories say.
 #[derive(Debug, Default)]

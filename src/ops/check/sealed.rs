@@ -10,8 +10,9 @@ use crate::repo::{LogState, PublicLog};
 use crate::store::StorageBackend;
 
 use super::super::OpsError;
+use super::super::work;
 use super::report::{CheckReport, Finding};
-use super::{Notes, PINS_MAX, files, gone, work};
+use super::{Notes, PINS_MAX, files, gone};
 use files::Absent;
 
 /// What to check without keys, beside the configuration, the log and the index segments.

@@ -58,11 +58,11 @@ pub(super) fn parents(state: &LogState, parents: &[CommitId], heirs: &Heirs) -> 
     found
 }
 
-/// Where the refs go that stand on rewritten commits.
+/// Where the refs go that stand on rewritten commits. A remote has the originals, so what is remembered of it is forgotten.
 pub(super) fn moves(state: &LogState, heirs: &Heirs) -> Vec<RefMove> {
     let moved = |(name, id): (&String, &CommitId)| {
-        let new = heirs.get(id)?;
-        Some(RefMove { name: name.clone(), old: Some(*id), new: Some(*new) })
+        let new = Some(*heirs.get(id)?).filter(|_| !name.starts_with("remotes/"));
+        Some(RefMove { name: name.clone(), old: Some(*id), new })
     };
     state.refs.iter().filter_map(moved).collect()
 }

@@ -79,7 +79,7 @@ pub struct ForgetOutcome {
 
 /// Forgets commits: they are no longer part of history. Their bytes stay in the repository until gc takes them away.
 ///
-/// Kept in any case: commits that a tag names, and the one that a detached HEAD stands on; without `force` also those on
+/// Kept in any case: commits that a tag names, those on which branches of remotes stand, and the one that a detached HEAD stands on; without `force` also those on
 /// which branches stand; and the parents of commits that others make meanwhile. Commits that others have forgotten
 /// meanwhile are no error.
 ///

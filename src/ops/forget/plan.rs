@@ -72,10 +72,12 @@ impl<'a> Planner<'a> {
         let mut protected = Protected::new();
         let mut keep = |id: CommitId, reason| protected.entry(id).or_default().push(reason);
         for (name, id) in &state.refs {
-            match (name.strip_prefix("heads/"), name.strip_prefix("tags/")) {
+            match (name.strip_prefix("heads/"), name.strip_prefix("remotes/")) {
                 (Some(_), _) if self.request.force => {}
                 (Some(branch), _) => keep(*id, KeepReason::Branch(branch.to_owned())),
-                (None, tag) => keep(*id, KeepReason::Tag(tag.unwrap_or(name).to_owned())),
+                // It says where another repository stands: going back would make it say what is not so.
+                (_, Some(branch)) => keep(*id, KeepReason::Remote(branch.to_owned())),
+                _ => keep(*id, KeepReason::Tag(name.strip_prefix("tags/").unwrap_or(name).to_owned())),
             }
         }
         if let Some(Head::Detached(id)) = self.request.head {
@@ -209,6 +211,10 @@ fn must_stay(id: CommitId, reason: &KeepReason) -> OpsError {
         }
         KeepReason::Branch(name) => format!(
             "branch {name} stands on commit {id}; with --force it goes back to the commit before, or goes with its last one"
+        ),
+        KeepReason::Remote(name) => format!(
+            "{name} stands on commit {id}, as far as was fetched; `warp fetch` looks again, and `warp branch -R -d {name}` forgets \
+             where it stood"
         ),
         KeepReason::Head => {
             format!("HEAD stands on commit {id}; go elsewhere first, with `warp switch` or `warp checkout`")

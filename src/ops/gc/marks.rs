@@ -20,7 +20,7 @@ struct PackMarks {
 
 impl Marks {
     /// Marks a place; returns whether it was not marked before.
-    pub(super) fn set(&mut self, location: &Location) -> bool {
+    pub(in crate::ops) fn set(&mut self, location: &Location) -> bool {
         let pack = self.packs.entry(location.pack).or_default();
         let (block, word, bit) = place(location);
         if pack.blocks.len() <= block {

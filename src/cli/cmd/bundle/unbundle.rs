@@ -87,7 +87,7 @@ fn init(ui: &mut Ui, ctx: &Context, file: &Path, dir: &Path) -> Result<Repositor
     ops::bundle_heads(file, &credentials)?;
     let store = Arc::new(LocalStore::create(dir, vfs)?);
     let from = (&config, &*file.display().to_string());
-    let repo = Repository::create_from_bundle(store, from, &credentials, ctx.client()?)?;
+    let repo = Repository::create_of_family(store, from, &credentials, ctx.client()?)?;
     ui.status(format_args!("Initialized a repository with the keys of the bundle in {}", repo.location()));
     Ok(repo)
 }

@@ -1,0 +1,136 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use warp::id::CommitId;
+use warp::ops::{self, Selection};
+use warp::repo::{Head, RemoteUrl, Repository, WorkDir};
+use warp::store::{LocalStore, OsVfs};
+
+use super::checkout::{self, Going};
+use super::init::check_room;
+use crate::cli::context::{Context, DOT_WARP, Opened};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::escape;
+use crate::cli::ref_lines::report_fetched;
+use crate::cli::remote::LimitArgs;
+use crate::cli::ui::Ui;
+
+/// Make a repository that has all that another one has
+///
+/// It shares the keys of the other one, whose password opens both; so packs go from one to the other as they are. All
+/// commits come along, with branches and tags, and the other one is known as the remote `origin`.
+///
+/// Without --bare it goes into a `.warp` folder inside DIR, and the files of a branch are brought into DIR: of the one that the
+/// other working directory is on, or else of `main`, or of the newest commit. Where cloning was stopped, `warp fetch` goes on.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  warp clone /mnt/disk/thesis
+  warp clone --bare ~/thesis /mnt/disk/thesis       a copy on another disk
+  warp clone --branch old /mnt/disk/thesis here     go to another branch")]
+pub(crate) struct Args {
+    /// The other repository: a path, file:// and a path, or warp://HOST/PATH
+    #[arg(value_name = "URL")]
+    url: String,
+
+    /// Where to; without it a folder named like the other one
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// Make a stand-alone repository, without a working directory
+    #[arg(long)]
+    bare: bool,
+
+    /// Bring the files of this branch
+    #[arg(short, long, value_name = "NAME", conflicts_with = "bare")]
+    branch: Option<String>,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
+    if ctx.globals.repo.is_some() {
+        return Err(CliError::usage(
+            "-r is not for `warp clone`: name the new repository behind the other one",
+        ));
+    }
+    let url = ctx.remote_url(&args.url)?;
+    let dir = ctx.absolute(&args.dir.clone().map_or_else(|| default_dir(&url), Ok)?);
+    let vfs = Arc::new(OsVfs::new());
+    let inner = if args.bare { dir.clone() } else { dir.join(DOT_WARP) };
+    check_room(&dir, &vfs).and_then(|()| check_room(&inner, &vfs))?;
+    let place = url.to_string();
+    let from = ctx.open_alone(args.limits.apply(ctx.open_remote(&url, false)?), &place)?;
+    let head = first_branch(&from, args.branch.as_deref(), Context::head_of(&url))?;
+    let store = Arc::new(LocalStore::create(&inner, vfs)?);
+    let repo = from.create_sibling(store, !args.bare, ctx.client()?)?;
+    repo.remote_add("origin", &place)?;
+    if !args.bare {
+        let name = head.as_ref().map_or("main", |(name, _)| name);
+        WorkDir::open(&dir).set_head(&Head::Branch(name.to_owned()))?;
+    }
+    ui.status(format_args!("Cloning into {}", escape::path(&dir)));
+    let progress = ui.progress();
+    let done = ops::copy_all(&from, &repo, (!args.bare).then_some("origin"), &progress);
+    drop(progress);
+    let done = done.map_err(|error| {
+        let hint = format!("`warp -r {} fetch` goes on where it was stopped", escape::path(&dir));
+        CliError::from(error).hint(hint)
+    })?;
+    report_fetched(ui, &place, &done, false)?;
+    match head.filter(|_| !args.bare) {
+        None => Ok(Exit::Done),
+        Some((name, at)) => {
+            let opened = Opened::at(repo, &dir);
+            go(ui, ctx, &opened, (&name, None, at), "clone")
+        }
+    }
+}
+
+/// The last part of the place.
+fn default_dir(url: &RemoteUrl) -> Result<PathBuf, CliError> {
+    let path = match url {
+        RemoteUrl::Path(path) => path.as_path(),
+        RemoteUrl::Server { path, .. } => Path::new(path),
+    };
+    let path = if path.ends_with(DOT_WARP) { path.parent().unwrap_or(path) } else { path };
+    let name = path.file_name().map(PathBuf::from);
+    name.ok_or_else(|| CliError::usage("say where to: `warp clone URL DIR`"))
+}
+
+/// The branch whose files are brought, and where it stands.
+fn first_branch(
+    from: &Repository,
+    wanted: Option<&str>,
+    checked_out: Option<String>,
+) -> Result<Option<(String, CommitId)>, CliError> {
+    let timeline = from.timeline();
+    let at = |name: &str| timeline.branch(name).map(|id| (name.to_owned(), id));
+    if let Some(name) = wanted {
+        let missing = || CliError::failed(format!("there is no branch {}", escape::name(name.as_bytes())));
+        return at(name).map(Some).ok_or_else(missing);
+    }
+    let branches = timeline.branches();
+    let newest = || {
+        let tips = timeline.commits().into_iter();
+        tips.filter_map(|id| branches.iter().find(|(_, tip)| *tip == id)).next().cloned()
+    };
+    Ok(checked_out.as_deref().and_then(at).or_else(|| at("main")).or_else(newest))
+}
+
+/// Brings the working directory to where a branch shall stand, and then the branch. Files first: where they cannot be brought, the
+/// branch stays.
+pub(super) fn go(
+    ui: &mut Ui,
+    ctx: &Context,
+    opened: &Opened,
+    (branch, old, new): (&str, Option<CommitId>, CommitId),
+    verb: &str,
+) -> Result<Exit, CliError> {
+    let going = Going { force: false, dry_run: false, verify: false, scan: ops::ScanSettings::default() };
+    let head = Some(Head::Branch(branch.to_owned()));
+    let exit = checkout::go_quietly(ui, ctx, opened, new, head, Selection::default(), going)?;
+    opened.repo.ref_move(&format!("heads/{branch}"), (old, new), &format!("{verb}: to {}", new.short()))?;
+    Ok(exit)
+}

@@ -1,0 +1,163 @@
+//! Other repositories: where they lie, and how they are opened with the keys at hand.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use warp::repo::{Credentials, Head, RemoteUrl, RepoError, Repository, WorkDir};
+use warp::store::{Limits, LocalStore, OsVfs, StorageBackend, ThrottledStore};
+
+use super::cmd::check_room;
+use super::context::{Context, Opened, named_location};
+use super::error::CliError;
+use super::escape;
+use super::ui::Ui;
+
+/// How fast bytes may go
+#[derive(clap::Args, Debug, Default)]
+pub(crate) struct LimitArgs {
+    /// Send at most so many KiB a second
+    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    limit_upload: Option<u64>,
+
+    /// Receive at most so many KiB a second
+    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    limit_download: Option<u64>,
+}
+
+impl LimitArgs {
+    /// The store within the limits.
+    pub(crate) fn apply(&self, store: Arc<dyn StorageBackend>) -> Arc<dyn StorageBackend> {
+        let [upload, download] =
+            [self.limit_upload, self.limit_download].map(|rate| rate.map(|kib| kib << 10));
+        match (upload, download) {
+            (None, None) => store,
+            _ => Arc::new(ThrottledStore::new(store, Limits { upload, download })),
+        }
+    }
+}
+
+/// Another repository of the family, open.
+pub(crate) struct Remote {
+    /// Its name, if it has one here.
+    pub(crate) name: Option<String>,
+    /// Where it lies, as it is shown.
+    pub(crate) place: String,
+    pub(crate) repo: Repository,
+    /// Full name of the branch that a working directory around it is on.
+    pub(crate) checked_out: Option<String>,
+}
+
+/// What a command means by another repository.
+pub(crate) struct Named {
+    pub(crate) name: Option<String>,
+    pub(crate) url: RemoteUrl,
+}
+
+impl Context {
+    /// Reads where a repository lies; a path is taken from the current directory.
+    pub(crate) fn remote_url(&self, text: &str) -> Result<RemoteUrl, CliError> {
+        let url: RemoteUrl = text.parse().map_err(|error| CliError::usage(format!("{error}")))?;
+        Ok(url.below(&self.absolute(Path::new("."))))
+    }
+
+    /// Opens the store of another repository; `create`: makes it, where nothing is yet.
+    pub(crate) fn open_remote(
+        &self,
+        url: &RemoteUrl,
+        create: bool,
+    ) -> Result<Arc<dyn StorageBackend>, CliError> {
+        match url {
+            RemoteUrl::Path(path) if create => {
+                let vfs = Arc::new(OsVfs::new());
+                check_room(path, &vfs)?;
+                Ok(Arc::new(LocalStore::create(path, vfs)?))
+            }
+            RemoteUrl::Path(path) => {
+                Ok(Arc::new(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
+            }
+            RemoteUrl::Server { .. } => {
+                Err(CliError::failed(format!("{url}: repositories of servers are not built yet")))
+            }
+        }
+    }
+
+    /// The branch that a working directory around another repository is on, as far as that can be told.
+    pub(crate) fn head_of(url: &RemoteUrl) -> Option<String> {
+        let RemoteUrl::Path(path) = url else { return None };
+        match WorkDir::open(named_location(path).root?).head() {
+            Ok(Head::Branch(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The repository that a name or place means; without one: `origin`, or the only remote.
+    pub(crate) fn find_remote(&self, opened: &Opened, named: Option<&str>) -> Result<Named, CliError> {
+        let remotes = opened.repo.remotes();
+        let default = || match &remotes[..] {
+            [(only, _)] => only.as_str(),
+            _ => "origin",
+        };
+        let text = named.unwrap_or_else(default);
+        if let Some((name, url)) = remotes.iter().find(|(name, _)| name == text) {
+            return Ok(Named { name: Some(name.clone()), url: self.remote_url(url)? });
+        }
+        if text.contains('/') || text.starts_with('.') {
+            return Ok(Named { name: None, url: self.remote_url(text)? });
+        }
+        let error = CliError::failed(format!("there is no remote {}", escape::name(text.as_bytes())));
+        Err(error.hint("`warp remote` lists them; `warp remote add NAME URL` makes one known"))
+    }
+
+    /// Opens another repository of the family: with the keys at hand or, where these were changed there, with its password.
+    pub(crate) fn open_named(
+        &self,
+        ui: &mut Ui,
+        opened: &Opened,
+        named: Named,
+        limits: &LimitArgs,
+    ) -> Result<Remote, CliError> {
+        let Named { name, url } = named;
+        let store = limits.apply(self.open_remote(&url, false)?);
+        let place = url.to_string();
+        let repo = match opened.repo.open_sibling(Arc::clone(&store), self.client()?) {
+            Err(RepoError::Rotated { .. }) => self.open_rotated(ui, store, &place)?,
+            Err(error @ RepoError::OtherFamily { .. }) => {
+                return Err(CliError::from(error).hint(OTHER_FAMILY_HINT));
+            }
+            repo => repo?,
+        };
+        for notice in repo.notices() {
+            ui.warn(format_args!("{}: {}", escape::line(&place), escape::text(notice)));
+        }
+        let checked_out = Self::head_of(&url).map(|branch| format!("heads/{branch}"));
+        Ok(Remote { name, place, repo, checked_out })
+    }
+
+    fn open_rotated(
+        &self,
+        ui: &mut Ui,
+        store: Arc<dyn StorageBackend>,
+        place: &str,
+    ) -> Result<Repository, CliError> {
+        ui.status(format_args!("The keys of {} were rotated: its password is needed", escape::line(place)));
+        let credentials = self.credentials(&format!("Password for {}: ", escape::line(place)))?;
+        Ok(Repository::open(store, &credentials, self.client()?)?)
+    }
+
+    /// Opens a repository by itself, asking for its password if it has one.
+    pub(crate) fn open_alone(
+        &self,
+        store: Arc<dyn StorageBackend>,
+        place: &str,
+    ) -> Result<Repository, CliError> {
+        let credentials = match Repository::probe(&*store)?.encrypted {
+            true => self.credentials(&format!("Password for {}: ", escape::line(place)))?,
+            false => Credentials::None,
+        };
+        Ok(Repository::open(store, &credentials, self.client()?)?)
+    }
+}
+
+/// What helps where keys are not shared.
+const OTHER_FAMILY_HINT: &str = "`warp clone` and `warp remote add --create` make repositories that share their keys; to bring \
+                                 over what another one holds, `warp restore --target DIR` there and `warp commit DIR` here";

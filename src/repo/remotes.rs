@@ -1,0 +1,399 @@
+//! Other repositories that a repository knows by name, and how their places are written.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::format::config::Config;
+use crate::id::{CommitId, DeviceId};
+
+use super::log::Draft;
+use super::state::RefMove;
+use super::{RepoError, Repository, check_ref_name};
+
+/// Port of a server, if the address names none.
+pub const DEFAULT_PORT: u16 = 8919;
+/// Most bytes of a remote's name: with what is around it, it must fit a setting's name.
+const NAME_LEN_MAX: usize = 48;
+/// Most bytes of a host's name, as DNS has it.
+const HOST_LEN_MAX: usize = 253;
+
+/// Where a repository lies, as people write it:
+///
+/// - a path, absolute or relative;
+/// - `file://` and an absolute path, in which `%` and two hex digits stand for a byte;
+/// - `warp://HOST[:PORT]/PATH[#ed25519:KEY]`: a server, the path of the repository on it, and the public key that the server must
+///   have, 64 hex digits. HOST is a name, an IPv4 address, or an IPv6 address in brackets. Components of PATH are made of letters,
+///   digits and `.`, `_`, `-`, and do not begin with a dot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemoteUrl {
+    /// A folder of this machine.
+    Path(PathBuf),
+    /// A repository of a server.
+    Server {
+        /// Name or address; an IPv6 address without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Path of the repository there, without a slash at either end.
+        path: String,
+        /// The key that the server must have; `None`: the one that is known of it.
+        key: Option<DeviceId>,
+    },
+}
+
+/// Why a text is no place of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{url:?} is no place of a repository: {why}")]
+pub struct RemoteUrlError {
+    /// The text.
+    pub url: String,
+    /// Which rule it breaks.
+    pub why: &'static str,
+}
+
+impl FromStr for RemoteUrl {
+    type Err = RemoteUrlError;
+
+    fn from_str(text: &str) -> Result<Self, RemoteUrlError> {
+        let wrong = |why| RemoteUrlError { url: text.to_owned(), why };
+        match text.split_once("://") {
+            _ if text.is_empty() => Err(wrong("it is empty")),
+            _ if text.contains(['\0', '\n', '\r']) => Err(wrong("it holds a control character")),
+            Some(("warp", rest)) => server(rest).map_err(wrong),
+            Some(("file", rest)) => file(rest).map_err(wrong),
+            Some((scheme, _)) if is_scheme(scheme) => Err(wrong("only paths, file:// and warp:// are known")),
+            _ => Ok(Self::Path(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for RemoteUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Server { host, port, path, key } => {
+                let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+                write!(f, "warp://{open}{host}{close}")?;
+                if *port != DEFAULT_PORT {
+                    write!(f, ":{port}")?;
+                }
+                write!(f, "/{path}")?;
+                key.map_or(Ok(()), |key| write!(f, "#ed25519:{key}"))
+            }
+        }
+    }
+}
+
+impl RemoteUrl {
+    /// The same, with a relative path below `base`.
+    pub fn below(self, base: &Path) -> Self {
+        match self {
+            Self::Path(path) => Self::Path(base.join(path)),
+            server => server,
+        }
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+fn file(rest: &str) -> Result<RemoteUrl, &'static str> {
+    use std::os::unix::ffi::OsStringExt;
+    let path = rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
+    if !path.starts_with('/') {
+        return Err("file:// takes an absolute path, as in file:///mnt/backup");
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        let mut byte = *first;
+        if byte == b'%' {
+            let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+            let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            let digits = digits.ok_or("a % takes two hex digits behind it")?;
+            byte = u8::from_str_radix(digits, 16).map_err(|_| "a % takes two hex digits behind it")?;
+            rest = &behind[2..];
+        }
+        if byte == 0 {
+            return Err("no path holds a zero byte");
+        }
+        bytes.push(byte);
+    }
+    Ok(RemoteUrl::Path(std::ffi::OsString::from_vec(bytes).into()))
+}
+
+fn server(rest: &str) -> Result<RemoteUrl, &'static str> {
+    let (rest, key) = match rest.split_once('#') {
+        None => (rest, None),
+        Some((rest, pin)) => (rest, Some(pinned_key(pin)?)),
+    };
+    let (authority, path) =
+        rest.split_once('/').ok_or("it names no repository, as in warp://host/repository")?;
+    let (host, port) = authority_of(authority)?;
+    let path = path.trim_end_matches('/');
+    let is_legal = |component: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !component.is_empty() && !component.starts_with('.') && component.bytes().all(known)
+    };
+    if !path.split('/').all(is_legal) {
+        return Err(
+            "a part of its path is empty, begins with a dot, or holds something but letters, digits and ._-",
+        );
+    }
+    Ok(RemoteUrl::Server { host, port, path: path.to_owned(), key })
+}
+
+fn pinned_key(pin: &str) -> Result<DeviceId, &'static str> {
+    const WRONG: &str = "behind # it takes ed25519: and 64 hex digits";
+    pin.strip_prefix("ed25519:").ok_or(WRONG)?.parse().map_err(|_| WRONG)
+}
+
+fn authority_of(text: &str) -> Result<(String, u16), &'static str> {
+    if text.contains('@') {
+        return Err("it names a user, and a server knows its users by their keys");
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']').ok_or("a bracket is not closed")?;
+            host.parse::<std::net::Ipv6Addr>().map_err(|_| "what stands in brackets is no IPv6 address")?;
+            let is_end = rest.is_empty() || rest.starts_with(':');
+            (host, is_end.then(|| rest.strip_prefix(':')).ok_or("behind the bracket there is no port")?)
+        }
+        None => {
+            let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+            if host.is_empty() || host.len() > HOST_LEN_MAX || !host.bytes().all(known) {
+                return Err("its host is no name and no address; an IPv6 address stands in brackets");
+            }
+            (host, port)
+        }
+    };
+    let is_number = |port: &&str| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+    let port = match port {
+        None => Some(DEFAULT_PORT),
+        Some(port) => Some(port).filter(is_number).and_then(|port| port.parse().ok()),
+    };
+    let port = port.filter(|port| *port > 0).ok_or("its port is no number from 1 to 65535")?;
+    Ok((host.to_owned(), port))
+}
+
+/// The name of a remote in the name of its setting; `None`: it is another setting.
+pub(super) fn remote_of(setting: &str) -> Option<&str> {
+    setting.strip_prefix("remote.")?.strip_suffix(".url")
+}
+
+fn setting_of(remote: &str) -> String {
+    format!("remote.{remote}.url")
+}
+
+/// Refuses names that cannot stand in the names of branches, or in a setting's.
+///
+/// # Errors
+/// [`RepoError::RemoteName`].
+pub fn check_remote_name(name: &str) -> Result<(), RepoError> {
+    let is_legal = check_ref_name(name).is_ok() && !name.contains('/') && name.len() <= NAME_LEN_MAX;
+    if is_legal { Ok(()) } else { Err(RepoError::RemoteName { name: name.to_owned() }) }
+}
+
+/// Checks a remote's setting.
+pub(super) fn check_remote(name: &str, url: Option<&str>) -> Result<(), RepoError> {
+    check_remote_name(name)?;
+    let parsed = url.map(str::parse::<RemoteUrl>).transpose();
+    parsed.map(drop).map_err(|error| RepoError::Setting { name: setting_of(name), why: error.to_string() })
+}
+
+/// A configuration for others: what other repositories this one knows is no concern of theirs.
+pub(super) fn without_remotes(mut config: Config) -> Config {
+    config.settings.retain(|(name, _)| remote_of(name).is_none());
+    config
+}
+
+impl Repository {
+    /// All remotes, by name, and how their places were written.
+    pub fn remotes(&self) -> Vec<(String, String)> {
+        let settings = self.settings().into_iter();
+        settings.filter_map(|(name, url)| Some((remote_of(&name)?.to_owned(), url))).collect()
+    }
+
+    /// How a remote's place was written; `None`: there is no remote of this name.
+    pub fn remote(&self, name: &str) -> Option<String> {
+        self.setting(&setting_of(name))
+    }
+
+    /// Makes a remote known.
+    ///
+    /// # Errors
+    /// [`RepoError::RemoteExists`]; [`RepoError::RemoteName`]; [`RepoError::Setting`] for a place that is none.
+    pub fn remote_add(&self, name: &str, url: &str) -> Result<(), RepoError> {
+        if self.remote(name).is_some() {
+            return Err(RepoError::RemoteExists { name: name.to_owned() });
+        }
+        self.set_setting(&setting_of(name), Some(url))
+    }
+
+    /// Gives a remote another place.
+    ///
+    /// # Errors
+    /// [`RepoError::NoRemote`]; [`RepoError::Setting`] for a place that is none.
+    pub fn remote_set_url(&self, name: &str, url: &str) -> Result<(), RepoError> {
+        self.need_remote(name)?;
+        self.set_setting(&setting_of(name), Some(url))
+    }
+
+    /// Forgets a remote, and where its branches stood.
+    ///
+    /// # Errors
+    /// [`RepoError::NoRemote`].
+    pub fn remote_remove(&self, name: &str) -> Result<(), RepoError> {
+        self.need_remote(name)?;
+        self.move_tracking(name, None)?;
+        self.set_setting(&setting_of(name), None)
+    }
+
+    /// Renames a remote, and what is remembered of its branches.
+    ///
+    /// # Errors
+    /// [`RepoError::NoRemote`]; [`RepoError::RemoteExists`]; [`RepoError::RemoteName`].
+    pub fn remote_rename(&self, old: &str, new: &str) -> Result<(), RepoError> {
+        let url = self.need_remote(old)?;
+        self.remote_add(new, &url)?;
+        self.move_tracking(old, Some(new))?;
+        self.set_setting(&setting_of(old), None)
+    }
+
+    fn need_remote(&self, name: &str) -> Result<String, RepoError> {
+        self.remote(name).ok_or_else(|| RepoError::NoRemote { name: name.to_owned() })
+    }
+
+    /// Moves what is remembered of a remote's branches to another name, or forgets it.
+    fn move_tracking(&self, remote: &str, to: Option<&str>) -> Result<(), RepoError> {
+        let prefix = format!("remotes/{remote}/");
+        let is_there = |name: &String| name.starts_with(&prefix);
+        if !self.refresh()?.refs.keys().any(is_there) {
+            return Ok(());
+        }
+        self.append(&mut |state| {
+            let mut refs = Vec::new();
+            for (name, id) in state.refs.iter().filter(|(name, _)| is_there(name)) {
+                refs.push(RefMove { name: name.clone(), old: Some(*id), new: None });
+                if let Some(to) = to {
+                    let name = format!("remotes/{to}/{}", &name[prefix.len()..]);
+                    let old = state.refs.get(&name).copied();
+                    refs.push(RefMove { name, old, new: Some(*id) });
+                }
+            }
+            let message = match to {
+                Some(to) => format!("remote: renamed {remote} to {to}"),
+                None => format!("remote: removed {remote}"),
+            };
+            Ok(Draft { refs, message, ..Draft::default() })
+        })?;
+        Ok(())
+    }
+
+    /// Moves a ref from where it must stand, or makes one.
+    ///
+    /// # Errors
+    /// [`RepoError::RefMoved`] if it stands elsewhere; [`RepoError::NoRevision`] if `new` is no live commit.
+    pub fn ref_move(
+        &self,
+        full_name: &str,
+        (old, new): (Option<CommitId>, CommitId),
+        message: &str,
+    ) -> Result<(), RepoError> {
+        self.append(&mut |state| {
+            if !state.is_live(&new) {
+                let why = "it is no live commit".to_owned();
+                return Err(RepoError::NoRevision { spec: new.to_hex(), why });
+            }
+            let refs = vec![RefMove { name: full_name.to_owned(), old, new: Some(new) }];
+            Ok(Draft { refs, message: message.to_owned(), ..Draft::default() })
+        })?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(host: &str, port: u16, path: &str) -> RemoteUrl {
+        RemoteUrl::Server { host: host.to_owned(), port, path: path.to_owned(), key: None }
+    }
+
+    #[test]
+    fn places_are_read_by_the_rules() {
+        for (text, wanted) in [
+            ("/mnt/backup", RemoteUrl::Path("/mnt/backup".into())),
+            ("../other", RemoteUrl::Path("../other".into())),
+            ("a:b", RemoteUrl::Path("a:b".into())),
+            ("file:///mnt/a%20b", RemoteUrl::Path("/mnt/a b".into())),
+            ("file://localhost/mnt", RemoteUrl::Path("/mnt".into())),
+            ("warp://nas/photos", at("nas", 8919, "photos")),
+            ("warp://nas.example:99/alice/photos/", at("nas.example", 99, "alice/photos")),
+            ("warp://[::1]:7/x", at("::1", 7, "x")),
+            ("warp://[fe80::1]/x", at("fe80::1", 8919, "x")),
+        ] {
+            assert_eq!(text.parse(), Ok(wanted), "{text}");
+        }
+        let key = "ab".repeat(32);
+        let pinned: RemoteUrl = format!("warp://h/r#ed25519:{key}").parse().unwrap();
+        assert!(matches!(&pinned, RemoteUrl::Server { key: Some(found), .. } if found.to_hex() == key));
+        for text in ["warp://h/r", "warp://[::1]:7/a/b", &format!("warp://h:1/r#ed25519:{key}"), "/mnt"] {
+            let url: RemoteUrl = text.parse().unwrap();
+            assert_eq!((url.to_string().as_str(), url.to_string().parse()), (text, Ok(url)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for wrong in [
+            "",
+            "http://h/r",
+            "sftp://h/r",
+            "warp://",
+            "warp://h",
+            "warp://h/",
+            "warp:///r",
+            "warp://h:0/r",
+            "warp://h:65536/r",
+            "warp://h:+1/r",
+            "warp://h:/r",
+            "warp://u@h/r",
+            "warp://h/../r",
+            "warp://h/a//b",
+            "warp://h/.a",
+            "warp://h/a b",
+            "warp://h/a?b",
+            "warp://[::1/r",
+            "warp://[x]/r",
+            "warp://[::1]8/r",
+            "warp://::1/r",
+            "warp://h/r#",
+            "warp://h/r#ed25519:12",
+            "warp://h/r#rsa:00",
+            "file://h/r",
+            "file://r",
+            "file:///a%",
+            "file:///a%+1",
+            "file:///a%00",
+            "a\nb",
+        ] {
+            assert!(wrong.parse::<RemoteUrl>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_remotes_fit_refs_and_settings() {
+        for good in ["origin", "nas-2", "a.b"] {
+            assert!(check_remote_name(good).is_ok(), "{good}");
+            assert_eq!(remote_of(&setting_of(good)), Some(good));
+        }
+        for bad in ["", "a/b", "-x", "a b", "..", &"x".repeat(49)] {
+            assert!(check_remote_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A store behind a slow link: so many bytes a second go each way, and no more.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{BlobInfo, BlobName, Put, StorageBackend, StoreError};
+
+/// What may go at once after a pause, in seconds of the rate.
+const BURST: Duration = Duration::from_millis(250);
+
+/// Most bytes a second each way; `None`: any number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Towards the store.
+    pub upload: Option<u64>,
+    /// From the store.
+    pub download: Option<u64>,
+}
+
+/// Hands bytes on at a rate: a bucket of tokens that fills while nothing goes.
+#[derive(Debug)]
+struct Bucket {
+    rate: u64,
+    /// When all that was promised so far has gone.
+    free_at: Mutex<Instant>,
+}
+
+impl Bucket {
+    fn new(rate: u64) -> Self {
+        Self { rate: rate.max(1), free_at: Mutex::new(Instant::now()) }
+    }
+
+    /// Books the time that these bytes take; returns how long to wait from `now` on until they have gone.
+    fn book(&self, bytes: u64, now: Instant) -> Duration {
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = (*free_at).max(now.checked_sub(BURST).unwrap_or(now));
+        *free_at = start + Duration::from_secs_f64(bytes as f64 / self.rate as f64);
+        free_at.saturating_duration_since(now)
+    }
+
+    fn wait(&self, bytes: u64) {
+        thread::sleep(self.book(bytes, Instant::now()));
+    }
+}
+
+/// Another store, at most so many bytes a second. Names and lengths are free.
+#[derive(Debug)]
+pub struct ThrottledStore {
+    inner: Arc<dyn StorageBackend>,
+    upload: Option<Bucket>,
+    download: Option<Bucket>,
+}
+
+impl ThrottledStore {
+    /// `inner` within limits.
+    pub fn new(inner: Arc<dyn StorageBackend>, limits: Limits) -> Self {
+        let [upload, download] = [limits.upload, limits.download].map(|rate| rate.map(Bucket::new));
+        Self { inner, upload, download }
+    }
+
+    fn up(&self, bytes: usize) {
+        if let Some(bucket) = &self.upload {
+            bucket.wait(bytes as u64);
+        }
+    }
+
+    fn down(&self, bytes: usize) {
+        if let Some(bucket) = &self.download {
+            bucket.wait(bytes as u64);
+        }
+    }
+}
+
+impl StorageBackend for ThrottledStore {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
+        self.up(parts.iter().map(|part| part.len()).sum());
+        self.inner.put_new(name, parts)
+    }
+
+    fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
+        self.up(bytes.len());
+        self.inner.replace(name, bytes)
+    }
+
+    fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.inner.get(name, max)?;
+        self.down(bytes.len());
+        Ok(bytes)
+    }
+
+    fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.inner.read_at(name, offset, len)?;
+        self.down(bytes.len());
+        Ok(bytes)
+    }
+
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError> {
+        self.inner.len(name)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
+        self.inner.list(prefix)
+    }
+
+    fn clear_temporaries(&self, unused_for: Duration) -> Result<u64, StoreError> {
+        self.inner.clear_temporaries(unused_for)
+    }
+
+    fn names(&self, prefix: &str) -> Result<Vec<BlobName>, StoreError> {
+        self.inner.names(prefix)
+    }
+
+    fn delete(&self, name: &BlobName) -> Result<bool, StoreError> {
+        self.inner.delete(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{MemoryStore, contract};
+    use super::*;
+
+    #[test]
+    fn keeps_the_contract() {
+        let limits = Limits { upload: Some(1 << 30), download: Some(1 << 30) };
+        contract::run(&ThrottledStore::new(Arc::new(MemoryStore::new()), limits));
+    }
+
+    #[test]
+    fn bytes_go_at_the_rate_and_a_pause_saves_up_no_more_than_a_burst() {
+        let bucket = Bucket::new(1000);
+        let begun = *bucket.free_at.lock().unwrap();
+        let ms = Duration::from_millis;
+        assert_eq!(bucket.book(500, begun), ms(500));
+        // Two that come at the same time share the rate.
+        assert_eq!(bucket.book(500, begun), ms(1000));
+        assert_eq!(bucket.book(100, begun + ms(900)), ms(200));
+        // After a long pause the first quarter of a second is free.
+        let later = begun + Duration::from_secs(60);
+        assert_eq!(bucket.book(250, later), ms(0));
+        assert_eq!(bucket.book(250, later), ms(250));
+    }
+
+    #[test]
+    fn each_way_has_its_own_limit() {
+        let limits = Limits { upload: Some(40_000), download: None };
+        let store = ThrottledStore::new(Arc::new(MemoryStore::new()), limits);
+        let (name, begun) = (BlobName::new("a").unwrap(), Instant::now());
+        store.put_new(&name, &[&[0; 20_000]]).unwrap();
+        let written = begun.elapsed();
+        assert!(written >= Duration::from_millis(240), "{written:?}");
+        let begun = Instant::now();
+        store.get(&name, 20_000).unwrap();
+        assert!(begun.elapsed() < Duration::from_millis(200));
+    }
+}

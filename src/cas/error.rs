@@ -80,6 +80,15 @@ pub enum CasError {
         /// Which part of it.
         part: &'static str,
     },
+    /// A shard, as another end sent it, is not below the root that the log names.
+    #[error("{file}: what is said to be a part of it is none")]
+    Proof {
+        /// Name in the store.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: crate::merkle::ProofError,
+    },
     /// A data key is not in the keyring.
     #[error("{file} is sealed under data key {epoch}, which this keyring does not have")]
     UnknownEpoch {
@@ -232,6 +241,7 @@ impl CasError {
             | Self::Foreign { file, .. }
             | Self::Length { file, .. }
             | Self::Hash { file, .. }
+            | Self::Proof { file, .. }
             | Self::UnknownEpoch { file, .. } => Some(file.clone()),
             Self::WrongObject { pack, .. } => Some(pack_name(pack).as_str().to_owned()),
             Self::UnreadableBase { source, .. } => source.file(),

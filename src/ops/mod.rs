@@ -1,6 +1,7 @@
 //! Operations: one verb a file. The only room that knows both the file system and the repository.
 
 mod archive;
+mod audit;
 mod bring;
 mod bundle;
 mod carry;
@@ -49,6 +50,7 @@ mod work;
 
 pub use crate::cas::{PackFault, PackReport};
 pub use archive::{ArchiveOutcome, archive};
+pub use audit::{AuditFault, AuditReport, AuditRequest, PossessionReport, audit};
 pub use bundle::{
     BundleFault, BundleHeads, BundleOutcome, BundleReport, BundleRequest, BundledPack, RefNews, RefOutcome,
     UnbundleOutcome, UnbundleRequest, bundle_config, bundle_heads, bundle_is_encrypted, create_bundle,

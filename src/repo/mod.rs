@@ -1,6 +1,7 @@
 //! Repositories: configuration and keys, the log that decides what exists, refs and history.
 
 mod bundle;
+mod challenges;
 mod checkpoint;
 mod chunker;
 mod client;
@@ -30,6 +31,7 @@ mod when;
 mod workdir;
 
 pub(crate) use bundle::{BundleDraft, open_bundle_with, verify_bundle};
+pub(crate) use challenges::Challenge;
 pub use chunker::{Chunker, ChunkerConfig, ChunkerError, ChunkerKind, ChunkerStream};
 pub use client::Client;
 pub(crate) use error::cas_kind;

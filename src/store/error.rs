@@ -93,6 +93,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the other end of a connection is gone: of what it has nothing is known.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::ConnectionAborted)
+    }
+
     /// Whether the blob that was asked for is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })

@@ -1,6 +1,7 @@
 //! One verb a file.
 
 mod archive;
+mod audit;
 mod bench;
 mod branch;
 mod bundle;
@@ -121,6 +122,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Switch(args) => switch::run(ui, ctx, args),
         Command::Restore(args) => restore::run(ui, ctx, args),
         Command::Archive(args) => archive::run(ui, ctx, args),
+        Command::Audit(args) => audit::run(ui, ctx, args),
         Command::Bundle(args) => bundle::run(ui, ctx, args),
         Command::Branch(args) => branch::run(ui, ctx, args),
         Command::Tag(args) => tag::run(ui, ctx, args),

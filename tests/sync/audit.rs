@@ -1,0 +1,99 @@
+//! Audits over the network: of a host that is honest, and of ones that lost something and say that they did not.
+
+use std::sync::Arc;
+
+use warp::cas::pack_name;
+use warp::observe::Silent;
+use warp::ops::{self, AuditReport, AuditRequest};
+use warp::repo::Repository;
+use warp::store::StorageBackend;
+use warp::sync::{Reply, Request};
+use warp::testing::SimNetConfig;
+
+use crate::common::password;
+use crate::world::{OWNER, World, impatient};
+
+fn world() -> World {
+    let world = World::new();
+    let repo = world.create();
+    for version in 1..4 {
+        world.commit(&repo, &world.tree(version, 2_000_000)).unwrap();
+    }
+    world
+}
+
+/// An audit, and how many bytes went over the line for it.
+fn audit(
+    world: &World,
+    request: &AuditRequest,
+    tamper: impl Fn(&Request, Reply) -> Reply + Send + Sync + 'static,
+) -> (AuditReport, u64) {
+    let net = Arc::new(world.net(OWNER, SimNetConfig::default()).tampered(tamper));
+    let store = Arc::new(world.remote_over(&net, impatient()).unwrap());
+    let repo = Repository::open(store, &password(), world.client()).unwrap();
+    let before = net.bytes();
+    (ops::audit(&repo, None, request, &Silent).unwrap(), net.bytes() - before)
+}
+
+fn all() -> AuditRequest {
+    AuditRequest { samples: u64::MAX, ..AuditRequest::default() }
+}
+
+#[test]
+fn an_honest_host_passes_and_a_sample_costs_little_more_than_its_shards() {
+    let world = world();
+    let (report, _) = audit(&world, &all(), |_, reply| reply);
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
+    let request = AuditRequest { samples: 5, ..AuditRequest::default() };
+    let (report, bytes) = audit(&world, &request, |_, reply| reply);
+    assert_eq!((report.checked, report.faults.len()), (5, 0));
+    assert!(bytes < 5 * (64 << 10) + 20_000, "{bytes}");
+}
+
+#[test]
+fn a_host_that_answers_with_another_shard_an_old_path_or_nothing_is_found() {
+    let world = world();
+    let lies: [fn(&Request, Reply) -> Reply; 4] = [
+        |_, reply| match reply {
+            Reply::Shards(mut shards) => {
+                shards.bytes = vec![0; shards.bytes.len()].into();
+                Reply::Shards(shards)
+            }
+            reply => reply,
+        },
+        |_, reply| match reply {
+            Reply::Shards(mut shards) => {
+                shards.paths[0].pop();
+                Reply::Shards(shards)
+            }
+            reply => reply,
+        },
+        |_, reply| match reply {
+            Reply::Shards(mut shards) => {
+                shards.leaf_count += 1;
+                Reply::Shards(shards)
+            }
+            reply => reply,
+        },
+        |request, reply| match request {
+            Request::Prove { .. } => {
+                Reply::Failed(warp::sync::Failure::new(warp::sync::FailCode::NotFound, 0, "gone"))
+            }
+            _ => reply,
+        },
+    ];
+    for (number, lie) in lies.into_iter().enumerate() {
+        let (report, _) = audit(&world, &all(), lie);
+        assert_eq!(report.faults.len() as u64, report.checked, "lie {number}");
+    }
+}
+
+#[test]
+fn a_pack_that_is_lost_whole_is_named_whatever_the_host_says_of_its_length() {
+    let world = world();
+    let lost = pack_name(world.behind().state().pack_order.first().unwrap());
+    world.store().delete(&lost).unwrap();
+    let (report, _) = audit(&world, &all(), |_, reply| reply);
+    assert!(!report.faults.is_empty());
+    assert!(report.faults.iter().all(|fault| fault.file == lost.as_str()), "{:?}", report.faults);
+}

@@ -70,6 +70,7 @@ pub(crate) enum Command {
     Bundle(bundle::Args),
     Branch(branch::Args),
     Tag(tag::Args),
+    Audit(audit::Args),
     Remote(remote::Args),
     Fetch(fetch::Args),
     Pull(pull::Args),

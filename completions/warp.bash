@@ -3994,7 +3994,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__push)
-            opts="-d -f -n -r -q -v -h --all --tags --prune --delete --force --force-with-lease --dry-run --limit-upload --limit-download --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-d -f -n -r -q -v -h --all --tags --prune --delete --force --force-with-lease --dry-run --limit-upload --limit-download --remote-password-file --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4009,6 +4009,10 @@ _warp() {
                     return 0
                     ;;
                 --limit-download)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remote-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -761,6 +761,7 @@ complete -c warp -n "__fish_warp_using_subcommand pull" -s h -l help -d 'Print h
 complete -c warp -n "__fish_warp_using_subcommand push" -l force-with-lease -d 'The same for those that stand where they stood when they were fetched, or at a commit; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l limit-upload -d 'Send at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l remote-password-file -d 'Read the password of a remote that has other keys from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand push" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand push" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand push" -l password-command -d 'Run a command that prints the password' -r

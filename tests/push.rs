@@ -353,16 +353,56 @@ fn a_remote_is_made_with_the_keys_at_hand() {
 }
 
 #[test]
-fn a_repository_with_other_keys_is_refused_with_what_to_do() {
+fn a_repository_with_other_keys_gets_commits_made_anew() {
     let world = World::with_ann();
-    world.home.done(&["init", "--bare", &world.at("other")]);
-    world.done("ann", &["remote", "add", "origin", &world.at("other")]);
+    let (ann, other) = (world.id("ann", "HEAD"), world.at("other"));
+    let with = |args: &[&str]| {
+        let mut command = world.home.command(&[&["-r", &other], args].concat());
+        command.env("WARP_PASSWORD", "another").output().unwrap()
+    };
+    let done = |args: &[&str]| {
+        let output = with(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", news(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let init = ["init", "--bare", "--chunker", "seqcdc", &other];
+    let mut command = world.home.command(&init);
+    assert!(command.env("WARP_PASSWORD", "another").output().unwrap().status.success());
+    world.done("ann", &["remote", "add", "origin", &other]);
+    let wrong = world.on("ann", &["push"]);
+    assert_eq!(wrong.status.code(), Some(12));
+    assert!(news(&wrong).contains("--remote-password-file"), "{}", news(&wrong));
+    fs::write(world.path("pass"), "another\n").unwrap();
+    let pass = world.at("pass");
+    let said = world.done("ann", &["push", "--remote-password-file", &pass]);
+    assert!(said.contains(" * [new branch]         main -> main"), "{said}");
+    assert!(done(&["show", "main"]).contains(&format!("Import: {ann} of ")));
+    assert!(done(&["check", "--read-data"]).ends_with("no errors found\n"));
+    assert_eq!(world.id("ann", "origin/main"), ann);
+    // The next one sends what is new, in the ids of here.
+    let push = ["--json", "--no-progress", "push", "--remote-password-file", &pass];
+    let path = world.path("ann").join("large");
+    let mut text = fs::read(&path).unwrap();
+    text.splice(1000..1010, *b"0123456789abcdef");
+    fs::write(path, text).unwrap();
+    let next = world.commit("ann");
+    let told: Value = serde_json::from_str(&world.done("ann", &push)).unwrap();
+    assert_eq!(
+        (told["refs"][0]["old"].as_str(), told["refs"][0]["new"].as_str()),
+        (Some(&*ann), Some(&*next))
+    );
+    assert!(told["bytes"].as_u64().unwrap() < 150_000, "{told}");
     let before = world.files("other");
-    for args in [&["push"][..], &["fetch"], &["pull"]] {
-        let said = world.refused("ann", args);
-        assert!(said.contains("do not share their keys") && said.contains("warp clone"), "{said}");
-    }
+    world.done("ann", &push);
     assert_eq!(world.files("other"), before);
+    let target = world.path("out");
+    done(&["restore", "--source", "main", "--target", target.to_str().unwrap(), "--verify"]);
+    fs::create_dir(target.join(".warp")).unwrap();
+    world.same("ann", "out");
+    for args in [&["fetch"][..], &["pull"]] {
+        let said = world.refused("ann", args);
+        assert!(said.contains("do not share their keys") && said.contains("warp push"), "{said}");
+    }
 }
 
 #[test]

@@ -104,6 +104,9 @@ pub(crate) fn full(ui: &Ui, version: &VersionInfo, decorations: &Decorations) ->
     let forgotten = decorations.forgotten_parents(version);
     lines.extend(forgotten.iter().map(|id| format!("Parent: {} (forgotten)", id.short())));
     lines.extend(commit.original.map(|id| format!("Made of: {}", id.short())));
+    if let Some(of) = &commit.imported {
+        lines.push(format!("Import: {} of {}", of.id, of.family));
+    }
     lines.push(format!("Author: {}", escape::line(&commit.author)));
     lines.push(format!("Date:   {}", time::git_style(commit.time, commit.utc_offset)));
     lines.push(format!("Host:   {}", escape::line(&commit.host)));

@@ -234,6 +234,9 @@ pub(crate) struct Snapshot {
     /// What it was made of when history was rewritten.
     #[serde(skip_serializing_if = "Option::is_none")]
     original: Option<String>,
+    /// The commit of a repository with other keys that it was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<Imported>,
     tree: Option<String>,
     paths: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,6 +250,12 @@ pub(crate) struct Snapshot {
     refs: Vec<String>,
     id: String,
     short_id: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Imported {
+    id: String,
+    family: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -275,6 +284,10 @@ impl Snapshot {
             parents: commit.parents.iter().map(CommitId::to_hex).collect(),
             forgotten_parents: Vec::new(),
             original: commit.original.map(|id| id.to_hex()),
+            imported: commit
+                .imported
+                .as_ref()
+                .map(|of| Imported { id: of.id.to_hex(), family: of.family.to_hex() }),
             tree,
             paths: commit.paths.iter().map(|path| lossy(path)).collect(),
             paths_b64: exact

@@ -1,6 +1,6 @@
 //! Other repositories: where they lie, and how they are opened with the keys at hand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use warp::repo::{Credentials, Head, RemoteUrl, RepoError, Repository, WorkDir};
@@ -10,6 +10,7 @@ use super::cmd::check_room;
 use super::context::{Context, Opened, named_location};
 use super::error::CliError;
 use super::escape;
+use super::password::Source;
 use super::ui::Ui;
 
 /// How fast bytes may go
@@ -36,7 +37,26 @@ impl LimitArgs {
     }
 }
 
-/// Another repository of the family, open.
+/// The password of a repository with other keys
+#[derive(clap::Args, Debug, Default)]
+pub(crate) struct RemotePassword {
+    /// Read the password of a remote that has other keys from a file
+    ///
+    /// Also: the variable WARP_REMOTE_PASSWORD, which may hold the password itself. Without them the password is looked for where
+    /// that of this repository is.
+    #[arg(long, value_name = "FILE")]
+    remote_password_file: Option<PathBuf>,
+}
+
+impl RemotePassword {
+    fn source(&self) -> Option<Source> {
+        const NAME: &str = "WARP_REMOTE_PASSWORD";
+        let variable = || std::env::var_os(NAME).map(|_| Source::Variable(NAME));
+        self.remote_password_file.clone().map(Source::File).or_else(variable)
+    }
+}
+
+/// Another repository, open.
 pub(crate) struct Remote {
     /// Its name, if it has one here.
     pub(crate) name: Option<String>,
@@ -116,15 +136,39 @@ impl Context {
         named: Named,
         limits: &LimitArgs,
     ) -> Result<Remote, CliError> {
+        self.open_with_keys(ui, opened, named, (limits, None))
+    }
+
+    /// The same, and opens one with other keys with its own password.
+    pub(crate) fn open_any(
+        &self,
+        ui: &mut Ui,
+        opened: &Opened,
+        named: Named,
+        (limits, password): (&LimitArgs, &RemotePassword),
+    ) -> Result<Remote, CliError> {
+        self.open_with_keys(ui, opened, named, (limits, Some(password)))
+    }
+
+    fn open_with_keys(
+        &self,
+        ui: &mut Ui,
+        opened: &Opened,
+        named: Named,
+        (limits, password): (&LimitArgs, Option<&RemotePassword>),
+    ) -> Result<Remote, CliError> {
         let Named { name, url } = named;
         let store = limits.apply(self.open_remote(&url, false)?);
         let place = url.to_string();
-        let repo = match opened.repo.open_sibling(Arc::clone(&store), self.client()?) {
-            Err(RepoError::Rotated { .. }) => self.open_rotated(ui, store, &place)?,
-            Err(error @ RepoError::OtherFamily { .. }) => {
+        let repo = match (opened.repo.open_sibling(Arc::clone(&store), self.client()?), password) {
+            (Err(RepoError::Rotated { .. }), _) => self.open_rotated(ui, store, &place)?,
+            (Err(RepoError::OtherFamily { .. }), Some(password)) => {
+                self.open_foreign(store, &place, password)?
+            }
+            (Err(error @ RepoError::OtherFamily { .. }), None) => {
                 return Err(CliError::from(error).hint(OTHER_FAMILY_HINT));
             }
-            repo => repo?,
+            (repo, _) => repo?,
         };
         for notice in repo.notices() {
             ui.warn(format_args!("{}: {}", escape::line(&place), escape::text(notice)));
@@ -144,6 +188,28 @@ impl Context {
         Ok(Repository::open(store, &credentials, self.client()?)?)
     }
 
+    /// Opens a repository with other keys.
+    fn open_foreign(
+        &self,
+        store: Arc<dyn StorageBackend>,
+        place: &str,
+        password: &RemotePassword,
+    ) -> Result<Repository, CliError> {
+        let question = format!("Password for {}: ", escape::line(place));
+        let credentials = match Repository::probe(&*store)?.encrypted {
+            false => Credentials::None,
+            true => match password.source() {
+                Some(source) => source.read(&question, false)?,
+                None => self.credentials(&question)?,
+            },
+        };
+        let opened = Repository::open(store, &credentials, self.client()?);
+        opened.map_err(|error| match error {
+            error @ RepoError::WrongPassword { .. } => CliError::from(error).hint(REMOTE_PASSWORD_HINT),
+            error => error.into(),
+        })
+    }
+
     /// Opens a repository by itself, asking for its password if it has one.
     pub(crate) fn open_alone(
         &self,
@@ -159,5 +225,8 @@ impl Context {
 }
 
 /// What helps where keys are not shared.
-const OTHER_FAMILY_HINT: &str = "`warp clone` and `warp remote add --create` make repositories that share their keys; to bring \
-                                 over what another one holds, `warp restore --target DIR` there and `warp commit DIR` here";
+const OTHER_FAMILY_HINT: &str = "`warp clone` and `warp remote add --create` make repositories that share their keys; `warp push` \
+                                 from the other one to this one makes its commits anew here";
+/// What helps where two repositories have two passwords.
+const REMOTE_PASSWORD_HINT: &str =
+    "it has keys of its own: give its password with WARP_REMOTE_PASSWORD or --remote-password-file";

@@ -7,7 +7,7 @@ use super::DecodeError;
 use super::codec::{Reader, Writer, ensure_distinct, limit};
 use super::dirtree::{EntryKind, Timestamp};
 use super::node::ContentRoot;
-use crate::id::{CommitId, DeviceId};
+use crate::id::{CommitId, DeviceId, FamilyId};
 use crate::limits;
 
 const WHAT: &str = "commit";
@@ -68,6 +68,19 @@ pub struct Commit {
     pub device: DeviceId,
     /// The commit that this one was made of when history was rewritten; it was forgotten, most likely.
     pub original: Option<CommitId>,
+    /// The commit of a repository with other keys that this one was made of.
+    pub imported: Option<Imported>,
+}
+
+/// A commit of a repository with other keys, as it was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The family of that repository.
+    pub family: FamilyId,
+    /// Its id there.
+    pub id: CommitId,
+    /// Its bytes: a [`SignedCommit`] with the signature of the device that made it.
+    pub signed: Vec<u8>,
 }
 
 /// A commit's bytes as stored: what is signed, and the signature.
@@ -97,6 +110,8 @@ impl Commit {
     pub const TEXT_LEN_MAX: usize = 4 * limits::KIB;
     /// Most bytes of a message.
     pub const MESSAGE_LEN_MAX: usize = limits::MIB;
+    /// Most bytes of an imported commit: half of what a commit may have, so that both fit.
+    pub const IMPORTED_LEN_MAX: usize = limits::OBJECT_LEN_MAX / 2;
     /// Largest offset from UTC in seconds, either way: a day and a bit, more than any place has.
     pub const UTC_OFFSET_MAX: u32 = 26 * 3600;
 
@@ -138,6 +153,14 @@ impl Commit {
         self.time.check()?;
         limit("offset from UTC", self.utc_offset.unsigned_abs().into(), Self::UTC_OFFSET_MAX.into())?;
         self.check_lists()?;
+        if let Some(imported) = &self.imported {
+            limit(
+                "length of an imported commit",
+                imported.signed.len() as u64,
+                Self::IMPORTED_LEN_MAX as u64,
+            )?;
+            SignedCommit::decode(&imported.signed)?;
+        }
         self.check_texts()
     }
 

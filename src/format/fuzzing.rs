@@ -47,6 +47,7 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("log_private.hex", include_str!("golden/log_private.hex")),
     ("pack_directory.hex", include_str!("golden/pack_directory.hex")),
     ("pack_header.hex", include_str!("golden/pack_header.hex")),
+    ("imported_commit_body.hex", include_str!("golden/imported_commit_body.hex")),
     ("rewritten_commit_body.hex", include_str!("golden/rewritten_commit_body.hex")),
     ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
     ("state.hex", include_str!("golden/state.hex")),

@@ -140,6 +140,7 @@ pub(super) fn commit_bytes(repo: &Repository, root: DirEntry) -> Vec<u8> {
         program: "forger".to_owned(),
         device: repo.device().expect("the device has a key"),
         original: None,
+        imported: None,
     };
     let body = commit.encode_body().expect("only what lies below the root breaks rules");
     let signature = repo.sign(&signing_bytes(&body)).expect("the device has a key");

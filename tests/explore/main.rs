@@ -1,4 +1,4 @@
-//! A model checker over the real code: commit, gc, repack, repair, undelete, restore, forget and rewrite run at once on small repositories in memory,
+//! A model checker over the real code: commit, gc, repack, repair, undelete, restore, forget, rewrite, push and fetch run at once on small repositories in memory,
 //! and an explorer (`warp::testing::explore`) tries the orders of what they do to the store. Nothing that was acknowledged may be
 //! lost, no operation may fail because of another, and a gc must leave exactly what the log names.
 //!
@@ -207,6 +207,41 @@ fn a_commit_beside_a_rewrite_of_history_and_gc_is_not_lost() {
 }
 
 #[test]
+fn what_a_push_relies_on_while_gc_takes_it_away_is_not_lost() {
+    explore(PUSH_RELIES_GC);
+}
+
+#[test]
+fn a_push_whose_packs_are_taken_for_left_over_brings_them_again() {
+    explore(PUSH_NEW_GC);
+}
+
+#[test]
+fn what_a_push_relies_on_while_repack_moves_it_is_not_lost() {
+    explore(PUSH_REPACK);
+}
+
+#[test]
+fn two_pushes_and_a_gc_lose_nothing() {
+    explore(PUSH_PUSH_GC);
+}
+
+#[test]
+fn a_push_a_commit_and_a_gc_lose_nothing() {
+    explore(PUSH_COMMIT_GC);
+}
+
+#[test]
+fn a_fetch_follows_what_gc_moves() {
+    explore(FETCH_GC);
+}
+
+#[test]
+fn segments_are_merged_under_a_fetch() {
+    explore(SEGMENTS_FETCH_GC);
+}
+
+#[test]
 fn two_commits_and_a_gc_lose_nothing() {
     explore(COMMIT_COMMIT_GC);
 }
@@ -243,7 +278,8 @@ fn must_be_missed(mutant: Mutant, cases: &[Case]) {
 
 #[test]
 fn the_check_of_uses_in_the_log_is_missed() {
-    must_be_missed(Mutant::UsesUnchecked, &[COMMIT_FINDS_CHUNKS_GC, COMMIT_FINDS_DELTA_GC, UNDELETE_GC]);
+    let cases = [COMMIT_FINDS_CHUNKS_GC, COMMIT_FINDS_DELTA_GC, UNDELETE_GC, PUSH_RELIES_GC];
+    must_be_missed(Mutant::UsesUnchecked, &cases);
 }
 
 #[test]
@@ -273,7 +309,7 @@ fn the_order_of_removal_and_deletion_is_missed() {
 
 #[test]
 fn the_check_of_ones_own_packs_is_missed() {
-    must_be_missed(Mutant::OwnRemovalIgnored, &[COMMIT_NEW_GC, COMMIT_MAKES_DELTAS_GC]);
+    must_be_missed(Mutant::OwnRemovalIgnored, &[COMMIT_NEW_GC, COMMIT_MAKES_DELTAS_GC, PUSH_NEW_GC]);
 }
 
 #[test]

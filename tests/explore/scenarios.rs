@@ -6,8 +6,8 @@ use warp::ops::{self, GarbageCollector, GcConfig, MaxUnused};
 use warp::testing::Rng;
 
 use crate::world::{
-    ALL, Act, World, check, commit, damage, forget, gc, litter, parity, read, repack, repair, rewrite,
-    undelete,
+    ALL, Act, World, check, commit, damage, fetch, forget, gc, litter, parity, push, read, repack, repair,
+    rewrite, undelete,
 };
 
 /// A gc that condemns, and removes nothing yet.
@@ -152,6 +152,34 @@ pub(crate) const ALL_AT_ONCE: Case = Case::new(with_unneeded_delta, |world| {
     let names = ["commit-1", "commit-2", "gc-1", "gc-2", "restore"];
     names.into_iter().zip(commits.into_iter().chain(others)).collect()
 });
+
+/// What the pushed commit needs lies in a pack that both sides have, and that nothing needs at the receiver.
+pub(crate) const PUSH_RELIES_GC: Case =
+    Case::new(with_unneeded_delta, |world| vec![("push", push(world, "second-again")), ("gc", gc(ALL))]);
+
+/// The pushed packs are nobody's before the entry that names them.
+pub(crate) const PUSH_NEW_GC: Case =
+    Case::new(with_litter, |world| vec![("push", push(world, "new")), ("gc", gc(ALL))]);
+
+/// The receiver writes anew what the pushed commit needs.
+pub(crate) const PUSH_REPACK: Case =
+    Case::new(with_unneeded_delta, |world| vec![("push", push(world, "third")), ("repack", repack())]);
+
+pub(crate) const PUSH_PUSH_GC: Case = Case::new(with_unneeded_delta, |world| {
+    let pushes = ["first-again", "second-again"].map(|name| push(world, name));
+    ["push-1", "push-2", "gc"].into_iter().zip(pushes.into_iter().chain([gc(ALL)])).collect()
+});
+
+pub(crate) const PUSH_COMMIT_GC: Case = Case::new(with_unneeded_delta, |world| {
+    let commit = commit(world, "first-again", ("main", 1));
+    vec![("push", push(world, "third")), ("commit", commit), ("gc", gc(ALL))]
+});
+
+pub(crate) const FETCH_GC: Case =
+    Case::new(with_unneeded_delta, |_| vec![("fetch", fetch()), ("gc", gc(ALL))]);
+
+pub(crate) const SEGMENTS_FETCH_GC: Case =
+    Case::new(with_segments, |_| vec![("fetch", fetch()), ("gc", gc(MERGE))]);
 
 /// Three commits: `text`; `text` a little changed, which is stored as a difference, and beside it `other`; `other` alone. The first
 /// two are forgotten.

@@ -10,8 +10,9 @@ use warp::format::dirtree::Timestamp;
 use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{
-    self, CheckRequest, CommitRequest, GarbageCollector, GcConfig, MaxUnused, OpsError, ReadData,
-    RenewRequest, RepackRequest, RepairRequest, RestoreRequest, RewriteRequest, Selection, Source,
+    self, CheckRequest, CommitRequest, FetchRequest, GarbageCollector, GcConfig, MaxUnused, OpsError,
+    PushRequest, ReadData, RefUpdate, RenewRequest, RepackRequest, RepairRequest, RestoreRequest,
+    RewriteRequest, Selection, Source,
 };
 use warp::repo::{
     ChunkerConfig, Client, CreateOptions, Credentials, Draft, ErrorKind, LogState, RefMove, RepoError,
@@ -364,6 +365,56 @@ pub(crate) fn parity(world: &World) -> Act {
         match done {
             Err(error) if gave_up(&error) => Did::default(),
             done => did("parity", done),
+        }
+    })
+}
+
+/// A push of a folder from a copy of the repository, where it was committed to a branch of its name.
+pub(crate) fn push(world: &World, name: &'static str) -> Act {
+    let there: Arc<dyn StorageBackend> = Arc::new(world.store.fork());
+    let source = request(&world.folders[name], name, name, 1);
+    let outcome = ops::commit(&open(Arc::clone(&there)).unwrap(), source, &Silent).unwrap();
+    let new = outcome.commit;
+    Box::new(move |store| {
+        let update = RefUpdate {
+            from: name.to_owned(),
+            name: format!("heads/{name}"),
+            new,
+            force: false,
+            expected: None,
+        };
+        let request = PushRequest { updates: vec![update], in_flight: 1, ..PushRequest::default() };
+        let done = open(Arc::clone(&there)).map_err(OpsError::from).and_then(|from| {
+            let to = from.open_sibling(store, client())?;
+            ops::push(&from, &to, &request, &Silent)
+        });
+        match done {
+            Ok(done) if done.is_refused => {
+                Did { commit: None, wrong: Some(format!("push was refused: {:?}", done.refs)) }
+            }
+            Ok(_) => Did { commit: new, wrong: None },
+            Err(error) if gave_up(&error) => Did::default(),
+            Err(error) => did::<()>("push", Err(error)),
+        }
+    })
+}
+
+/// A fetch of all branches into an empty repository, where what came must be whole.
+pub(crate) fn fetch() -> Act {
+    Box::new(move |store| {
+        let done = open(store).map_err(OpsError::from).and_then(|from| {
+            let to = from.create_sibling(Arc::new(MemoryStore::new()), false, client())?;
+            let request =
+                FetchRequest { remote: "there".to_owned(), in_flight: 1, ..FetchRequest::default() };
+            ops::fetch(&to, &from, &request, &Silent)?;
+            let request = CheckRequest { data: ReadData::All, threads: 1, ..CheckRequest::default() };
+            Ok((ops::check(&to, request, &Silent)?, to.timeline().remote_branches().len()))
+        });
+        match done {
+            Ok((report, branches)) if report.is_clean() && branches > 0 => Did::default(),
+            Ok(done) => Did { commit: None, wrong: Some(format!("what was fetched is not whole: {done:?}")) },
+            Err(error) if gave_up(&error) => Did::default(),
+            Err(error) => did::<()>("fetch", Err(error)),
         }
     })
 }

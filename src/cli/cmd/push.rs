@@ -4,7 +4,7 @@ use warp::repo::{Head, LogState, ResolveContext};
 use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ref_lines::{CarriedJson, RefJson, pushed, summary};
-use crate::cli::remote::{LimitArgs, Remote};
+use crate::cli::remote::{LimitArgs, Remote, RemotePassword};
 use crate::cli::ui::Ui;
 use crate::cli::{escape, time};
 
@@ -13,8 +13,9 @@ use crate::cli::{escape, time};
 /// Branches only go forward, and tags stay, unless --force or a + says otherwise; all of them move, or none. A branch that is moved or deleted
 /// takes no commit away: they stay there until they are forgotten there.
 ///
-/// A push that was stopped goes on where it was. The other repository must share the keys of this one, as `warp clone` and
-/// `warp remote add --create` make them.
+/// A push that was stopped goes on where it was. To a repository that shares the keys of this one, as `warp clone` and
+/// `warp remote add --create` make them, commits go as they are. In one with other keys they are made anew: they have other ids
+/// there, and name the originals (`warp show`), which the next push goes on from.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -63,13 +64,16 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     limits: LimitArgs,
+
+    #[command(flatten)]
+    password: RemotePassword,
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     let context = ResolveContext { head: opened.head()?, now: time::now(), ..ResolveContext::default() };
     let named = ctx.find_remote(&opened, args.remote.as_deref())?;
-    let remote = ctx.open_named(ui, &opened, named, &args.limits)?;
+    let remote = ctx.open_any(ui, &opened, named, (&args.limits, &args.password))?;
     let request = PushRequest {
         updates: updates(&opened, &context, &remote, args)?,
         checked_out: remote.checked_out.clone(),

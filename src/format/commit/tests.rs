@@ -1,7 +1,7 @@
 use super::*;
 use crate::format::dirtree::{DirEntry, Owner};
 use crate::format::testkit::{assert_canonical, assert_golden};
-use crate::id::ChunkId;
+use crate::id::{ChunkId, FamilyId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -33,6 +33,7 @@ fn commit() -> Commit {
         program: "warp 0.1.0".into(),
         device: DeviceId::new([4; 32]),
         original: None,
+        imported: None,
     }
 }
 
@@ -68,6 +69,29 @@ fn a_body_with_an_original_has_its_golden_bytes_and_one_encoding() {
 }
 
 #[test]
+fn a_body_that_was_imported_has_its_golden_bytes_and_one_encoding() {
+    let signed = SignedCommit { body: b"body".to_vec(), signature: [0xab; 64] }.encode().unwrap();
+    let imported = Some(Imported { family: FamilyId::new([6; 16]), id: CommitId::new([5; 32]), signed });
+    let made = Commit { imported: imported.clone(), ..commit() };
+    let body = made.encode_body().unwrap();
+    assert_eq!(body[..4], [0xdc, 0, 16, 3]);
+    assert_golden(&body, "imported_commit_body.hex");
+    assert_canonical(&body, recode);
+    assert_eq!(Commit::decode_body(&body), Ok(made));
+    let both = Commit { imported, original: Some(CommitId::new([9; 32])), ..commit() };
+    assert_eq!(Commit::decode_body(&both.encode_body().unwrap()), Ok(both));
+
+    // An older version does not have the item, nor the newest without it.
+    let without = commit().encode_body().unwrap();
+    let empty = [&[0xdc, 0, 16, 3][..], &without[2..], &[0xc0, 0xc0]].concat();
+    let short = [&[0x9f, 3][..], &without[2..], &[0xc0]].concat();
+    let older = [&[0xdc, 0, 16, 2][..], &body[4..]].concat();
+    for other in [empty, short, older] {
+        assert!(Commit::decode_body(&other).is_err());
+    }
+}
+
+#[test]
 fn a_signed_commit_has_its_golden_bytes_and_one_encoding() {
     let signed = SignedCommit { body: b"body".to_vec(), signature: [0xab; 64] };
     let bytes = signed.encode().unwrap();
@@ -95,10 +119,10 @@ fn other_messagepack_of_the_same_commit_is_refused() {
 #[test]
 fn a_newer_version_with_more_items_says_so() {
     let mut body = commit().encode_body().unwrap();
-    body[1] = 3;
-    let newer = [&[0xdc, 0, 40, 4][..], &body[2..]].concat();
-    assert_eq!(Commit::decode_body(&body), Err(DecodeError::Version { what: WHAT, found: 3, max: 2 }));
-    assert_eq!(Commit::decode_body(&newer), Err(DecodeError::Version { what: WHAT, found: 4, max: 2 }));
+    body[1] = 4;
+    let newer = [&[0xdc, 0, 40, 5][..], &body[2..]].concat();
+    assert_eq!(Commit::decode_body(&body), Err(DecodeError::Version { what: WHAT, found: 4, max: 3 }));
+    assert_eq!(Commit::decode_body(&newer), Err(DecodeError::Version { what: WHAT, found: 5, max: 3 }));
 }
 
 #[test]
@@ -139,13 +163,18 @@ fn commits_that_break_a_rule_are_not_written() {
     refuse(|c| c.time.nanos = 1_000_000_000);
     refuse(|c| c.utc_offset = i32::MIN);
     refuse(|c| c.state = ContentRoot::Tree { level: 0, id: ChunkId::new([3; 32]), len: 0, repeat: 1 });
+    let import =
+        |signed| Some(Imported { family: FamilyId::new([6; 16]), id: CommitId::new([5; 32]), signed });
+    for signed in [vec![], vec![1; 64], vec![2; 65], vec![1; Commit::IMPORTED_LEN_MAX + 1]] {
+        assert!(Commit { imported: import(signed), ..commit() }.encode_body().is_err());
+    }
 }
 
 proptest! {
     #[test]
     fn commits_round_trip(
         author: String, message: String, paths in vec(any::<Vec<u8>>(), 0..5), tags in vec(any::<String>(), 0..5),
-        secs: i64, numbers: [u64; 8], utc_offset in -90_000..90_000, parents in 0..5_u8, state: bool, original: Option<[u8; 32]>,
+        secs: i64, numbers: [u64; 8], utc_offset in -90_000..90_000, parents in 0..5_u8, state: bool, original: Option<[u8; 32]>, imported: Option<[u8; 16]>,
     ) {
         let [files, dirs, others, bytes, new_bytes, stored_bytes, problems, duration_ms] = numbers;
         let commit = Commit {
@@ -155,6 +184,11 @@ proptest! {
             stats: CommitStats { files, dirs, others, bytes, new_bytes, stored_bytes, problems, duration_ms },
             state: if state { commit().state } else { ContentRoot::Empty },
             original: original.map(CommitId::new),
+            imported: imported.map(|family| Imported {
+                family: FamilyId::new(family),
+                id: CommitId::new([8; 32]),
+                signed: SignedCommit { body: family.to_vec(), signature: [7; 64] }.encode().unwrap(),
+            }),
             ..commit()
         };
         prop_assert_eq!(Commit::decode_body(&commit.encode_body().unwrap()), Ok(commit));

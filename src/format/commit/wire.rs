@@ -1,10 +1,10 @@
 //! The MessagePack of a commit.
-use super::{Commit, CommitStats, WHAT};
+use super::{Commit, CommitStats, Imported, WHAT};
 use crate::format::DecodeError;
 use crate::format::codec::Reader;
 use crate::format::dirtree::{DirEntry, Timestamp};
 use crate::format::node::ContentRoot;
-use crate::id::{ChunkId, CommitId, DeviceId};
+use crate::id::{ChunkId, CommitId, DeviceId, FamilyId};
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -15,6 +15,8 @@ use std::marker::PhantomData;
 const FIRST: u8 = 1;
 /// Version of a body that names the commit which it was made of.
 const WITH_ORIGINAL: u8 = 2;
+/// Version of a body that names the commit of a repository with other keys which it was made of.
+const IMPORTED: u8 = 3;
 
 /// Bytes as MessagePack's `bin`, not as an array of numbers.
 struct Bytes<'a>(Cow<'a, [u8]>);
@@ -99,6 +101,40 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T,
     }
 }
 
+/// Family, id, and the signed commit.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct WireImported<'a>(#[serde(borrow)] Bytes<'a>, Id, #[serde(borrow)] Bytes<'a>);
+
+/// An item that is left out, or nil, or there.
+#[derive(Default)]
+enum Item<T> {
+    #[default]
+    Absent,
+    Nil,
+    There(T),
+}
+
+impl<T> Item<T> {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+impl<T: Serialize> Serialize for Item<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::There(item) => item.serialize(serializer),
+            _ => serializer.serialize_unit(),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Item<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<T>::deserialize(deserializer)?.map_or(Self::Nil, Self::There))
+    }
+}
+
 /// Level, id, bytes of one occurrence, repeat count.
 type WireRoot = Option<(u8, Id, u64, u64)>;
 
@@ -133,14 +169,20 @@ struct WireCommit<'a> {
     state: WireRoot,
     program: Cow<'a, str>,
     device: Id,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    original: Option<Id>,
+    #[serde(default, skip_serializing_if = "Item::is_absent")]
+    original: Item<Id>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    imported: Option<WireImported<'a>>,
 }
 
 /// Writes a commit that was checked.
 pub(super) fn encode(commit: &Commit) -> Result<Vec<u8>, DecodeError> {
     let wire = WireCommit {
-        version: if commit.original.is_some() { WITH_ORIGINAL } else { FIRST },
+        version: match (&commit.original, &commit.imported) {
+            (_, Some(_)) => IMPORTED,
+            (Some(_), None) => WITH_ORIGINAL,
+            (None, None) => FIRST,
+        },
         root: Bytes(commit.root.encode_entry()?.into()),
         parents: List(commit.parents.iter().map(|id| Id(*id.as_bytes())).collect()),
         author: commit.author.as_str().into(),
@@ -154,7 +196,12 @@ pub(super) fn encode(commit: &Commit) -> Result<Vec<u8>, DecodeError> {
         state: root_to_wire(commit.state),
         program: commit.program.as_str().into(),
         device: Id(*commit.device.as_bytes()),
-        original: commit.original.map(|id| Id(*id.as_bytes())),
+        original: match (commit.original, &commit.imported) {
+            (Some(id), _) => Item::There(Id(*id.as_bytes())),
+            (None, Some(_)) => Item::Nil,
+            (None, None) => Item::Absent,
+        },
+        imported: commit.imported.as_ref().map(imported_to_wire),
     };
     Ok(rmp_serde::to_vec(&wire).expect("plain fields have a MessagePack, and memory takes every byte"))
 }
@@ -180,21 +227,38 @@ pub(super) fn decode(body: &[u8]) -> Result<Commit, DecodeError> {
         state: root_from_wire(wire.state),
         program: wire.program.into_owned(),
         device: DeviceId::new(wire.device.0),
-        original: wire.original.map(|id| CommitId::new(id.0)),
+        original: match wire.original {
+            Item::There(id) => Some(CommitId::new(id.0)),
+            _ => None,
+        },
+        imported: wire.imported.map(imported_from_wire).transpose()?,
     })
+}
+
+fn imported_to_wire(imported: &Imported) -> WireImported<'_> {
+    let Imported { family, id, signed } = imported;
+    WireImported(Bytes(family.as_bytes().into()), Id(*id.as_bytes()), Bytes(signed.into()))
+}
+
+fn imported_from_wire(wire: WireImported<'_>) -> Result<Imported, DecodeError> {
+    let WireImported(family, id, signed) = wire;
+    let family = <[u8; FamilyId::LEN]>::try_from(&family.0[..]);
+    let family = family.map_err(|_| Reader::new(WHAT, &[]).invalid("a family's name has another length"))?;
+    Ok(Imported { family: FamilyId::new(family), id: CommitId::new(id.0), signed: signed.0.into_owned() })
 }
 
 /// Looks at the first item of the array before anything else, so that a newer commit says that it is newer.
 fn check_version(body: &[u8]) -> Result<(), DecodeError> {
     let mut reader = Reader::new(WHAT, body);
     let marker = reader.u8()?;
+    // Sixteen items have the longer form.
     if marker == 0xdc {
         reader.take(2)?;
     } else {
         reader.ensure(marker & 0xf0 == 0x90, "it is not a MessagePack array")?;
     }
     let mut version = Reader::new(WHAT, reader.take(1)?);
-    version.short_version(WITH_ORIGINAL).map(|_| ())
+    version.short_version(IMPORTED).map(|_| ())
 }
 
 fn root_to_wire(root: ContentRoot) -> WireRoot {

@@ -6,6 +6,7 @@
 
 mod choose;
 mod fetch;
+mod import;
 mod push;
 mod refspec;
 mod source;
@@ -103,8 +104,8 @@ fn check_family(from: &Repository, to: &Repository) -> Result<(), OpsError> {
         return Ok(());
     }
     let why = format!(
-        "{} and {} do not share their keys, so packs cannot go from one to the other; `warp clone` makes a repository that does. What \
-         one of them holds can be brought to the other with `warp restore --target DIR` there and `warp commit DIR` here",
+        "{} and {} do not share their keys, so packs cannot go from one to the other; `warp clone` makes a repository that does, and \
+         `warp push` makes commits anew",
         from.location(),
         to.location()
     );

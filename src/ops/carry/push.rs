@@ -9,7 +9,7 @@ use crate::repo::{Draft, LogState, RefMove, Repository, check_ref_name};
 use super::super::OpsError;
 use super::super::descent::Descent;
 use super::refspec::RefUpdate;
-use super::{Carried, Job, Plan, carry};
+use super::{Carried, Job, Plan, carry, import};
 
 /// What to push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,13 +106,16 @@ pub struct PushOutcome {
     pub dry_run: bool,
 }
 
-/// Carries commits from `local` to `remote`, a repository of the same family, and moves its refs in one entry of its log: all of
-/// them, or none if one may not move. Where nothing is new, nothing is written.
+/// Carries commits from `local` to `remote`, and moves its refs in one entry of its log: all of them, or none if one may not move. Where
+/// nothing is new, nothing is written.
+///
+/// To a repository of the same family packs go as they are. In one with other keys the commits are made anew, under other ids, and
+/// carry the originals with their signatures; the outcome says all in ids of `local`.
 ///
 /// Any number of others may push to it and collect garbage in either meanwhile. A push that was stopped goes on where it was.
 ///
 /// # Errors
-/// [`OpsError::Refused`] for a repository of another family; when a commit is not live; when either store fails or a pack that is
+/// When a commit is not live; when either store fails or a pack that is
 /// needed is missing or damaged beyond healing, which the error names; [`OpsError::Cancelled`]. The receiver's history is then as it
 /// was.
 pub fn push(
@@ -121,9 +124,26 @@ pub fn push(
     request: &PushRequest,
     observer: &dyn Observer,
 ) -> Result<PushOutcome, OpsError> {
+    let outcome = match local.family() == remote.family() {
+        true => carry_to(local, remote, request, observer)?,
+        false => import::push(local, remote, request, observer)?,
+    };
+    let name = request.remote.as_ref();
+    if let Some(name) = name.filter(|_| !outcome.is_refused && !request.dry_run) {
+        remember(local, name, &outcome.refs)?;
+    }
+    Ok(outcome)
+}
+
+fn carry_to(
+    local: &Repository,
+    remote: &Repository,
+    request: &PushRequest,
+    observer: &dyn Observer,
+) -> Result<PushOutcome, OpsError> {
     let decided = RefCell::new(Vec::new());
     let plan = |theirs: &LogState, ours: &LogState| {
-        let refs = decide(theirs, ours, request);
+        let refs = decide(theirs, ours, request, &|id| id);
         let plan = Plan { tips: tips(&refs), moves: moves(&refs) };
         let is_refused = refs.iter().any(|of| of.news.is_refused());
         decided.replace(refs);
@@ -141,14 +161,10 @@ pub fn push(
         Err(OpsError::Refused { .. }) if is_refused => Carried::default(),
         done => done?,
     };
-    let outcome = PushOutcome { refs, is_refused, carried, dry_run: request.dry_run };
-    if let Some(name) = request.remote.as_ref().filter(|_| !is_refused && !request.dry_run) {
-        remember(local, name, &outcome.refs)?;
-    }
-    Ok(outcome)
+    Ok(PushOutcome { refs, is_refused, carried, dry_run: request.dry_run })
 }
 
-fn tips(refs: &[PushedRef]) -> Vec<CommitId> {
+pub(super) fn tips(refs: &[PushedRef]) -> Vec<CommitId> {
     refs.iter().filter(|of| of.news.moves()).filter_map(|of| of.new).collect()
 }
 
@@ -157,10 +173,16 @@ fn moves(refs: &[PushedRef]) -> Vec<RefMove> {
     moved.map(|of| RefMove { name: of.name.clone(), old: of.old, new: of.new }).collect()
 }
 
-fn decide(theirs: &LogState, ours: &LogState, request: &PushRequest) -> Vec<PushedRef> {
+/// What becomes of the refs; `source` tells which commit of the source one of the receiver is.
+pub(super) fn decide(
+    theirs: &LogState,
+    ours: &LogState,
+    request: &PushRequest,
+    source: &dyn Fn(CommitId) -> CommitId,
+) -> Vec<PushedRef> {
     let descent = Descent::with_log(ours, theirs);
     let one = |update: &RefUpdate| {
-        let old = ours.refs.get(&update.name).copied();
+        let old = ours.refs.get(&update.name).copied().map(source);
         let news = match is_legal(&update.name) {
             false => PushNews::BadName,
             true => news(update, old, (&descent, theirs), request.checked_out.as_deref()),

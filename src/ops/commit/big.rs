@@ -19,7 +19,7 @@ use crate::worktree::{Segment, SourceFile, Stat, WorktreeError, Xattr};
 use super::super::{OpsError, convert};
 use super::former::Former;
 use super::parts;
-use super::sink::{BlockWriter, NodeWriter};
+use super::sink::{BlockWriter, NodeWriter, ObjectSink};
 use super::worker::{Job, Outcome, ReadFile, Tools, UNKNOWN, Work, known_state};
 
 /// Bytes that are read at once, and that a piece holds at least.
@@ -41,6 +41,16 @@ impl Piece {
         writer: &mut BlockWriter,
         former: &Former,
     ) -> Result<Vec<TreeChild>, OpsError> {
+        self.put(&tools.sink, writer, former)
+    }
+
+    /// The same for who has no tools.
+    pub(super) fn put(
+        &self,
+        sink: &ObjectSink<'_>,
+        writer: &mut BlockWriter,
+        former: &Former,
+    ) -> Result<Vec<TreeChild>, OpsError> {
         let mut rest = self.bytes.as_slice();
         let split = |chunk: &Chunk| {
             let (bytes, behind) = rest.split_at(chunk.len as usize);
@@ -48,7 +58,7 @@ impl Piece {
             (chunk.offset, bytes)
         };
         let contents: Vec<_> = self.chunks.iter().map(split).collect();
-        let ids = tools.sink.put_chunks(writer, &contents, former).map_err(OpsError::cas("store a chunk"))?;
+        let ids = sink.put_chunks(writer, &contents, former).map_err(OpsError::cas("store a chunk"))?;
         let leaf =
             |(id, chunk): (ChunkId, &Chunk)| TreeChild { id, len: chunk.len.into(), repeat: chunk.repeat };
         Ok(ids.into_iter().zip(&self.chunks).map(leaf).collect())

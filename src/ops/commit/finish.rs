@@ -137,6 +137,7 @@ impl Finish {
             program: concat!("warp ", env!("CARGO_PKG_VERSION")).to_owned(),
             device: repo.device()?,
             original: None,
+            imported: None,
         };
         let id = seal_commit(repo, &tools.sink, &commit)?;
         tools.sink.finish().map_err(&storing)?;

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod big;
+mod content;
 mod deltas;
 mod finish;
 mod former;
@@ -44,6 +45,7 @@ use finish::Finish;
 use source::Planner;
 use worker::{Tools, Work};
 
+pub(super) use content::ContentStore;
 pub use finish::parity_setting;
 pub(super) use finish::{delta_setting, level_setting, seal_commit, store_state};
 pub(super) use sink::{ObjectSink, Store};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use warp::cas::{pack_name, segment_name};
 use warp::observe::Silent;
 use warp::ops::{
-    self, CheckRequest, DiffOptions, FindRequest, ForgetRequest, GarbageCollector, GcConfig, LogRequest,
-    ReadData, RepackRequest, RepairRequest, RestoreRequest, ScanSettings, SealedRequest, Side, Source,
+    self, CheckRequest, DiffOptions, FetchRequest, FindRequest, ForgetRequest, GarbageCollector, GcConfig,
+    LogRequest, PushRequest, ReadData, RefSpec, RepackRequest, RepairRequest, RestoreRequest, ScanSettings,
+    SealedRequest, Side, Source,
 };
 use warp::repo::{Head, Recovery, RecoverySheet, Repository, ResolveContext, WorkDir};
 use warp::store::{LocalStore, StorageBackend, Vfs};
@@ -93,6 +94,8 @@ pub(crate) const WRITING: &[Command] = &[
     writing("repair of a pack", repair).after(damage_pack),
     writing("repair of the index", repair).after(damage_segment),
     writing("repair of the configuration", repair).after(damage_config),
+    writing("push", push),
+    writing("fetch", fetch),
     writing("key add", |world, vfs| {
         Ok(no_words(world.open(vfs)?.key_add(&password(2), "new", COST).map(drop)?))
     })
@@ -285,6 +288,33 @@ fn commit(world: &World, vfs: &Arc<dyn Vfs>, (name, branch): (&str, &str)) -> To
         true => Ok(String::new()),
         false => Err(Failure(format!("{:?}", observer.problems()))),
     }
+}
+
+/// A copy of the repository on a disk without faults, with one more commit.
+fn ahead(world: &World) -> Result<Repository, Failure> {
+    let clean: Arc<dyn Vfs> = Arc::new(world.fork(&world.disk));
+    let repo = world.open(&clean)?;
+    ops::commit(&repo, world.request("new", "main"), &Silent)?;
+    Ok(repo)
+}
+
+/// Into the repository.
+fn push(world: &World, vfs: &Arc<dyn Vfs>) -> Told {
+    let (from, to) = (ahead(world)?, world.open(vfs)?);
+    let update = RefSpec::parse("main")?.resolve(&from, &ResolveContext::default(), &to.state())?;
+    let request = PushRequest { updates: vec![update], in_flight: 1, ..PushRequest::default() };
+    let done = ops::push(&from, &to, &request, &Silent)?;
+    match done.is_refused {
+        false => Ok(String::new()),
+        true => Err(Failure(format!("{:?}", done.refs))),
+    }
+}
+
+/// Into the repository, too.
+fn fetch(world: &World, vfs: &Arc<dyn Vfs>) -> Told {
+    let request = FetchRequest { remote: "origin".to_owned(), in_flight: 1, ..FetchRequest::default() };
+    ops::fetch(&world.open(vfs)?, &ahead(world)?, &request, &Silent)?;
+    Ok(String::new())
 }
 
 fn gc(world: &World, vfs: &Arc<dyn Vfs>, config: GcConfig) -> Told {

@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("repo", &[KERNELS, &["format", "store", "cas"]]),
     ("sync", &[&["merkle", "format"]]),
     ("ops", &[KERNELS, &["format", "store", "cas", "worktree", "repo", "sync"]]),
-    ("net", &[&["store", "sync", "ops"]]),
+    ("net", &[&["format", "store", "sync", "ops"]]),
     ("testing", &[KERNELS, &["format", "store", "cas", "worktree", "repo", "sync", "ops", "net"]]),
 ];
 

@@ -12,6 +12,7 @@ mod recording;
 mod rng;
 mod sim_disk;
 mod sim_net;
+mod store_handler;
 #[cfg(test)]
 mod store_tests;
 mod synth;
@@ -25,6 +26,7 @@ pub use recording::{Event, RecordingObserver};
 pub use rng::Rng;
 pub use sim_disk::{Cut, SimDisk};
 pub use sim_net::{SimNet, SimNetConfig, SimTransport, Tamper};
+pub use store_handler::StoreHandler;
 pub use synth::many_chunks;
 pub use tree::{Made, make_tree};
 pub use tree_edits::edit_tree;

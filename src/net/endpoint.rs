@@ -1,0 +1,144 @@
+//! Settings of QUIC, the same at both ends, each with its reason; and the sockets below them.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::congestion::CubicConfig;
+use quinn::{
+    AckFrequencyConfig, ClientConfig, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig,
+    ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::tls::{self, Expectation};
+use super::{Identity, NetError};
+
+/// Most bytes of a stream that are under way: three of the longest frames, so that no frame waits for leave to go on.
+const STREAM_WINDOW: u32 = 4 << 20;
+/// Most bytes of a connection that are under way: what a path of 1 Gbit/s and 250 ms holds.
+const WINDOW: u32 = 32 << 20;
+/// Most bytes that are kept to be sent again: as many as may be under way.
+const SEND_WINDOW: u64 = 32 << 20;
+/// Largest datagram that is tried. A packet costs about the same whatever its length. Ten of them must fit 64 KiB, the most that
+/// one system call with segmentation offload may pass on: above that, discovery fails and stays at 1,200 bytes.
+const MTU_MAX: u16 = 6500;
+/// Bytes that may be sent before the first acknowledgement: 44 packets, as large hosts do it, so that a frame takes few round trips.
+const INITIAL_WINDOW: u64 = 64 << 10;
+/// What is taken for the round trip before one was measured: a lost first packet is sent again after three of it.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+/// Packets for which one acknowledgement suffices.
+const ACK_EVERY: u32 = 10;
+/// An end that says nothing for so long is gone.
+const IDLE: Duration = Duration::from_secs(30);
+/// How often an end that has nothing to say shows that it is there: thrice within [`IDLE`], and often enough for routers.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Bytes of a socket's buffers that are asked for; the system gives what it allows (`net.core.rmem_max`).
+const SOCKET_BUFFER: usize = 8 << 20;
+
+/// An end that takes connections. Must be called within a runtime.
+///
+/// `streams` is how many streams a connection may have open towards it, `window` how many bytes it may have under way at first.
+///
+/// # Errors
+/// If the address is taken, or none of this machine.
+pub fn listen(
+    address: SocketAddr,
+    identity: &Identity,
+    streams: u32,
+    window: u32,
+) -> Result<Endpoint, NetError> {
+    let crypto = tls::server(identity)?;
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    let mut transport = transport();
+    transport.max_concurrent_bidi_streams(VarInt::from_u32(streams)).receive_window(VarInt::from_u32(window));
+    config.transport_config(Arc::new(transport));
+    let failed = |source| NetError::Listen { address, source };
+    let socket = socket(address).map_err(failed)?;
+    Endpoint::new(endpoint_config(), Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)
+}
+
+/// An end that makes connections. Must be called within a runtime.
+///
+/// # Errors
+/// If the system gives no socket.
+pub fn dial() -> Result<Endpoint, NetError> {
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    let only_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let socket = socket(any).or_else(|_| socket(only_v4));
+    let endpoint =
+        socket.and_then(|socket| Endpoint::new(endpoint_config(), None, socket, Arc::new(TokioRuntime)));
+    endpoint.map_err(|source| NetError::System { action: "open a UDP socket", source })
+}
+
+/// What a connection to a server takes that shows any key: for measurements, since it does not look at the key.
+///
+/// # Errors
+/// If TLS cannot be set up.
+pub fn client_config_for_any_key(identity: &Identity) -> Result<ClientConfig, NetError> {
+    client_config(identity, Expectation::new(None))
+}
+
+/// The name that a connection is made to; it is not sent.
+pub const SERVER_NAME: &str = tls::SERVER_NAME;
+
+pub(super) fn client_config(
+    identity: &Identity,
+    expectation: Arc<Expectation>,
+) -> Result<ClientConfig, NetError> {
+    let mut config = ClientConfig::new(Arc::new(tls::client(identity, expectation)?));
+    let mut transport = transport();
+    // A server asks nothing.
+    transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
+    config.transport_config(Arc::new(transport));
+    Ok(config)
+}
+
+/// Largest window of a connection.
+pub(super) const fn window() -> u32 {
+    WINDOW
+}
+
+fn transport() -> TransportConfig {
+    let mut mtu = MtuDiscoveryConfig::default();
+    mtu.upper_bound(MTU_MAX);
+    let mut congestion = CubicConfig::default();
+    congestion.initial_window(INITIAL_WINDOW);
+    let mut acks = AckFrequencyConfig::default();
+    acks.ack_eliciting_threshold(VarInt::from_u32(ACK_EVERY));
+    let mut config = TransportConfig::default();
+    config
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(WINDOW))
+        .send_window(SEND_WINDOW)
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .mtu_discovery_config(Some(mtu))
+        .congestion_controller_factory(Arc::new(congestion))
+        .ack_frequency_config(Some(acks))
+        .initial_rtt(INITIAL_RTT)
+        .max_idle_timeout(Some(IdleTimeout::try_from(IDLE).expect("30 s fit 62 bits of milliseconds")))
+        .keep_alive_interval(Some(KEEP_ALIVE));
+    config
+}
+
+fn endpoint_config() -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    // Each end tells the other one how much it takes: discovery goes no further.
+    config.max_udp_payload_size(MTU_MAX).expect("it is at least 1200");
+    config
+}
+
+/// A socket at an address; at an IPv6 address without a host it takes IPv4 as well.
+fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // The system may give less, which costs speed alone.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}

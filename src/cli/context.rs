@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use warp::format::config::KdfParams;
 use warp::id::CommitId;
+use warp::net::RemoteUrl;
 use warp::ops;
 use warp::repo::{
     Client, Credentials, ErrorKind, Head, Probe, RepoError, Repository, ResolveContext, VersionInfo, WorkDir,
 };
 use warp::store::{LocalStore, OsVfs, StorageBackend, StoreError};
+use warp::sync::VerificationMode;
 
 use super::args::{GlobalArgs, LatestArgs};
 use super::config::{self, UserConfig};
@@ -71,6 +73,11 @@ impl Context {
         self.globals.threads.or(self.settings.threads).unwrap_or(0)
     }
 
+    /// Home of the user.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
     /// Name of this host.
     pub(crate) fn host(&self) -> String {
         let system = || rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -115,7 +122,10 @@ impl Context {
     pub(crate) fn locate(&self) -> Result<Location, CliError> {
         let named = self.globals.repo.as_ref().or(self.settings.repository.as_ref());
         if let Some(dir) = named {
-            return Ok(named_location(&self.cwd.join(dir)));
+            return Ok(match server_url(dir) {
+                Some(url) => Location { dir: PathBuf::from(url), root: None },
+                None => named_location(&self.cwd.join(dir)),
+            });
         }
         let mut upwards = self.cwd.ancestors().filter(|folder| folder.join(DOT_WARP).is_dir());
         upwards.next().map(named_location).ok_or_else(|| {
@@ -143,6 +153,10 @@ impl Context {
     /// Finds the repository and opens its store, which needs no password.
     pub(crate) fn store(&self) -> Result<(Location, Arc<dyn StorageBackend>), CliError> {
         let location = self.locate()?;
+        if let Some(url) = server_url(&location.dir) {
+            let store = self.open_server(url, false, VerificationMode::default())?;
+            return Ok((location, store));
+        }
         let store = LocalStore::open(&location.dir, Arc::new(OsVfs::new()));
         if matches!(store, Err(StoreError::NotAStore { .. })) && lacks_only_config(&location.dir) {
             let location = location.dir.display().to_string();
@@ -201,6 +215,11 @@ impl Context {
 
 fn again(error: &warp::repo::RepoError, source: &Source) -> bool {
     error.kind() == ErrorKind::WrongPassword && *source == Source::Prompt
+}
+
+/// The place of a repository, if it is at a server.
+pub(crate) fn server_url(place: &Path) -> Option<&str> {
+    place.to_str().filter(|text| RemoteUrl::is_meant(text))
 }
 
 /// The profile that the command line or the environment names.

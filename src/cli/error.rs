@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
+use warp::net::NetError;
 use warp::ops::OpsError;
 use warp::repo::{ErrorKind, RepoError};
 use warp::store::StoreError;
@@ -194,6 +195,12 @@ impl From<OpsError> for CliError {
             }
             error => Self::of_kind(error.kind(), Box::new(error)),
         }
+    }
+}
+
+impl From<NetError> for CliError {
+    fn from(error: NetError) -> Self {
+        Self::of_kind(ErrorKind::Store, Box::new(error))
     }
 }
 

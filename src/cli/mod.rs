@@ -15,6 +15,7 @@ mod patch;
 mod progress;
 mod ref_lines;
 mod remote;
+mod server;
 mod settings;
 mod signals;
 mod size;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use warp::repo::{Credentials, Head, RemoteUrl, RepoError, Repository, WorkDir};
 use warp::store::{Limits, LocalStore, OsVfs, StorageBackend, ThrottledStore};
+use warp::sync::VerificationMode;
 
 use super::cmd::check_room;
 use super::context::{Context, Opened, named_location};
@@ -96,7 +97,7 @@ impl Context {
                 Ok(Arc::new(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
             }
             RemoteUrl::Server { .. } => {
-                Err(CliError::failed(format!("{url}: repositories of servers are not built yet")))
+                self.open_server(&url.to_string(), create, VerificationMode::default())
             }
         }
     }

@@ -26,7 +26,7 @@ pub struct RemoteStore {
 }
 
 impl RemoteStore {
-    /// Asks the other end for a repository; `create`: to make an empty store for it, if it is not there. `seed` is random.
+    /// Asks the other end for a repository; `create`: to make an empty store for it, if it is not there.
     ///
     /// # Errors
     /// [`StoreError::NotAStore`] if it is not there; when the other end cannot be reached, refuses, or is not who it should be.
@@ -34,9 +34,14 @@ impl RemoteStore {
         transport: Arc<dyn Transport>,
         (repository, create): (&str, bool),
         config: TransferConfig,
-        seed: [u8; 32],
     ) -> Result<Self, StoreError> {
         let location = transport.location();
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| StoreError::Io {
+            action: "draw random numbers for",
+            path: location.clone(),
+            source: io::Error::other(error),
+        })?;
         let hello = Request::Hello { repository: repository.to_owned(), create };
         let engine = TransferEngine::new(Arc::clone(&transport), config.clone(), 1, seed);
         match engine.ask(&hello) {

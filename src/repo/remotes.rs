@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::format::config::Config;
+use data_encoding::BASE64URL_NOPAD;
+
 use crate::id::{CommitId, DeviceId};
 
 use super::log::Draft;
@@ -23,7 +25,7 @@ const HOST_LEN_MAX: usize = 253;
 /// - a path, absolute or relative;
 /// - `file://` and an absolute path, in which `%` and two hex digits stand for a byte;
 /// - `warp://HOST[:PORT]/PATH[#ed25519:KEY]`: a server, the path of the repository on it, and the public key that the server must
-///   have, 64 hex digits. HOST is a name, an IPv4 address, or an IPv6 address in brackets. Components of PATH are made of letters,
+///   have, 43 characters of base64 for URLs, as `warp serve` prints it. HOST is a name, an IPv4 address, or an IPv6 address in brackets. Components of PATH are made of letters,
 ///   digits and `.`, `_`, `-`, and do not begin with a dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemoteUrl {
@@ -79,7 +81,7 @@ impl fmt::Display for RemoteUrl {
                     write!(f, ":{port}")?;
                 }
                 write!(f, "/{path}")?;
-                key.map_or(Ok(()), |key| write!(f, "#ed25519:{key}"))
+                key.map_or(Ok(()), |key| write!(f, "#ed25519:{}", BASE64URL_NOPAD.encode(key.as_bytes())))
             }
         }
     }
@@ -147,8 +149,10 @@ fn server(rest: &str) -> Result<RemoteUrl, &'static str> {
 }
 
 fn pinned_key(pin: &str) -> Result<DeviceId, &'static str> {
-    const WRONG: &str = "behind # it takes ed25519: and 64 hex digits";
-    pin.strip_prefix("ed25519:").ok_or(WRONG)?.parse().map_err(|_| WRONG)
+    const WRONG: &str = "behind # it takes ed25519: and 43 characters of base64 for URLs";
+    let text = pin.strip_prefix("ed25519:").ok_or(WRONG)?;
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| WRONG)?;
+    bytes.try_into().map(DeviceId::new).map_err(|_| WRONG)
 }
 
 fn authority_of(text: &str) -> Result<(String, u16), &'static str> {
@@ -339,9 +343,11 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(wanted), "{text}");
         }
-        let key = "ab".repeat(32);
+        let key = BASE64URL_NOPAD.encode(&[0xab; 32]);
         let pinned: RemoteUrl = format!("warp://h/r#ed25519:{key}").parse().unwrap();
-        assert!(matches!(&pinned, RemoteUrl::Server { key: Some(found), .. } if found.to_hex() == key));
+        assert!(
+            matches!(&pinned, RemoteUrl::Server { key: Some(found), .. } if *found.as_bytes() == [0xab; 32])
+        );
         for text in ["warp://h/r", "warp://[::1]:7/a/b", &format!("warp://h:1/r#ed25519:{key}"), "/mnt"] {
             let url: RemoteUrl = text.parse().unwrap();
             assert_eq!((url.to_string().as_str(), url.to_string().parse()), (text, Ok(url)));

@@ -80,17 +80,17 @@ impl World {
         net: &Arc<SimNet>,
         config: TransferConfig,
     ) -> Result<RemoteStore, StoreError> {
-        RemoteStore::open(Arc::new(SimTransport(Arc::clone(net))), (REPOSITORY, true), config, [9; 32])
-            .or_else(|error| match error {
+        RemoteStore::open(Arc::new(SimTransport(Arc::clone(net))), (REPOSITORY, true), config).or_else(
+            |error| match error {
                 // Who may not make repositories asks without.
                 StoreError::Io { .. } => RemoteStore::open(
                     Arc::new(SimTransport(Arc::clone(net))),
                     (REPOSITORY, false),
                     TransferConfig::default(),
-                    [9; 32],
                 ),
                 error => Err(error),
-            })
+            },
+        )
     }
 
     /// A client whose state lies nowhere else.

@@ -12,8 +12,9 @@ use warp::repo::{
     check_ref_name,
 };
 use warp::store::{LocalStore, OsVfs};
+use warp::sync::VerificationMode;
 
-use crate::cli::context::{self, Context, DOT_WARP};
+use crate::cli::context::{self, Context, DOT_WARP, server_url};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
 use crate::cli::ui::Ui;
@@ -122,6 +123,10 @@ struct Initialized {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
+    let named = args.dir.as_ref().or(ctx.globals.repo.as_ref());
+    if let Some(url) = named.and_then(|dir| server_url(dir)) {
+        return at_server(ui, ctx, args, url);
+    }
     let dir = match (&args.dir, &ctx.globals.repo) {
         (Some(_), Some(_)) => return Err(CliError::usage("name the directory once: as DIR or with -r")),
         (Some(dir), None) | (None, Some(dir)) => ctx.absolute(dir),
@@ -139,6 +144,27 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     if let (false, Some(root)) = (args.bare, dir.parent()) {
         WorkDir::open(root).set_head(&Head::Branch(args.initial_branch.clone()))?;
     }
+    report(ui, &repo, args, chunker)?;
+    Ok(Exit::Done)
+}
+
+/// Makes a repository at a server.
+fn at_server(ui: &mut Ui, ctx: &Context, args: &Args, url: &str) -> Result<Exit, CliError> {
+    if !args.bare {
+        return Err(CliError::usage("a server keeps no working directories: say --bare"));
+    }
+    check_ref_name(&args.initial_branch)?;
+    let chunker = chunker(args)?;
+    let store = ctx.open_server(url, true, VerificationMode::default())?;
+    match Repository::probe(&*store) {
+        Ok(_) => {
+            return Err(CliError::failed(format!("there is a repository at {} already", escape::line(url))));
+        }
+        Err(error) if error.kind() == ErrorKind::NoRepository => {}
+        Err(error) => return Err(error.into()),
+    }
+    let credentials = if args.no_encryption { Credentials::None } else { ctx.new_credentials()? };
+    let repo = Repository::create(store, options(ctx, args, chunker, credentials), ctx.client()?)?;
     report(ui, &repo, args, chunker)?;
     Ok(Exit::Done)
 }

@@ -1,0 +1,86 @@
+//! Repositories at servers: who this client is there, and which servers it knows.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::Arc;
+use std::thread;
+
+use warp::net::{
+    ConnectOptions, HostKeyPolicy, Identity, KnownHosts, NetError, QuicTransport, RemoteStore, RemoteUrl,
+    UnknownHost,
+};
+use warp::store::{OsVfs, StorageBackend};
+use warp::sync::{FailCode, TransferConfig, VerificationMode};
+
+use super::config;
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::escape;
+
+/// Takes the keys of servers that were never seen, where nobody can be asked.
+const ACCEPT_NEW: &str = "WARP_ACCEPT_NEW_HOST_KEYS";
+
+impl Context {
+    /// This client's key for servers, made on first use.
+    pub(crate) fn transport_identity(&self) -> Result<Identity, CliError> {
+        let path = config::state_dir(self.home())?.join("transport.key");
+        Ok(Identity::load_or_create(&OsVfs::new(), &path)?)
+    }
+
+    /// Opens a repository at a server; `create`: makes room for it, where nothing is yet.
+    pub(crate) fn open_server(
+        &self,
+        url: &str,
+        create: bool,
+        verification: VerificationMode,
+    ) -> Result<Arc<dyn StorageBackend>, CliError> {
+        let url: RemoteUrl = url.parse().map_err(|error| CliError::usage(format!("{error}")))?;
+        let identity = self.transport_identity()?;
+        let known = config::state_dir(self.home())?.join("known_hosts");
+        let known = KnownHosts::new(Arc::new(OsVfs::new()), known);
+        let options = ConnectOptions { create, ..ConnectOptions::new(known, policy()) };
+        let transport =
+            QuicTransport::connect(&url, &identity, options).map_err(|error| told(&identity, error))?;
+        let config = TransferConfig { verification, sleep: thread::sleep, ..TransferConfig::default() };
+        let store = RemoteStore::open(Arc::new(transport), (&url.repository, create), config)?;
+        Ok(Arc::new(store))
+    }
+}
+
+fn policy() -> HostKeyPolicy {
+    if std::env::var_os(ACCEPT_NEW).is_some_and(|value| value == "1") {
+        return HostKeyPolicy::AcceptNew;
+    }
+    match io::stdin().is_terminal() && io::stderr().is_terminal() {
+        true => HostKeyPolicy::Ask(Box::new(ask)),
+        false => HostKeyPolicy::Strict,
+    }
+}
+
+fn ask(host: &UnknownHost) -> bool {
+    let mut err = io::stderr();
+    let question = format!(
+        "The server {} was never seen before. Its key is\n  {}\nIt should be what `warp serve` prints there. Go on and remember it? (yes/no) ",
+        escape::line(&host.host),
+        host.key
+    );
+    let mut answer = String::new();
+    let asked = err.write_all(question.as_bytes()).and_then(|()| err.flush());
+    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+    read.is_ok() && answer.trim().eq_ignore_ascii_case("yes")
+}
+
+fn told(identity: &Identity, error: NetError) -> CliError {
+    let hint = match &error {
+        NetError::HostKeyUnknown { .. } => {
+            format!("where nobody can be asked, {ACCEPT_NEW}=1 takes a new key, or put it into the URL")
+        }
+        NetError::Refused { failure, .. } if failure.code == FailCode::Denied => {
+            format!("the line for the server's file of access: {} REPOSITORY read,append", identity.key())
+        }
+        NetError::Refused { failure, .. } if failure.code == FailCode::NoRepository => {
+            return CliError::new(Exit::NoRepository, format!("{error}: {failure}"));
+        }
+        _ => return error.into(),
+    };
+    CliError::from(error).hint(hint)
+}

@@ -13,7 +13,7 @@ use crate::cas::{CasError, ChunkStore, Location, PackFeatures, PackMap, pack_nam
 use crate::format::log::PackRecord;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::observe::{Observer, Phase};
-use crate::repo::{LogState, RepoError, Repository};
+use crate::repo::{Challenge, LogState, RepoError, Repository};
 use crate::store::{BlobName, Put};
 
 use super::OpsError;
@@ -123,6 +123,8 @@ pub(super) struct Bringer<'a> {
     /// Files of packs that the store lists, and that need not be sent.
     listed: HashSet<BlobName>,
     ledger: Mutex<Ledger>,
+    /// Challenges about packs that went under their names, if any are made.
+    challenges: Option<Mutex<Vec<Challenge>>>,
     observer: &'a dyn Observer,
 }
 
@@ -133,7 +135,18 @@ impl<'a> Bringer<'a> {
         observer: &'a dyn Observer,
     ) -> Self {
         let (listed, ledger) = Default::default();
-        Self { repo, state, chunks, source, listed, ledger, observer }
+        Self { repo, state, chunks, source, listed, ledger, challenges: None, observer }
+    }
+
+    /// The same, and makes a challenge about each pack that is sent.
+    pub(super) fn challenging(self, wanted: bool) -> Self {
+        Self { challenges: wanted.then(Mutex::default), ..self }
+    }
+
+    /// The challenges that were made.
+    pub(super) fn challenges(&self) -> Vec<Challenge> {
+        let made = self.challenges.as_ref();
+        made.map_or(Vec::new(), |made| made.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// The same, and does not send a pack whose file is there.
@@ -194,6 +207,10 @@ impl<'a> Bringer<'a> {
         let (map, features) = self.source.look(record, file).map_err(failed)?;
         let was_healed = fetched.as_ref().is_some_and(|fetched| fetched.was_healed);
         let is_stored = is_found || is_free && self.put(record, file.unwrap_or_default())?;
+        if let (Some(made), Some(file), true) = (&self.challenges, file, is_stored) {
+            let challenge = Challenge::new(uid, file)?;
+            made.lock().unwrap_or_else(PoisonError::into_inner).push(challenge);
+        }
         let mut ledger = self.ledger();
         ledger.brought.healed.extend(was_healed.then_some(uid));
         ledger.brought.found += u64::from(is_found);

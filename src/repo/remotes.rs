@@ -354,6 +354,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_taken_for_a_place_is_written_as_it_is_read(text in "(warp|file)?(://)?[a-z0-9:@/#%.\\[\\]_-]{0,40}|.{0,30}") {
+            if let Ok(url) = text.parse::<RemoteUrl>() {
+                proptest::prop_assert_eq!(url.to_string().parse(), Ok(url));
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_place_is_refused() {
         for wrong in [

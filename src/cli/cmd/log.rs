@@ -184,9 +184,16 @@ struct Movement {
     forgotten: bool,
 }
 
+/// Whether it is the branch of a remote, and no other.
+fn is_remote(opened: &Opened, name: &str) -> bool {
+    let timeline = opened.repo.timeline();
+    timeline.branch(name).is_none() && timeline.refs().contains_key(&format!("remotes/{name}"))
+}
+
 fn reflog(ui: &mut Ui, args: &Args, opened: &Opened) -> Result<Exit, CliError> {
     let full = match (args.revisions.as_slice(), opened.head()?) {
         ([name], _) if name.starts_with("heads/") || name.starts_with("tags/") => name.clone(),
+        ([name], _) if is_remote(opened, name) => format!("remotes/{name}"),
         ([name], _) if name != "HEAD" => format!("heads/{name}"),
         ([] | [_], Some(Head::Branch(name))) => format!("heads/{name}"),
         _ => return Err(CliError::usage("say the reflog of which branch, as in `warp log --reflog main`")),

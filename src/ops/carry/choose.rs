@@ -28,6 +28,8 @@ pub(super) struct Cargo {
     pub(super) based_on: Vec<CommitId>,
     /// With them the receiver has all that is live at the source.
     is_all: bool,
+    /// It has heard of all that was forgotten there, too.
+    knows_forgotten: bool,
 }
 
 impl Cargo {
@@ -40,8 +42,10 @@ impl Cargo {
         forgotten.retain(|commit| !ours.parents.contains_key(&commit.id));
         let carried: HashSet<&CommitId> = commits.iter().map(|commit| &commit.id).collect();
         let is_all = theirs.commits.iter().all(|id| ours.is_live(id) || carried.contains(id));
+        let is_known = |id: &CommitId| theirs.is_live(id) || ours.parents.contains_key(id);
+        let knows_forgotten = theirs.parents.keys().all(is_known);
         let based_on = nearest(theirs, ours, tips);
-        Self { commits, forgotten, based_on, is_all }
+        Self { commits, forgotten, based_on, is_all, knows_forgotten }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -86,6 +90,8 @@ pub(super) struct Choice {
 pub(super) struct Chooser<'a> {
     pub(super) theirs: (&'a LogState, &'a ChunkStore),
     pub(super) ours: (&'a LogState, &'a ChunkStore),
+    /// What only forgotten commits held may come along.
+    pub(super) takes_garbage: bool,
     pub(super) in_flight: usize,
     pub(super) observer: &'a dyn Observer,
 }
@@ -102,8 +108,7 @@ impl Chooser<'_> {
         let usable = |pack: &&PackId| !theirs.condemned.contains_key(*pack);
         let packs: Vec<PackRecord> =
             theirs.pack_order.iter().filter(usable).map(|pack| theirs.packs[pack]).collect();
-        if cargo.is_all && self.goes_whole(cargo, &packs) {
-            // What only forgotten commits held may come along: finding that out would take longer.
+        if self.goes_whole(cargo, &packs) {
             return self.among(&packs, None);
         }
         let marks = self.reached(cargo)?;
@@ -112,12 +117,17 @@ impl Chooser<'_> {
         self.among(&packs, Some(&marks))
     }
 
-    /// Whether to go by packs, without asking what commits reach: where most packs have other names here, since one side has
-    /// written its packs anew, that would mean to look up all that there is.
+    /// Whether to go by packs, without asking what commits reach. Not where something may lie in them that a pusher has forgotten
+    /// and never pushed; nor where most packs have other names here or had one once, since one side has written its packs anew or taken
+    /// some away: that would mean to look up all that there is, or to bring again what was taken away.
     fn goes_whole(&self, cargo: &Cargo, packs: &[PackRecord]) -> bool {
+        if !cargo.is_all || !cargo.knows_forgotten && !self.takes_garbage {
+            return false;
+        }
         let sum = |packs: &mut dyn Iterator<Item = &PackRecord>| packs.map(|pack| pack.len).sum::<u64>();
-        let foreign = sum(&mut packs.iter().filter(|pack| !self.is_shared(pack)));
-        cargo.based_on.is_empty() || 2 * foreign <= sum(&mut packs.iter())
+        let foreign: Vec<&PackRecord> = packs.iter().filter(|pack| !self.is_shared(pack)).collect();
+        let is_little = 2 * sum(&mut foreign.iter().copied()) <= sum(&mut packs.iter());
+        foreign.iter().all(|pack| self.is_free(pack)) && (cargo.based_on.is_empty() || is_little)
     }
 
     /// Marks what the commits reach beyond what those reach that both have.

@@ -112,7 +112,8 @@ pub fn fetch(
         Ok(plan)
     };
     let message = format!("fetch: {}", request.remote);
-    let job = Job { plan: &plan, message: &message, dry_run: request.dry_run, in_flight: request.in_flight };
+    let FetchRequest { dry_run, in_flight, .. } = *request;
+    let job = Job { plan: &plan, message: &message, dry_run, takes_garbage: true, in_flight };
     let carried = carry(remote, local, &job, observer)?;
     Ok(FetchOutcome { refs: decided.take(), carried })
 }
@@ -145,7 +146,7 @@ pub fn copy_all(
         Ok(plan)
     };
     let message = format!("clone: from {}", from.location());
-    let job = Job { plan: &plan, message: &message, dry_run: false, in_flight: 0 };
+    let job = Job { plan: &plan, message: &message, dry_run: false, takes_garbage: true, in_flight: 0 };
     let carried = carry(from, to, &job, observer)?;
     Ok(FetchOutcome { refs: decided.take(), carried })
 }

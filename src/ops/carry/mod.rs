@@ -71,6 +71,8 @@ struct Job<'a> {
     message: &'a str,
     /// Find out what would go, and change nothing.
     dry_run: bool,
+    /// What only forgotten commits held may come along in packs: whoever carries it could read it anyway.
+    takes_garbage: bool,
     /// Packs in memory at once; 0: as many as are good in most cases.
     in_flight: usize,
 }
@@ -140,6 +142,7 @@ impl Trip<'_> {
         let chooser = Chooser {
             theirs: (self.theirs, &theirs),
             ours: (self.ours, &ours),
+            takes_garbage: self.job.takes_garbage,
             in_flight: self.in_flight(),
             observer: self.observer,
         };

@@ -153,7 +153,8 @@ fn carry_to(
         }
     };
     let message = format!("push: from {}", local.client().who);
-    let job = Job { plan: &plan, message: &message, dry_run: request.dry_run, in_flight: request.in_flight };
+    let PushRequest { dry_run, in_flight, .. } = *request;
+    let job = Job { plan: &plan, message: &message, dry_run, takes_garbage: false, in_flight };
     let done = carry(local, remote, &job, observer);
     let refs = decided.take();
     let is_refused = refs.iter().any(|of| of.news.is_refused());

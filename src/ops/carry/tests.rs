@@ -526,6 +526,122 @@ fn a_clone_has_every_live_commit() {
     is_sound(&bare);
 }
 
+#[test]
+fn what_was_forgotten_before_it_was_pushed_does_not_go() {
+    let mut pair = Pair::new();
+    pair.commit("main");
+    pair.push(&["main"]);
+    pair.write("secret", 800_000);
+    let secret = pair.commit("aside");
+    let request = ForgetRequest { commits: vec![secret], force: true, ..ForgetRequest::default() };
+    forget(&pair.local, &request, &Silent).unwrap();
+    std::fs::remove_file(pair.dir.path().join("secret")).unwrap();
+    pair.edit();
+    let last = pair.commit("main");
+    pair.link.written();
+    pair.push(&["main"]);
+    let written = pair.link.written();
+    assert!(written < 200_000, "{written} bytes went over");
+    pair.has(last, pair.dir.path());
+}
+
+#[test]
+fn what_was_forgotten_and_collected_there_is_not_brought_again() {
+    let mut pair = Pair::new();
+    for _ in 0..3 {
+        pair.write("changing", 300_000);
+        pair.commit("main");
+        pair.push(&["main"]);
+    }
+    for repo in [&pair.local, &pair.remote] {
+        let commits = repo.state().commits[..2].to_vec();
+        forget(repo, &ForgetRequest { commits, ..ForgetRequest::default() }, &Silent).unwrap();
+    }
+    // Only there: here the packs still hold what is forgotten.
+    gc(&pair.remote);
+    for _ in 0..2 {
+        pair.write("small", 20_000);
+        let last = pair.commit("main");
+        pair.link.written();
+        pair.push(&["main"]);
+        let written = pair.link.written();
+        assert!(written < 100_000, "{written} bytes went over");
+        gc(&pair.remote);
+        pair.has(last, pair.dir.path());
+    }
+}
+
+/// Repositories that commit, forget, collect, push and fetch at random. After each step all are whole.
+fn random_histories(seed: u64, steps: usize) {
+    const BRANCHES: [&str; 3] = ["main", "side", "more"];
+    let (mut pair, mut rng) = (Pair::new(), Rng::new(seed));
+    pair.rng = Rng::new(seed ^ 0xabc);
+    pair.commit("main");
+    let other = pair.local.create_sibling(Arc::new(MemoryStore::new()), false, client()).unwrap();
+    let origin = || FetchRequest { remote: "origin".to_owned(), prune: true, ..FetchRequest::default() };
+    for step in 0..steps {
+        let branch = BRANCHES[rng.below(3)];
+        let repo = [&pair.local, &pair.remote, &other][rng.below(3)];
+        let what = rng.below(9);
+        match what {
+            0..=2 => {
+                pair.edit();
+                pair.commit(branch);
+            }
+            3 => gc(repo),
+            4 => {
+                let request = RepackRequest { aggressive: rng.below(2) == 0, ..RepackRequest::default() };
+                repack(repo, request, &Silent).unwrap();
+            }
+            5 => {
+                let commits = repo.refresh().unwrap().commits.clone();
+                if let Some(id) = commits.get(rng.below(commits.len().max(1))) {
+                    let request =
+                        ForgetRequest { commits: vec![*id], force: true, ..ForgetRequest::default() };
+                    // One on which the branch of a remote stands stays.
+                    let _ = forget(repo, &request, &Silent);
+                }
+            }
+            6 | 7 if pair.local.timeline().branch(branch).is_some() => {
+                pair.push(&[&format!("+{branch}")]);
+                let tip = pair.local.timeline().branch(branch);
+                assert_eq!(pair.remote.timeline().branch(branch), tip, "seed {seed}, step {step}");
+            }
+            _ => drop(fetch(&other, &pair.remote, &origin(), &Silent).unwrap()),
+        }
+        for repo in [&pair.local, &pair.remote, &other] {
+            repo.refresh().unwrap();
+            let request = CheckRequest { data: ReadData::All, ..CheckRequest::default() };
+            let report = check::check(repo, request, &Silent).unwrap();
+            assert_eq!(report.findings, [], "seed {seed}, step {step}, {what}");
+        }
+    }
+}
+
+#[test]
+fn histories_that_are_carried_forgotten_and_collected_at_random_stay_whole() {
+    let long = std::env::var_os("WARP_LONG").is_some();
+    (0..if long { 100 } else { 6 }).for_each(|seed| random_histories(seed, 25));
+}
+
+#[test]
+fn what_is_asked_of_the_other_side_is_little() {
+    let mut pair = Pair::new();
+    pair.commit("main");
+    pair.push(&["main"]);
+    let calls = |pair: &Pair| pair.link.calls.swap(0, Ordering::Relaxed);
+    calls(&pair);
+    pair.push(&["main"]);
+    let none = calls(&pair);
+    assert!(none <= 4, "{none} calls for nothing new");
+    pair.edit();
+    pair.commit("main");
+    pair.push(&["main"]);
+    let small = calls(&pair);
+    println!("{none} calls for nothing new, {small} for a small commit");
+    assert!(small <= 40, "{small} calls for a small commit");
+}
+
 /// A repository with other keys and another chunker.
 fn stranger() -> (Repository, Arc<Counted>) {
     let link = Arc::new(Counted::default());

@@ -24,9 +24,21 @@ pub(crate) struct LimitArgs {
     /// Receive at most so many KiB a second
     #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     limit_download: Option<u64>,
+
+    /// What is proved on the way: none, final, per-chunk, or "sampling N%"
+    ///
+    /// final compares the Merkle root over each pack once it has come; per-chunk takes a proof with every piece, sampling with so many of a hundred,
+    /// and refuses the first wrong one as it comes. A server checks every pack as a whole before its log may name it, whatever is said here.
+    #[arg(long, value_name = "MODE", default_value = "final")]
+    verify: VerificationMode,
 }
 
 impl LimitArgs {
+    /// What is proved on the way.
+    pub(crate) fn verification(&self) -> VerificationMode {
+        self.verify
+    }
+
     /// The store within the limits.
     pub(crate) fn apply(&self, store: Arc<dyn StorageBackend>) -> Arc<dyn StorageBackend> {
         let [upload, download] =
@@ -86,6 +98,7 @@ impl Context {
         &self,
         url: &RemoteUrl,
         create: bool,
+        verification: VerificationMode,
     ) -> Result<Arc<dyn StorageBackend>, CliError> {
         match url {
             RemoteUrl::Path(path) if create => {
@@ -96,9 +109,7 @@ impl Context {
             RemoteUrl::Path(path) => {
                 Ok(Arc::new(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
             }
-            RemoteUrl::Server { .. } => {
-                self.open_server(&url.to_string(), create, VerificationMode::default())
-            }
+            RemoteUrl::Server { .. } => self.open_server(&url.to_string(), create, verification),
         }
     }
 
@@ -159,7 +170,7 @@ impl Context {
         (limits, password): (&LimitArgs, Option<&RemotePassword>),
     ) -> Result<Remote, CliError> {
         let Named { name, url } = named;
-        let store = limits.apply(self.open_remote(&url, false)?);
+        let store = limits.apply(self.open_remote(&url, false, limits.verification())?);
         let place = url.to_string();
         let repo = match (opened.repo.open_sibling(Arc::clone(&store), self.client()?), password) {
             (Err(RepoError::Rotated { .. }), _) => self.open_rotated(ui, store, &place)?,

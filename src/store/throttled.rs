@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{BlobInfo, BlobName, Put, StorageBackend, StoreError};
+use crate::id::PackId;
+
+use super::{BlobInfo, BlobName, Put, ShardProof, StorageBackend, StoreError};
 
 /// What may go at once after a pause, in seconds of the rate.
 const BURST: Duration = Duration::from_millis(250);
@@ -105,6 +107,20 @@ impl StorageBackend for ThrottledStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
         self.inner.list(prefix)
+    }
+
+    fn prove(&self, pack: &PackId, first: u32, count: u32) -> Result<Option<ShardProof>, StoreError> {
+        let proof = self.inner.prove(pack, first, count)?;
+        self.down(proof.as_ref().map_or(0, |proof| proof.bytes.len()));
+        Ok(proof)
+    }
+
+    fn possession(&self, pack: &PackId, challenge: &[u8; 32]) -> Result<Option<[u8; 32]>, StoreError> {
+        self.inner.possession(pack, challenge)
+    }
+
+    fn settle(&self, name: &BlobName) -> Result<(), StoreError> {
+        self.inner.settle(name)
     }
 
     fn clear_temporaries(&self, unused_for: Duration) -> Result<u64, StoreError> {

@@ -61,7 +61,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let inner = if args.bare { dir.clone() } else { dir.join(DOT_WARP) };
     check_room(&dir, &vfs).and_then(|()| check_room(&inner, &vfs))?;
     let place = url.to_string();
-    let from = ctx.open_alone(args.limits.apply(ctx.open_remote(&url, false)?), &place)?;
+    let from =
+        ctx.open_alone(args.limits.apply(ctx.open_remote(&url, false, args.limits.verification())?), &place)?;
     let head = first_branch(&from, args.branch.as_deref(), Context::head_of(&url))?;
     let store = Arc::new(LocalStore::create(&inner, vfs)?);
     let repo = from.create_sibling(store, !args.bare, ctx.client()?)?;
@@ -72,7 +73,12 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     }
     ui.status(format_args!("Cloning into {}", escape::path(&dir)));
     let progress = ui.progress();
-    let done = ops::copy_all(&from, &repo, (!args.bare).then_some("origin"), &progress);
+    let done = ops::copy_all(
+        &from,
+        &repo,
+        ((!args.bare).then_some("origin"), args.limits.verification()),
+        &progress,
+    );
     drop(progress);
     let done = done.map_err(|error| {
         let hint = format!("`warp -r {} fetch` goes on where it was stopped", escape::path(&dir));

@@ -74,6 +74,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
             tags,
             prune: args.prune,
             dry_run: args.dry_run,
+            verification: args.limits.verification(),
             ..request(&remote)?
         };
         if fetch(ui, &opened, &remote, &request)?.1 {

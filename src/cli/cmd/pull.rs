@@ -41,8 +41,11 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let named = ctx.find_remote(&opened, args.remote.as_deref())?;
     let remote = ctx.open_named(ui, &opened, named, &args.limits)?;
     // A named branch is all that is fetched, as with git.
-    let request =
-        FetchRequest { branches: args.branch.iter().cloned().collect(), ..fetch::request(&remote)? };
+    let request = FetchRequest {
+        branches: args.branch.iter().cloned().collect(),
+        verification: args.limits.verification(),
+        ..fetch::request(&remote)?
+    };
     let (_, is_refused) = fetch::fetch(ui, &opened, &remote, &request)?;
     let tracking = format!("remotes/{}/{theirs}", request.remote);
     let Some(new) = opened.repo.timeline().refs().get(&tracking).copied() else {

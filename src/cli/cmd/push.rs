@@ -62,6 +62,10 @@ pub(crate) struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
 
+    /// Keep no challenges, by which `warp audit --possession` could tell whether whole packs are still there
+    #[arg(long)]
+    no_challenges: bool,
+
     #[command(flatten)]
     limits: LimitArgs,
 
@@ -80,6 +84,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         remote: remote.name.clone(),
         dry_run: args.dry_run,
         in_flight: 0,
+        challenges: !args.no_challenges,
     };
     let progress = ui.progress();
     let done = ops::push(&opened.repo, &remote.repo, &request, &progress)?;

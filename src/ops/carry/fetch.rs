@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::id::CommitId;
 use crate::observe::Observer;
 use crate::repo::{LogState, RefMove, Repository, check_ref_name};
+use crate::sync::VerificationMode;
 
 use super::super::OpsError;
 use super::super::descent::Descent;
@@ -39,6 +40,8 @@ pub struct FetchRequest {
     pub dry_run: bool,
     /// Packs in memory at once; 0: as many as are good in most cases.
     pub in_flight: usize,
+    /// How packs are verified on their way.
+    pub verification: VerificationMode,
 }
 
 /// What became of a ref.
@@ -112,21 +115,22 @@ pub fn fetch(
         Ok(plan)
     };
     let message = format!("fetch: {}", request.remote);
-    let FetchRequest { dry_run, in_flight, .. } = *request;
-    let job = Job { plan: &plan, message: &message, dry_run, takes_garbage: true, in_flight };
+    let FetchRequest { dry_run, in_flight, verification, .. } = *request;
+    let job = Job { dry_run, in_flight, verification, ..Job::taking(&plan, &message) };
     let carried = carry(remote, local, &job, observer)?;
     Ok(FetchOutcome { refs: decided.take(), carried })
 }
 
 /// Brings all live commits and tags of `from` to `to`, a repository that was made with its keys and is empty. Its branches become
-/// branches of `to` or, where `remote` names one, are remembered as those of this remote.
+/// branches of `to` or, where `remote` names one, are remembered as those of this remote. Packs are verified on their way as
+/// `verification` says.
 ///
 /// # Errors
 /// As [`push`](super::push::push) does.
 pub fn copy_all(
     from: &Repository,
     to: &Repository,
-    remote: Option<&str>,
+    (remote, verification): (Option<&str>, VerificationMode),
     observer: &dyn Observer,
 ) -> Result<FetchOutcome, OpsError> {
     let decided = RefCell::new(Vec::new());
@@ -146,7 +150,7 @@ pub fn copy_all(
         Ok(plan)
     };
     let message = format!("clone: from {}", from.location());
-    let job = Job { plan: &plan, message: &message, dry_run: false, takes_garbage: true, in_flight: 0 };
+    let job = Job { verification, ..Job::taking(&plan, &message) };
     let carried = carry(from, to, &job, observer)?;
     Ok(FetchOutcome { refs: decided.take(), carried })
 }

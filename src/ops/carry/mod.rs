@@ -20,6 +20,7 @@ use crate::format::log::CommitRecord;
 use crate::id::{CommitId, PackId};
 use crate::observe::{Observer, Phase};
 use crate::repo::{Draft, LogState, RefMove, RepoError, Repository};
+use crate::sync::VerificationMode;
 
 use super::OpsError;
 use super::bring::{Bringer, Brought};
@@ -75,6 +76,26 @@ struct Job<'a> {
     takes_garbage: bool,
     /// Packs in memory at once; 0: as many as are good in most cases.
     in_flight: usize,
+    /// How packs are verified that come from another end.
+    verification: VerificationMode,
+    /// Keep a challenge for each pack that is sent.
+    challenges: bool,
+}
+
+impl<'a> Job<'a> {
+    /// What is taken from another repository.
+    fn taking(plan: &'a dyn Fn(&LogState, &LogState) -> Result<Plan, OpsError>, message: &'a str) -> Self {
+        let verification = VerificationMode::default();
+        Self {
+            plan,
+            message,
+            dry_run: false,
+            takes_garbage: true,
+            in_flight: 0,
+            verification,
+            challenges: false,
+        }
+    }
 }
 
 /// Carries commits, and moves refs at the receiver.
@@ -98,6 +119,11 @@ fn carry(
             error => error,
         })
     })
+}
+
+fn seed() -> Result<[u8; 32], OpsError> {
+    let failed = |source| RepoError::Crypto { what: "cannot draw random numbers".to_owned(), source };
+    Ok(crate::crypto::random().map_err(failed)?)
 }
 
 /// Only what shares its keys can take packs as they are.
@@ -150,16 +176,23 @@ impl Trip<'_> {
         if self.job.dry_run {
             return Ok(foreseen(&cargo, &choice));
         }
-        let packs = RepoPacks::new(&theirs, self.in_flight());
+        let packs = RepoPacks::new(&theirs, self.in_flight()).verified_by(self.job.verification, seed()?);
         let bringer = Bringer::new((self.to, self.ours, &ours), &packs, self.observer);
-        let bringer = bringer.beside(self.listed(&choice)?);
+        let bringer = bringer.beside(self.listed(&choice)?).challenging(self.job.challenges);
         let done = self.bring(&bringer, &choice, &theirs);
+        let challenges = bringer.challenges();
         let brought = bringer.into_brought();
         let done = done.and_then(|()| {
             let uses = brought.uses(choice.relied.iter().copied());
             self.publish(&cargo, &plan.tips, (&brought, &uses))
         });
-        done.inspect_err(|error| brought.discard(self.to, error))
+        let done = done.inspect_err(|error| brought.discard(self.to, error))?;
+        if !challenges.is_empty()
+            && let Err(error) = self.to.keep_challenges(&challenges, &[])
+        {
+            self.observer.notice(&format!("cannot keep challenges for the packs that were sent: {error}"));
+        }
+        Ok(done)
     }
 
     fn in_flight(&self) -> usize {

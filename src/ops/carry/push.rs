@@ -24,6 +24,8 @@ pub struct PushRequest {
     pub dry_run: bool,
     /// Packs in memory at once; 0: as many as are good in most cases.
     pub in_flight: usize,
+    /// Keep a challenge for each pack that is sent: by it an audit can tell whether all of the pack is still there.
+    pub challenges: bool,
 }
 
 /// What became of a ref, or would.
@@ -153,8 +155,8 @@ fn carry_to(
         }
     };
     let message = format!("push: from {}", local.client().who);
-    let PushRequest { dry_run, in_flight, .. } = *request;
-    let job = Job { plan: &plan, message: &message, dry_run, takes_garbage: false, in_flight };
+    let PushRequest { dry_run, in_flight, challenges, .. } = *request;
+    let job = Job { dry_run, in_flight, challenges, takes_garbage: false, ..Job::taking(&plan, &message) };
     let done = carry(local, remote, &job, observer);
     let refs = decided.take();
     let is_refused = refs.iter().any(|of| of.news.is_refused());

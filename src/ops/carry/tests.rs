@@ -1,5 +1,6 @@
 //! From one repository in memory to another.
 
+use crate::sync::VerificationMode;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -518,7 +519,7 @@ fn a_clone_has_every_live_commit() {
     pair.local.branch_delete("main", true).unwrap();
     pair.local.branch_create("old", first, false).unwrap();
     let bare = pair.local.create_sibling(Arc::new(MemoryStore::new()), false, client()).unwrap();
-    copy_all(&pair.local, &bare, None, &Silent).unwrap();
+    copy_all(&pair.local, &bare, (None, VerificationMode::default()), &Silent).unwrap();
     assert_eq!(bare.state().commits, [first, second]);
     assert_eq!(bare.timeline().branches(), [("old".to_owned(), first)]);
     is_sound(&bare);

@@ -285,9 +285,12 @@ impl Hosted {
             rights: grant.rights(),
             commits: public.commits.iter().map(|commit| commit.id).collect(),
         };
-        // One that is there belongs to an entry that came to nothing.
-        let stored = self.store.replace(&receipts::name(public.number), &receipt.encode());
-        stored.map_err(|error| logged(&error))
+        let (name, bytes) = (receipts::name(public.number), receipt.encode());
+        match self.store.put_new(&name, &[&bytes]).map_err(|error| logged(&error))? {
+            Put::Created => Ok(()),
+            // One that is there belongs to an entry that came to nothing.
+            Put::Exists => self.store.replace(&name, &bytes).map_err(|error| logged(&error)),
+        }
     }
 
     /// Deletes what the log says is gone.

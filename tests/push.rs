@@ -531,6 +531,28 @@ fn a_remote_that_goes_back_or_withholds_is_refused() {
 }
 
 #[test]
+fn another_repository_of_the_same_keys_in_the_place_of_a_remote_is_refused() {
+    let mut world = World::new();
+    world.home.done(&["clone", "--bare", &world.at("hub"), &world.at("twin")]);
+    world.change("ann", "notes");
+    world.done("ann", &["push"]);
+    fs::rename(world.path("hub"), world.path("hidden")).unwrap();
+    fs::rename(world.path("twin"), world.path("hub")).unwrap();
+    for args in [&["push"][..], &["fetch"]] {
+        let said = world.refused("ann", args);
+        assert!(said.contains("is another repository than origin was before"), "{said}");
+    }
+    world.done("ann", &["remote", "set-url", "origin", &world.at("hub")]);
+    world.done("ann", &["push"]);
+    assert_eq!(world.id("hub", "main"), world.id("ann", "main"));
+    fs::rename(world.path("hub"), world.path("twin")).unwrap();
+    fs::rename(world.path("hidden"), world.path("hub")).unwrap();
+    world.refused("ann", &["fetch"]);
+    world.done("ann", &["--accept-rollback", "fetch"]);
+    world.done("ann", &["fetch"]);
+}
+
+#[test]
 fn keys_that_were_rotated_there_are_opened_with_the_password() {
     let mut world = World::new();
     world.done("hub", &["key", "rotate"]);

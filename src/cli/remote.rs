@@ -185,6 +185,9 @@ impl Context {
         for notice in repo.notices() {
             ui.warn(format_args!("{}: {}", escape::line(&place), escape::text(notice)));
         }
+        if let Some(name) = &name {
+            opened.repo.pin_remote(name, &repo)?;
+        }
         let checked_out = Self::head_of(&url).map(|branch| format!("heads/{branch}"));
         Ok(Remote { name, place, repo, checked_out })
     }

@@ -271,6 +271,17 @@ pub enum RepoError {
         /// Its name.
         name: String,
     },
+    /// In the place of a remote there is another repository than before.
+    #[error(
+        "{location} is another repository than {name} was before, though it has the same keys; if that is as it should be, say \
+         `warp remote set-url {name} {location}`"
+    )]
+    OtherInstance {
+        /// Name of the remote.
+        name: String,
+        /// Where it lies.
+        location: String,
+    },
     /// A repository does not share the keys of the one at hand.
     #[error(
         "{location} is of family {found}, and {here} is of family {expected}: they do not share their keys"
@@ -409,7 +420,7 @@ impl RepoError {
             | Self::Crypto { .. } => ErrorKind::Damaged,
             Self::Cas { source, .. } => cas_kind(source),
             Self::Store { .. } | Self::Local { .. } | Self::LocalDamaged { .. } => ErrorKind::Store,
-            Self::Rollback { .. } | Self::Replaced { .. } => ErrorKind::Rollback,
+            Self::Rollback { .. } | Self::Replaced { .. } | Self::OtherInstance { .. } => ErrorKind::Rollback,
             Self::NoRevision { .. }
             | Self::Ambiguous { .. }
             | Self::NoRef { .. }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::format::config::Config;
 use data_encoding::BASE64URL_NOPAD;
 
-use crate::id::{CommitId, DeviceId};
+use crate::id::{CommitId, DeviceId, InstanceId};
 
 use super::log::Draft;
 use super::state::RefMove;
@@ -244,7 +244,8 @@ impl Repository {
     /// [`RepoError::NoRemote`]; [`RepoError::Setting`] for a place that is none.
     pub fn remote_set_url(&self, name: &str, url: &str) -> Result<(), RepoError> {
         self.need_remote(name)?;
-        self.set_setting(&setting_of(name), Some(url))
+        self.set_setting(&setting_of(name), Some(url))?;
+        self.unpin(name)
     }
 
     /// Forgets a remote, and where its branches stood.
@@ -254,7 +255,8 @@ impl Repository {
     pub fn remote_remove(&self, name: &str) -> Result<(), RepoError> {
         self.need_remote(name)?;
         self.move_tracking(name, None)?;
-        self.set_setting(&setting_of(name), None)
+        self.set_setting(&setting_of(name), None)?;
+        self.unpin(name)
     }
 
     /// Renames a remote, and what is remembered of its branches.
@@ -265,7 +267,38 @@ impl Repository {
         let url = self.need_remote(old)?;
         self.remote_add(new, &url)?;
         self.move_tracking(old, Some(new))?;
-        self.set_setting(&setting_of(old), None)
+        self.set_setting(&setting_of(old), None)?;
+        self.unpin(new)?;
+        self.unpin(old)
+    }
+
+    /// Makes sure that a remote is the repository that it was when this client first opened it under its name. Another one of the same
+    /// keys in its place, an older copy that has gone its own way, for example, would be no rollback of a log that was seen.
+    ///
+    /// # Errors
+    /// [`RepoError::OtherInstance`], unless the client takes what is older; when the client's folder cannot be used.
+    pub fn pin_remote(&self, name: &str, remote: &Self) -> Result<(), RepoError> {
+        let (file, now) = (self.pin_of(name), remote.instance());
+        let known = self.client().kept(&file, InstanceId::LEN as u64).filter(|known| !known.is_empty());
+        match known {
+            Some(known) if known == now.as_bytes() => Ok(()),
+            Some(_) if !self.client().accept_rollback => {
+                Err(RepoError::OtherInstance { name: name.to_owned(), location: remote.location() })
+            }
+            _ => self.client().keep(&file, now.as_bytes()),
+        }
+    }
+
+    /// From now on a remote may be another repository.
+    fn unpin(&self, name: &str) -> Result<(), RepoError> {
+        match self.client().kept(&self.pin_of(name), InstanceId::LEN as u64) {
+            None => Ok(()),
+            Some(_) => self.client().keep(&self.pin_of(name), b""),
+        }
+    }
+
+    fn pin_of(&self, name: &str) -> String {
+        format!("remote-{}-{name}", self.instance())
     }
 
     fn need_remote(&self, name: &str) -> Result<String, RepoError> {

@@ -109,6 +109,14 @@ impl StorageBackend for ThrottledStore {
         self.inner.list(prefix)
     }
 
+    fn clear_temporaries(&self, unused_for: Duration) -> Result<u64, StoreError> {
+        self.inner.clear_temporaries(unused_for)
+    }
+
+    fn names(&self, prefix: &str) -> Result<Vec<BlobName>, StoreError> {
+        self.inner.names(prefix)
+    }
+
     fn prove(&self, pack: &PackId, first: u32, count: u32) -> Result<Option<ShardProof>, StoreError> {
         let proof = self.inner.prove(pack, first, count)?;
         self.down(proof.as_ref().map_or(0, |proof| proof.bytes.len()));
@@ -121,14 +129,6 @@ impl StorageBackend for ThrottledStore {
 
     fn settle(&self, name: &BlobName) -> Result<(), StoreError> {
         self.inner.settle(name)
-    }
-
-    fn clear_temporaries(&self, unused_for: Duration) -> Result<u64, StoreError> {
-        self.inner.clear_temporaries(unused_for)
-    }
-
-    fn names(&self, prefix: &str) -> Result<Vec<BlobName>, StoreError> {
-        self.inner.names(prefix)
     }
 
     fn delete(&self, name: &BlobName) -> Result<bool, StoreError> {
@@ -160,6 +160,61 @@ mod tests {
         let later = begun + Duration::from_secs(60);
         assert_eq!(bucket.book(250, later), ms(0));
         assert_eq!(bucket.book(250, later), ms(250));
+    }
+
+    /// A store that answers what only stores elsewhere answer.
+    #[derive(Debug)]
+    struct Elsewhere(MemoryStore, std::sync::atomic::AtomicBool);
+
+    impl StorageBackend for Elsewhere {
+        fn location(&self) -> String {
+            "elsewhere".to_owned()
+        }
+        fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
+            self.0.put_new(name, parts)
+        }
+        fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
+            self.0.replace(name, bytes)
+        }
+        fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
+            self.0.get(name, max)
+        }
+        fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
+            self.0.read_at(name, offset, len)
+        }
+        fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError> {
+            self.0.len(name)
+        }
+        fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
+            self.0.list(prefix)
+        }
+        fn delete(&self, name: &BlobName) -> Result<bool, StoreError> {
+            self.0.delete(name)
+        }
+        fn prove(&self, _: &PackId, _: u32, _: u32) -> Result<Option<ShardProof>, StoreError> {
+            let bytes = vec![1; 5000];
+            Ok(Some(ShardProof { shard_len: 5000, leaf_count: 1, paths: vec![Vec::new()], bytes }))
+        }
+        fn possession(&self, _: &PackId, challenge: &[u8; 32]) -> Result<Option<[u8; 32]>, StoreError> {
+            Ok(Some(*challenge))
+        }
+        fn settle(&self, _: &BlobName) -> Result<(), StoreError> {
+            self.1.store(true, std::sync::atomic::Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn proofs_come_through_and_take_their_time() {
+        let inner = Arc::new(Elsewhere(MemoryStore::new(), false.into()));
+        let limits = Limits { upload: None, download: Some(10_000) };
+        let store = ThrottledStore::new(inner.clone(), limits);
+        let (pack, begun) = (PackId::new([1; 16]), Instant::now());
+        assert_eq!(store.prove(&pack, 0, 1).unwrap().unwrap().bytes.len(), 5000);
+        assert!(begun.elapsed() >= Duration::from_millis(240));
+        assert_eq!(store.possession(&pack, &[7; 32]).unwrap(), Some([7; 32]));
+        store.settle(&BlobName::new("a").unwrap()).unwrap();
+        assert!(inner.1.load(std::sync::atomic::Ordering::Relaxed));
     }
 
     #[test]

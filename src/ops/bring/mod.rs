@@ -200,7 +200,7 @@ impl<'a> Bringer<'a> {
             return Ok(());
         }
         let is_free = there.is_none() && !state.removed_packs.contains(&uid);
-        let is_found = is_free && self.is_found(record);
+        let is_found = is_free && self.is_found(record)?;
         let failed = OpsError::cas("read a pack that is to be brought in");
         let fetched = if is_found { None } else { Some(self.source.fetch(record)?) };
         let file = fetched.as_ref().map(|fetched| &fetched.bytes[..]);
@@ -223,12 +223,18 @@ impl<'a> Bringer<'a> {
         if ledger.is_full() { ledger.segment(self.repo, self.chunks) } else { Ok(()) }
     }
 
-    /// Whether an attempt that was stopped has left the pack. Both its headers say so; its bytes came whole, or not at all.
-    fn is_found(&self, record: &PackRecord) -> bool {
-        let store = self.repo.chunks().vault().store();
-        self.listed.contains(&pack_name(&record.uid))
+    /// Whether an attempt that was stopped has left the pack. Both its headers say so; its bytes came whole, or not at all. It may
+    /// have been stopped before the file was sure to stay.
+    fn is_found(&self, record: &PackRecord) -> Result<bool, OpsError> {
+        let (store, name) = (self.repo.chunks().vault().store(), pack_name(&record.uid));
+        let is_it = self.listed.contains(&name)
             && pack_record(store, &record.uid).is_ok_and(|found| found == *record)
-            && store.len(&pack_name(&record.uid)).is_ok_and(|len| len == Some(record.len))
+            && store.len(&name).is_ok_and(|len| len == Some(record.len));
+        if is_it {
+            let settled = store.settle(&name).map_err(CasError::from);
+            settled.map_err(OpsError::cas("make sure that a pack stays"))?;
+        }
+        Ok(is_it)
     }
 
     /// Stores a pack under its name; `false`: another file has it.

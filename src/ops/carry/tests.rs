@@ -414,6 +414,47 @@ fn packs_that_an_attempt_has_left_are_not_sent_again() {
     pair.has(first, pair.dir.path());
 }
 
+/// Whatever operation of the disk a push is killed before, the next one goes on, and what it acknowledges outlasts a power cut, also what it
+/// has only found.
+#[test]
+fn a_push_that_was_killed_anywhere_goes_on_and_what_it_finds_is_made_to_last() {
+    use crate::store::{LocalStore, Vfs};
+    use crate::testing::{Fault, FaultVfs, SimDisk};
+    let mut pair = Pair::new();
+    let last = pair.commit("main");
+    let empty = SimDisk::new();
+    let made = Arc::new(LocalStore::create("/repo", Arc::new(empty.clone()) as Arc<dyn Vfs>).unwrap());
+    pair.local.create_sibling(made, false, client()).unwrap();
+    let update = RefUpdate {
+        from: "main".to_owned(),
+        name: "heads/main".to_owned(),
+        new: Some(last),
+        force: false,
+        expected: None,
+    };
+    let request = PushRequest { updates: vec![update], in_flight: 1, ..PushRequest::default() };
+    let open = |vfs: Arc<dyn Vfs>| {
+        let store = LocalStore::open("/repo", vfs).unwrap();
+        pair.local.open_sibling(Arc::new(store), client())
+    };
+    let attempt = |vfs: Arc<dyn Vfs>| push(&pair.local, &open(vfs)?, &request, &Silent);
+    let counting = FaultVfs::counting(Arc::new(empty.power_cut(1)));
+    attempt(counting.clone()).unwrap();
+    let (operations, mut found) = (counting.operations(), 0);
+    assert!(operations > 10);
+    for at in 0..operations {
+        let disk = empty.power_cut(1);
+        let _ = attempt(FaultVfs::new(Arc::new(disk.clone()), Fault::Kill, at));
+        found += attempt(Arc::new(disk.clone())).unwrap().carried.packs_found;
+        for cut in [0, 1, 7 + at] {
+            let repo = open(Arc::new(disk.power_cut(cut))).unwrap();
+            assert!(repo.state().is_live(&last), "killed before {at}, cut {cut}");
+            is_sound(&repo);
+        }
+    }
+    assert!(found > 0, "some attempts left packs");
+}
+
 /// Sketches come along: the next commit at the receiver finds what is alike.
 #[test]
 fn features_of_chunks_come_with_their_packs() {

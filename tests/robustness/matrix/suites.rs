@@ -46,8 +46,10 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged_and_needs_no
         }
         cases
     };
-    let commands =
-        named(&["init", "commit", "gc", "forget", "repair", "key", "repack", "undelete", "config", "tag"]);
+    let commands = named(&[
+        "init", "commit", "gc", "forget", "repair", "key", "repack", "undelete", "config", "tag", "push",
+        "fetch",
+    ]);
     Suite { name: "power cuts", commands, cases, few: 12, many: 24_000 }.run();
 }
 

@@ -2,6 +2,7 @@
 
 mod data;
 mod disk;
+mod net;
 mod report;
 mod rounds;
 mod subjects;
@@ -42,8 +43,13 @@ Examples:
   warp bench --dir /mnt/disk          the disk under that directory too
   warp bench --only chunk,hash        two of the groups
   WARP_ISA=avx2 warp bench --only chunk    with another instruction set
+  warp bench net                      the network side, over loopback
   warp bench --json | jq '.results[] | select(.group == \"compress\")'")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
+
     /// Measure only these groups
     #[arg(long, value_name = "NAMES", value_enum, value_delimiter = ',')]
     only: Vec<Group>,
@@ -59,6 +65,12 @@ pub(crate) struct Args {
     /// Measure the disk under this directory; what is written there is removed again
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+}
+
+/// What is measured on its own.
+#[derive(clap::Subcommand, Debug)]
+enum Part {
+    Net(net::NetArgs),
 }
 
 /// What is measured together.
@@ -111,6 +123,9 @@ impl Inputs {
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
+    if let Some(Part::Net(args)) = &args.part {
+        return net::run(ui, ctx, args);
+    }
     let groups = groups(args)?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let most = if ctx.threads() > 0 { ctx.threads() } else { cores };

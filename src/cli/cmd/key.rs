@@ -29,7 +29,8 @@ Examples:
   warp key remove 2
   warp key rotate --remove-others         new keys: who knew the old ones reads nothing new
   warp key export > recovery-sheet.txt    print it, and lock it away
-  warp key recover --sheet typed.txt      every password is forgotten: set a new one",
+  warp key recover --sheet typed.txt      every password is forgotten: set a new one
+  warp key transport                      who this client is to servers",
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -92,6 +93,11 @@ enum Action {
     /// the sheet was printed, and the new password is then the only one.
     #[command(visible_alias = "import")]
     Recover(recover::RecoverArgs),
+    /// Print the public key by which servers know this client
+    ///
+    /// Its owner puts the line into the access file of `warp serve`, with what the client may do. It opens no repository and is made
+    /// on first use; its secret half stays in the state directory. No repository is needed.
+    Transport,
 }
 
 /// Where a new password comes from; without any it is asked for
@@ -159,8 +165,23 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         }
         Action::Rotate(args) => rotate::run(ui, ctx, args)?,
         Action::Recover(args) => recover::run(ui, ctx, args)?,
+        Action::Transport => transport(ui, ctx)?,
     }
     Ok(Exit::Done)
+}
+
+fn transport(ui: &mut Ui, ctx: &Context) -> Result<(), CliError> {
+    #[derive(Serialize)]
+    struct Line {
+        message_type: &'static str,
+        key: String,
+    }
+    let key = ctx.transport_identity()?.key().to_string();
+    if ui.is_json() {
+        return Ok(ui.json(&Line { message_type: "transport_key", key })?);
+    }
+    writeln!(ui.out(), "{key}")?;
+    Ok(())
 }
 
 fn report(ui: &mut Ui, message_type: &'static str, verb: &str, id: u32) -> Result<(), CliError> {

@@ -31,6 +31,7 @@ mod renewal;
 mod repack;
 mod restore;
 mod rewrite;
+mod serve;
 mod show;
 mod stats;
 mod status;
@@ -88,6 +89,7 @@ pub(crate) enum Command {
     Head(head::Args),
     Key(key::Args),
     Config(config::Args),
+    Serve(serve::Args),
     Bench(bench::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -144,6 +146,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Head(args) => head::run(ui, ctx, args),
         Command::Key(args) => key::run(ui, ctx, args),
         Command::Config(args) => config::run(ui, ctx, args),
+        Command::Serve(args) => serve::run(ui, ctx, args),
         Command::Bench(args) => bench::run(ui, ctx, args),
         Command::Completions(args) => completions::run(ui, args),
         Command::Util(args) => util::run(args),

@@ -95,6 +95,6 @@ impl ServerLimits {
 
     /// Window of a connection that has said hello.
     pub(super) fn window(&self) -> u32 {
-        endpoint::window()
+        endpoint::WINDOW
     }
 }

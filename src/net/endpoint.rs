@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
+use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
-    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TokioRuntime,
-    TransportConfig, VarInt,
+    ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, IdleTimeout,
+    MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
+use zeroize::Zeroizing;
+
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::tls::{self, Expectation};
@@ -38,6 +41,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// fit, and half of the speed is lost.
 const SOCKET_BUFFER: usize = 8 << 20;
 
+/// Bytes of a connection's id: too many to meet by chance.
+const CONNECTION_ID_LEN: usize = 8;
+
 /// An end that takes connections. Must be called within a runtime.
 ///
 /// `streams` is how many streams a connection may have open towards it, `window` how many bytes it may have under way at first.
@@ -57,7 +63,49 @@ pub fn listen(
     config.transport_config(Arc::new(transport));
     let failed = |source| NetError::Listen { address, source };
     let socket = socket(address).map_err(failed)?;
-    Endpoint::new(endpoint_config(), Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)
+    let mut resets = EndpointConfig::new(Arc::new(ResetKey(identity.reset_key())));
+    resets.cid_generator(|| Box::new(RandomIds));
+    Endpoint::new(limited(resets), Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)
+}
+
+/// Makes the tokens with which a server resets connections that it does not know: the same after it was started anew, so that clients need not wait
+/// until these time out.
+struct ResetKey(Zeroizing<[u8; 32]>);
+
+/// Makes ids of connections. Those of quinn's own generator carry a mark of the process, and what lacks it gets no answer, no reset either.
+struct RandomIds;
+
+impl ConnectionIdGenerator for RandomIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let mut id = [0; CONNECTION_ID_LEN];
+        getrandom::fill(&mut id).expect("the system has given random numbers before");
+        ConnectionId::new(&id)
+    }
+
+    fn cid_len(&self) -> usize {
+        CONNECTION_ID_LEN
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl HmacKey for ResetKey {
+    fn sign(&self, data: &[u8], out: &mut [u8]) {
+        out.copy_from_slice(blake3::keyed_hash(&self.0, data).as_bytes());
+    }
+
+    fn signature_len(&self) -> usize {
+        blake3::OUT_LEN
+    }
+
+    fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        let wanted = blake3::keyed_hash(&self.0, data);
+        // Hashes compare in constant time.
+        let found: [u8; blake3::OUT_LEN] = signature.try_into().map_err(|_| CryptoError)?;
+        if wanted == found { Ok(()) } else { Err(CryptoError) }
+    }
 }
 
 /// An end that makes connections. Must be called within a runtime.
@@ -68,8 +116,9 @@ pub fn dial() -> Result<Endpoint, NetError> {
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
     let only_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let socket = socket(any).or_else(|_| socket(only_v4));
-    let endpoint =
-        socket.and_then(|socket| Endpoint::new(endpoint_config(), None, socket, Arc::new(TokioRuntime)));
+    let endpoint = socket.and_then(|socket| {
+        Endpoint::new(limited(EndpointConfig::default()), None, socket, Arc::new(TokioRuntime))
+    });
     endpoint.map_err(|source| NetError::System { action: "open a UDP socket", source })
 }
 
@@ -118,8 +167,7 @@ fn transport() -> TransportConfig {
     config
 }
 
-fn endpoint_config() -> EndpointConfig {
-    let mut config = EndpointConfig::default();
+fn limited(mut config: EndpointConfig) -> EndpointConfig {
     // Each end tells the other one how much it takes: discovery goes no further.
     config.max_udp_payload_size(MTU_MAX).expect("it is at least 1200");
     config

@@ -25,6 +25,7 @@ const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0
 pub struct Identity {
     signing: Arc<dyn SigningKey>,
     key: PeerKey,
+    reset: Zeroizing<[u8; 32]>,
 }
 
 impl fmt::Debug for Identity {
@@ -96,7 +97,13 @@ impl Identity {
             rustls::crypto::aws_lc_rs::sign::any_eddsa_type(&der).map_err(|error| tls(error.to_string()))?;
         let spki = signing.public_key().ok_or_else(|| tls("the key has no public half".to_owned()))?;
         let key = key_of(&spki).ok_or_else(|| tls("the public key has an unknown form".to_owned()))?;
-        Ok(Self { signing, key })
+        let reset = Zeroizing::new(blake3::derive_key("warp 2026 stateless reset of connections", seed));
+        Ok(Self { signing, key, reset })
+    }
+
+    /// A secret by which a server that was started anew tells clients that it has forgotten their connections.
+    pub(super) fn reset_key(&self) -> Zeroizing<[u8; 32]> {
+        self.reset.clone()
     }
 
     /// The key pair as TLS shows it: the public key in the place of a certificate.

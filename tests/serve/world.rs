@@ -256,7 +256,8 @@ impl Client {
 pub(crate) fn small_disk(mib: u32) -> Option<SmallDisk> {
     let dir = tempfile::tempdir().unwrap();
     let size = format!("size={mib}m");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "warp-test"]).arg(dir.path()).output();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", &size, "warp-test"]).arg(dir.path()).output();
     mounted.is_ok_and(|output| output.status.success()).then_some(SmallDisk(dir))
 }
 

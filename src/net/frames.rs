@@ -20,14 +20,15 @@ const WRITE_LEN: usize = 128 << 10;
 /// Buffers for long frames, used again and again: getting them from the system and giving them back costs more than a copy.
 #[derive(Debug)]
 pub(super) struct FramePool {
-    free: Mutex<Vec<Vec<u8>>>,
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
     /// Most buffers that are kept.
     keep: usize,
-    budget: Option<Budget>,
+    /// What bounds the long frames in memory, the narrowest first.
+    budgets: Vec<Budget>,
 }
 
 /// How many long frames may be in memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Budget {
     /// One permit for each.
     places: Arc<Semaphore>,
@@ -42,29 +43,35 @@ pub(super) struct NoRoom;
 impl FramePool {
     /// A pool that keeps at most `keep` buffers of [`Frame::LEN_MAX`] bytes.
     pub(super) fn new(keep: usize) -> Arc<Self> {
-        Arc::new(Self { free: Mutex::default(), keep, budget: None })
+        Arc::new(Self { free: Arc::default(), keep, budgets: Vec::new() })
     }
 
     /// A pool of at most `count` buffers: whoever wants another one waits for so long.
     pub(super) fn bounded(count: usize, patience: Duration) -> Arc<Self> {
-        let budget = Some(Budget { places: Arc::new(Semaphore::new(count)), patience });
-        Arc::new(Self { free: Mutex::default(), keep: count, budget })
+        let budgets = vec![Budget { places: Arc::new(Semaphore::new(count)), patience }];
+        Arc::new(Self { free: Arc::default(), keep: count, budgets })
+    }
+
+    /// The same buffers, at most `count` of them.
+    pub(super) fn share(&self, count: usize) -> Arc<Self> {
+        let patience = self.budgets.first().map_or(Duration::MAX, |budget| budget.patience);
+        let own = Budget { places: Arc::new(Semaphore::new(count)), patience };
+        let budgets = [&[own], &self.budgets[..]].concat();
+        Arc::new(Self { free: Arc::clone(&self.free), keep: self.keep, budgets })
     }
 
     async fn place(self: &Arc<Self>) -> Result<Place, NoRoom> {
-        let permit = match &self.budget {
-            Some(budget) => {
-                let permit = timeout(budget.patience, Arc::clone(&budget.places).acquire_owned()).await;
-                Some(permit.map_err(|_| NoRoom)?.expect("nobody closes the budget"))
-            }
-            None => None,
-        };
-        Ok(Place { pool: Arc::clone(self), _permit: permit })
+        let mut permits = Vec::with_capacity(self.budgets.len());
+        for budget in &self.budgets {
+            let permit = timeout(budget.patience, Arc::clone(&budget.places).acquire_owned()).await;
+            permits.push(permit.map_err(|_| NoRoom)?.expect("nobody closes the budget"));
+        }
+        Ok(Place { pool: Arc::clone(self), _permits: permits })
     }
 
     /// How many long frames could come in now.
     pub(super) fn available(&self) -> usize {
-        self.budget.as_ref().map_or(usize::MAX, |budget| budget.places.available_permits())
+        self.budgets.iter().map(|budget| budget.places.available_permits()).min().unwrap_or(usize::MAX)
     }
 
     fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
@@ -85,7 +92,7 @@ struct Incoming {
 struct Place {
     pool: Arc<FramePool>,
     /// Held until the buffer is free again.
-    _permit: Option<OwnedSemaphorePermit>,
+    _permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl Incoming {
@@ -196,7 +203,7 @@ mod tests {
 
     #[test]
     fn pieces_lie_where_they_belong_in_whatever_order_they_come() {
-        let wanted: Vec<u8> = (0..100_000u32).map(|n| (n * 7 >> 3) as u8).collect();
+        let wanted: Vec<u8> = (0..100_000u32).map(|n| ((n * 7) >> 3) as u8).collect();
         for len in [1, SMALL_LEN - 1, SMALL_LEN, SMALL_LEN + 1, wanted.len()] {
             let mut pieces: Vec<_> = wanted[..len].chunks(777).enumerate().collect();
             for turn in 0..3 {
@@ -227,6 +234,21 @@ mod tests {
         assert_eq!(pool.available(), 0, "a part of it lives");
         drop(part);
         assert_eq!((pool.available(), pool.free().len()), (1, 1));
+    }
+
+    #[test]
+    fn a_share_is_bounded_by_itself_and_by_the_whole() {
+        let whole = FramePool::bounded(3, Duration::ZERO);
+        let (one, two) = (whole.share(2), whole.share(2));
+        let take = |pool: &Arc<FramePool>| block_on(pool.place());
+        let held = [take(&one).unwrap(), take(&one).unwrap()];
+        assert!(take(&one).is_err(), "its share is used up");
+        let last = take(&two).unwrap();
+        assert!(take(&two).is_err(), "there is no more at all");
+        drop(held);
+        assert!(take(&two).is_ok() && take(&one).is_ok());
+        drop(last);
+        assert_eq!((whole.available(), one.available(), two.available()), (3, 2, 2));
     }
 
     #[test]

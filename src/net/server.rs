@@ -156,10 +156,11 @@ impl Server {
 impl Shared {
     fn new(handler: Arc<dyn Handler>, limits: ServerLimits, stopping: watch::Receiver<bool>) -> Self {
         let parts = limits.parts();
+        let pool = FramePool::bounded(parts.long_frames, limits.room);
         Self {
             handler,
-            census: Census::new(&limits),
-            pool: FramePool::bounded(parts.long_frames, limits.room),
+            census: Census::new(&limits, Arc::clone(&pool)),
+            pool,
             streams: Arc::new(Semaphore::new(parts.streams)),
             replies: Arc::new(Semaphore::new(parts.reply_kib)),
             windows: Arc::new(Semaphore::new((limits.windows >> 10).min(Semaphore::MAX_PERMITS))),
@@ -227,10 +228,17 @@ impl Shared {
             let _ = incoming.retry();
             return;
         }
+        let (begins, arrived) = match self.census.arrive(incoming.remote_address().ip()) {
+            Ok(counted) => counted,
+            Err(limit) => {
+                self.metrics.refused(limit);
+                return incoming.refuse();
+            }
+        };
         let task = Task::new(Arc::clone(self));
-        let begins = self.census.begins();
         tokio::spawn(async move {
             connection::run(&task.0, incoming, begins).await;
+            drop(arrived);
         });
     }
 }

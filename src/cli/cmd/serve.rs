@@ -106,9 +106,9 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let handler = HostHandler(Arc::clone(&host));
     let server = Server::bind(args.listen, &identity, Arc::new(handler), limits)?;
     let metrics = args.metrics.map(|address| server.serve_metrics(address)).transpose()?;
-    tell(ui, &server, metrics)?;
     // While this lives, SIGTERM and Ctrl-C ask instead of ending the process.
     let listening = ui.observer();
+    tell(ui, &server, metrics)?;
     let running = Arc::new(AtomicBool::new(true));
     let watcher = watch(server.stopper(), Arc::clone(&running));
     reload(host);

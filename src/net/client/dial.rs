@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use quinn::{Connection, ConnectionError, Endpoint, TransportErrorCode};
 use tokio::time::timeout;
@@ -17,6 +18,9 @@ use crate::sync::{PeerKey, TransportError};
 
 /// The alert of a server that knows none of the protocols it is offered (RFC 7301).
 const NO_APPLICATION_PROTOCOL: u8 = 120;
+
+/// How long a server may take to open a repository: its log has to be read.
+const HELLO_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Knows how to reach a server, and what it must show.
 pub(super) struct Dialler {
@@ -245,7 +249,7 @@ impl Dialler {
         let pool = FramePool::new(0);
         let asked = ask(&self.location, connection, request, &pool, count);
         let late = |_| self.unreachable("it has accepted the connection, but does not answer");
-        let reply = timeout(self.options.timeout, asked).await.map_err(late)??;
+        let reply = timeout(HELLO_PATIENCE, asked).await.map_err(late)??;
         match reply {
             Reply::Failed(failure) => {
                 connection.close(close::DONE, b"");

@@ -10,9 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Shared;
-use super::census::Begins;
+use super::census::{Admitted, Begins};
 use super::metrics::Refusal;
-use super::stream::{self, Exchange};
+use super::stream::{Exchange, Hello};
 use crate::net::{close, tls};
 use crate::sync::{Peer, Session};
 
@@ -24,6 +24,8 @@ pub(super) struct Link {
     pub(super) shared: Arc<Shared>,
     pub(super) peer: Peer,
     pub(super) session: Arc<dyn Session>,
+    /// Its place among others, and what its key may use.
+    pub(super) admitted: Admitted,
     /// Bytes of frames that came in on it.
     pub(super) received: AtomicU64,
     /// Bytes of frames that went out on it.
@@ -50,18 +52,18 @@ pub(super) async fn run(shared: &Arc<Shared>, incoming: Incoming, begins: Begins
     if *shared.stopping.borrow() {
         return refuse(Refusal::Stopping, close::STOPPING).await;
     }
-    let _admitted = match shared.census.admit(key, address.ip()) {
+    let admitted = match shared.census.admit(key) {
         Ok(admitted) => admitted,
         Err(limit) => return refuse(limit, close::LIMIT).await,
     };
     let peer = Peer { key, address: address.to_string() };
-    let Some(link) = Link::new(shared, peer).await else {
+    let Some(link) = Link::new(shared, peer, admitted).await else {
         return connection.close(close::PROTOCOL, b"the server has failed");
     };
-    match timeout_at(begun + shared.limits.hello, link.hello(&connection)).await {
-        Ok(true) => {}
-        Ok(false) => return link.over(&connection, begun),
-        Err(_) => return refuse(Refusal::Late, close::LATE).await,
+    match link.hello(&connection, begun + shared.limits.hello).await {
+        Some(Hello::Welcome) => {}
+        Some(Hello::Late) => return refuse(Refusal::Late, close::LATE).await,
+        _ => return link.over(&connection, begun),
     }
     drop(begins);
     let _counted = shared.metrics.connected();
@@ -101,7 +103,7 @@ async fn refuse(shared: &Shared, connection: &Connection, limit: Refusal, code: 
 }
 
 impl Link {
-    async fn new(shared: &Arc<Shared>, peer: Peer) -> Option<Arc<Self>> {
+    async fn new(shared: &Arc<Shared>, peer: Peer, admitted: Admitted) -> Option<Arc<Self>> {
         let (handler, asked) = (Arc::clone(&shared.handler), peer.clone());
         let session = tokio::task::spawn_blocking(move || handler.connect(asked)).await.ok()?;
         let bucket = Bucket { left: shared.limits.burst.into(), since: Instant::now() };
@@ -109,6 +111,7 @@ impl Link {
             shared: Arc::clone(shared),
             peer,
             session: session.into(),
+            admitted,
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             requests: AtomicU64::new(0),
@@ -116,19 +119,22 @@ impl Link {
         }))
     }
 
-    /// Answers streams, one after the other, until one of them has said hello. `false`: the connection is over.
-    async fn hello(self: &Arc<Self>, connection: &Connection) -> bool {
-        while let Ok((send, receive)) = connection.accept_bi().await {
-            match self.exchange(send, receive, None).await.hello().await {
-                stream::Hello::Welcome => return true,
-                stream::Hello::Refused => {}
-                stream::Hello::Another => {
+    /// Answers streams, one after the other, until one of them has said hello. `None`: the connection is over.
+    ///
+    /// A hello must have come by `end`; answering it may take longer, where a repository has to be opened.
+    async fn hello(self: &Arc<Self>, connection: &Connection, end: Instant) -> Option<Hello> {
+        loop {
+            let Ok(next) = timeout_at(end, connection.accept_bi()).await else { return Some(Hello::Late) };
+            let (send, receive) = next.ok()?;
+            match self.exchange(send, receive, None).await.hello(end).await {
+                Hello::Refused => {}
+                Hello::Another => {
                     connection.close(close::PROTOCOL, b"the first request was no hello");
-                    return false;
+                    return None;
                 }
+                done => return Some(done),
             }
         }
-        false
     }
 
     /// A stream's request and reply, once there is memory for it.
@@ -138,8 +144,11 @@ impl Link {
         receive: RecvStream,
         turn: Option<OwnedSemaphorePermit>,
     ) -> Exchange {
-        let streams = Arc::clone(&self.shared.streams);
-        let memory = streams.acquire_owned().await.expect("nobody closes the budget");
+        // First of the key's share, or one key could wait in front of all others.
+        let mut memory = Vec::with_capacity(2);
+        for budget in [&self.admitted.share.streams, &self.shared.streams] {
+            memory.push(Arc::clone(budget).acquire_owned().await.expect("nobody closes the budget"));
+        }
         Exchange::new(Arc::clone(self), send, receive, memory, turn)
     }
 

@@ -13,14 +13,15 @@ pub struct ServerLimits {
     pub connections: usize,
     /// Connections at once with one key.
     pub per_key: usize,
-    /// Connections at once from one address (of IPv6: from one network of 64 bits).
+    /// Connections at once from one address, those that begin included (of IPv6: from one network of 64 bits).
     pub per_address: usize,
     /// Connections that have not said hello yet. From a quarter on, clients must prove their address before anything is
     /// computed for them.
     pub handshakes: usize,
     /// Streams at once on one connection.
     pub streams: u32,
-    /// Bytes of frames in memory at once, of all connections together, in both directions; at least 16 MiB.
+    /// Bytes of frames in memory at once, of all connections together, in both directions; at least 16 MiB. Those of one key get at
+    /// most a quarter of what is for requests.
     pub memory: usize,
     /// Bytes that all connections together may have under way towards the server, beyond 256 KiB each.
     pub windows: usize,
@@ -48,7 +49,7 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: 256,
-            per_key: 32,
+            per_key: 16,
             per_address: 64,
             handshakes: 128,
             streams: 64,
@@ -68,6 +69,7 @@ impl Default for ServerLimits {
 }
 
 /// How the memory for frames is shared out.
+#[derive(Debug)]
 pub(super) struct Parts {
     /// Requests that are being read or answered: each may hold [`SMALL_LEN`] bytes.
     pub(super) streams: usize,
@@ -77,6 +79,18 @@ pub(super) struct Parts {
     pub(super) reply_kib: usize,
 }
 
+impl Parts {
+    /// What one key may have of it: a quarter, but never nothing.
+    pub(super) fn share(&self) -> Self {
+        let quarter = |whole: usize| (whole / 4).max(1);
+        Self {
+            streams: quarter(self.streams),
+            long_frames: quarter(self.long_frames),
+            reply_kib: quarter(self.reply_kib),
+        }
+    }
+}
+
 impl ServerLimits {
     /// An eighth for short frames, three for long ones, half for replies. None of them waits for another that could wait for it.
     pub(super) fn parts(&self) -> Parts {
@@ -84,7 +98,7 @@ impl ServerLimits {
         Parts {
             streams: memory / 8 / SMALL_LEN,
             long_frames: memory / 8 * 3 / Frame::LEN_MAX,
-            reply_kib: memory / 2 >> 10,
+            reply_kib: memory >> 11,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::connection::Link;
 use super::metrics::{Gauge, Outcome, Refusal};
@@ -33,6 +33,8 @@ pub(super) enum Hello {
     Refused,
     /// It was none.
     Another,
+    /// It did not come in time.
+    Late,
 }
 
 /// A request and its reply.
@@ -40,8 +42,8 @@ pub(super) struct Exchange {
     link: Arc<Link>,
     send: SendStream,
     receive: RecvStream,
-    /// Memory for short frames.
-    _memory: OwnedSemaphorePermit,
+    /// Memory for short frames, of the key's share and of the whole.
+    _memory: Vec<OwnedSemaphorePermit>,
     /// One of the streams that the connection may have.
     _turn: Option<OwnedSemaphorePermit>,
     _counted: Gauge,
@@ -62,7 +64,7 @@ impl Exchange {
         link: Arc<Link>,
         send: SendStream,
         receive: RecvStream,
-        memory: OwnedSemaphorePermit,
+        memory: Vec<OwnedSemaphorePermit>,
         turn: Option<OwnedSemaphorePermit>,
     ) -> Self {
         let counted = link.shared.metrics.opened();
@@ -84,10 +86,11 @@ impl Exchange {
         }
     }
 
-    /// The same for a request that has to be a hello.
-    pub(super) async fn hello(mut self) -> Hello {
+    /// The same for a request that has to be a hello, and to have come by `end`.
+    pub(super) async fn hello(mut self, end: tokio::time::Instant) -> Hello {
         let _ = self.link.count();
-        match self.request(HELLO_LEN_MAX).await {
+        let Ok(request) = timeout_at(end, self.request(HELLO_LEN_MAX)).await else { return Hello::Late };
+        match request {
             Ok(request @ Request::Hello { .. }) => match self.answer_with(request).await {
                 Reply::Welcome { .. } => Hello::Welcome,
                 _ => Hello::Refused,
@@ -117,7 +120,7 @@ impl Exchange {
 
     async fn frame(&mut self, max: usize) -> Result<Bytes, NoRequest> {
         let link = &self.link;
-        let read = frames::read(&mut self.receive, &link.shared.pool, max, &link.received);
+        let read = frames::read(&mut self.receive, &link.admitted.share.pool, max, &link.received);
         match link.patiently(&link.received, read).await {
             Some(Ok(bytes)) => Ok(bytes),
             Some(Err(ReadFault::TooLong(error))) => {
@@ -148,7 +151,8 @@ impl Exchange {
         let (begun, verb) = (Instant::now(), request.verb());
         let room = reply_room(&request).div_ceil(1 << 10) as u32;
         let replies = Arc::clone(&self.link.shared.replies);
-        let Ok(room) = timeout(self.link.shared.limits.room, replies.acquire_many_owned(room)).await else {
+        // Others give room back when their replies have arrived.
+        let Some(room) = self.link.patiently(&self.link.sent, replies.acquire_many_owned(room)).await else {
             self.come_back(verb, Refusal::Memory, ROOM_WAIT).await;
             return Reply::Done;
         };

@@ -538,7 +538,7 @@ fn check_orphans(state: &LogState, draft: &Draft) -> Result<(), RepoError> {
 }
 
 /// The group that a ref belongs to: `tags`, `heads`, or `heads/HOST` for branches of one host.
-fn namespace(name: &str) -> &str {
+pub(super) fn namespace(name: &str) -> &str {
     let mut slashes = name.match_indices('/').map(|(at, _)| at);
     match (slashes.next(), slashes.next()) {
         (Some(_), Some(second)) => &name[..second],

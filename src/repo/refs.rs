@@ -1,8 +1,8 @@
 //! Branches and tags.
 
-use crate::id::CommitId;
+use crate::id::{CommitId, NamespaceId};
 
-use super::log::Draft;
+use super::log::{Draft, namespace};
 use super::state::{LogState, RefMove};
 use super::{RepoError, Repository};
 
@@ -31,6 +31,18 @@ pub fn check_ref_name(name: &str) -> Result<(), RepoError> {
 }
 
 impl Repository {
+    /// Groups of refs, with the opaque ids under which a server without keys knows them: `heads`, `tags`, `heads/HOST` and so on, of all refs that
+    /// there are.
+    pub fn namespaces(&self) -> Vec<(String, NamespaceId)> {
+        let state = self.state();
+        let mut names: Vec<&str> = state.refs.keys().map(|name| namespace(name)).collect();
+        names.extend(["heads", "tags"]);
+        names.sort_unstable();
+        names.dedup();
+        let keyring = self.chunks().vault().keyring();
+        names.into_iter().map(|name| (name.to_owned(), keyring.namespace_id(name))).collect()
+    }
+
     /// Makes a branch; `force` moves one that exists.
     ///
     /// # Errors

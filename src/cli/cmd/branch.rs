@@ -49,9 +49,20 @@ pub(crate) struct Args {
     #[arg(short, long, conflicts_with_all = ["name", "delete", "force_delete", "rename"])]
     all: bool,
 
+    /// Show the opaque ids of groups of branches and tags, for a server's file of access
+    #[arg(long, conflicts_with_all = ["name", "delete", "force_delete", "rename", "remotes", "all"])]
+    namespaces: bool,
+
     /// Move a branch that is there already, or rename over it
     #[arg(short, long)]
     force: bool,
+}
+
+#[derive(Serialize)]
+struct Namespace {
+    message_type: &'static str,
+    namespace: String,
+    id: String,
 }
 
 #[derive(Serialize)]
@@ -65,6 +76,7 @@ struct Branch<'a> {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     match (&args.name, &args.start) {
+        _ if args.namespaces => list_namespaces(ui, &opened)?,
         _ if args.remotes && !args.delete.is_empty() => forget_remote(ui, &opened, &args.delete)?,
         _ if !args.delete.is_empty() => delete(ui, &opened, &args.delete, false)?,
         _ if !args.force_delete.is_empty() => delete(ui, &opened, &args.force_delete, true)?,
@@ -81,6 +93,18 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         }
     }
     Ok(Exit::Done)
+}
+
+fn list_namespaces(ui: &mut Ui, opened: &Opened) -> Result<(), CliError> {
+    for (namespace, id) in opened.repo.namespaces() {
+        let id = id.to_hex();
+        if ui.is_json() {
+            ui.json(&Namespace { message_type: "namespace", namespace, id })?;
+        } else {
+            writeln!(ui.out(), "{id}  {}", escape::line(&namespace))?;
+        }
+    }
+    Ok(())
 }
 
 /// The branch that the working directory is on.

@@ -16,7 +16,8 @@ mod uploads;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::format::dirtree::Timestamp;
 use crate::format::wire::{FailCode, Failure, Rights};
@@ -69,6 +70,15 @@ impl Shelf for FolderShelf {
     }
 
     fn create(&self, repository: &str) -> Result<Arc<dyn StorageBackend>, StoreError> {
+        // None within another one: its folders could be taken for those of that one.
+        for (end, _) in repository.match_indices('/') {
+            let above = self.root.join(&repository[..end]);
+            match LocalStore::open(&above, Arc::clone(&self.vfs)) {
+                Ok(store) => return Err(StoreError::AlreadyAStore { location: store.location() }),
+                Err(StoreError::NotAStore { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(Arc::new(LocalStore::create(self.root.join(repository), Arc::clone(&self.vfs))?))
     }
 }
@@ -122,6 +132,9 @@ pub struct HostOptions {
     pub now: fn() -> Timestamp,
 }
 
+/// How long a repository is kept open that nobody asks about.
+const KEPT: Duration = Duration::from_secs(15 * 60);
+
 /// Holds repositories for others.
 #[derive(Debug)]
 pub struct Host {
@@ -129,8 +142,8 @@ pub struct Host {
     access: AccessFile,
     quota: u64,
     now: fn() -> Timestamp,
-    /// Those that a connection is about.
-    open: Mutex<HashMap<String, Weak<Hosted>>>,
+    /// Those that a connection is about, or was a while ago: what it has sent in part is still there when it comes back.
+    open: Mutex<HashMap<String, (Arc<Hosted>, Instant)>>,
 }
 
 impl Host {
@@ -164,8 +177,12 @@ impl Host {
     /// Opens a repository, or takes it from who has it open.
     fn hosted(&self, repository: &str, create: bool) -> Result<Option<Arc<Hosted>>, Failure> {
         let mut open = locked(&self.open);
-        if let Some(hosted) = open.get(repository).and_then(Weak::upgrade) {
-            return Ok(Some(hosted));
+        open.retain(|_, (hosted, used)| Arc::strong_count(hosted) > 1 || used.elapsed() < KEPT);
+        if let Some((hosted, used)) = open.get_mut(repository)
+            && (hosted.exists() || hosted.uploads.expected() > 0)
+        {
+            *used = Instant::now();
+            return Ok(Some(Arc::clone(hosted)));
         }
         let store = match self.shelf.open(repository).map_err(|error| store_failure(&error))? {
             Some(store) => store,
@@ -173,8 +190,7 @@ impl Host {
             None => return Ok(None),
         };
         let hosted = Arc::new(Hosted::open(store, self.quota, self.now)?);
-        open.retain(|_, hosted| hosted.strong_count() > 0);
-        open.insert(repository.to_owned(), Arc::downgrade(&hosted));
+        open.insert(repository.to_owned(), (Arc::clone(&hosted), Instant::now()));
         Ok(Some(hosted))
     }
 }
@@ -201,6 +217,7 @@ fn store_failure(error: &StoreError) -> Failure {
         StoreError::Short { name, len, .. } => {
             Failure::new(FailCode::Short, *len, format!("{name} has {len} bytes"))
         }
+        StoreError::AlreadyAStore { .. } => refused("a repository cannot lie within another one"),
         StoreError::BadName { .. } => Failure::new(FailCode::Malformed, 0, error.to_string()),
         error if error.is_full() => Failure::new(FailCode::Full, 0, "the server's disk is full"),
         _ => Failure::new(FailCode::Store, 0, "the server's store failed; its log says how"),

@@ -80,13 +80,17 @@ impl RemoteStore {
             return Ok(file.to_vec());
         }
         let failed = |error| self.failed("read", name, error);
-        let reply = self.engine.ask(&Request::Entries { from: number }).map_err(failed)?;
-        let Reply::Entries { lens, mut bytes } = reply else {
-            return Err(failed(self.engine.nonsense("entries")));
+        let (lens, mut bytes) = match self.engine.ask(&Request::Entries { from: number }) {
+            Ok(Reply::Entries { lens, bytes }) => (lens, bytes),
+            Ok(_) => return Err(failed(self.engine.nonsense("entries"))),
+            // One that is long.
+            Err(error) if error.failure().is_some_and(|failure| failure.code == FailCode::TooLarge) => {
+                return self.engine.get(name.as_str(), max).map_err(failed);
+            }
+            Err(error) => return Err(failed(error)),
         };
         if lens.is_empty() {
-            // The end of the log, or one that is long.
-            return self.engine.get(name.as_str(), max).map_err(failed);
+            return Err(StoreError::NotFound { name: name.to_string(), location: self.location() });
         }
         let mut entries = self.entries();
         if entries.values().map(Bytes::len).sum::<usize>() > ENTRIES_LEN_MAX {

@@ -175,7 +175,13 @@ impl Exchange {
     fn log(&self, verb: &str, reply: &Reply) {
         if let Reply::Failed(failure) = reply {
             let (key, code) = (self.link.peer.key, failure.code);
-            tracing::warn!(peer = %key, verb, ?code, text = failure.text, "request failed");
+            match code {
+                // Who looks for the end of the log finds that there is no more.
+                FailCode::NotFound => {
+                    tracing::debug!(peer = %key, verb, ?code, text = failure.text, "request failed");
+                }
+                _ => tracing::warn!(peer = %key, verb, ?code, text = failure.text, "request failed"),
+            }
         }
     }
 

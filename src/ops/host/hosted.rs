@@ -356,7 +356,7 @@ impl Hosted {
                     bytes.extend_from_slice(&file);
                 }
                 Err(error) if error.is_not_found() => break,
-                Err(crate::store::StoreError::TooLarge { .. }) => break,
+                Err(crate::store::StoreError::TooLarge { .. }) if !lens.is_empty() => break,
                 Err(error) => return Err(logged(&error)),
             }
         }

@@ -23,8 +23,8 @@ use crate::sync::{PeerKey, Pending, Transport, TransportError};
 
 /// Threads that carry bytes, for all connections of the process.
 const WORKERS: usize = 2;
-/// Buffers of long frames that are kept for the next replies.
-const KEPT_BUFFERS: usize = 16;
+/// Buffers of long frames that are kept for the next replies: new ones cost page faults.
+const KEPT_BUFFERS: usize = 32;
 /// How long an ended connection is given to say so.
 const FAREWELL: Duration = Duration::from_millis(100);
 

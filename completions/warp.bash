@@ -878,7 +878,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__branch)
-            opts="-d -D -m -R -a -f -r -q -v -h --delete --move --remotes --all --force --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-d -D -m -R -a -f -r -q -v -h --delete --move --remotes --all --namespaces --force --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

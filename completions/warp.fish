@@ -579,6 +579,7 @@ complete -c warp -n "__fish_warp_using_subcommand branch" -l threads -d 'Work wi
 complete -c warp -n "__fish_warp_using_subcommand branch" -s m -l move -d 'Rename: -m NEW the branch that you are on, -m OLD NEW any'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s R -l remotes -d 'Branches of remotes, as far as they were fetched; with -d: forget where one stood'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s a -l all -d 'Those of remotes, too'
+complete -c warp -n "__fish_warp_using_subcommand branch" -l namespaces -d 'Show the opaque ids of groups of branches and tags, for a server\'s file of access'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s f -l force -d 'Move a branch that is there already, or rename over it'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s q -l quiet -d 'Print nothing but data, warnings and errors'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s v -l verbose -d 'Say more: once for new and changed files, twice for all'

@@ -1,8 +1,8 @@
 //! Carrying blobs over a transport: in pieces, many at once, and on from where it was cut off.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -127,12 +127,16 @@ pub struct TransferEngine {
     ahead: u32,
     /// Chooses samples.
     seed: [u8; 32],
+    /// Why the other end was given up: whoever goes on makes another engine. Otherwise all that cleans up after a failure would wait as long
+    /// again.
+    given_up: Mutex<Option<TransportError>>,
 }
 
 impl TransferEngine {
     /// An engine over a transport. `ahead` is what the other end said in its welcome; `seed` is random.
     pub fn new(transport: Arc<dyn Transport>, config: TransferConfig, ahead: u32, seed: [u8; 32]) -> Self {
-        Self { transport, config, counts: TransferCounts::default(), ahead, seed }
+        let (counts, given_up) = Default::default();
+        Self { transport, config, counts, ahead, seed, given_up }
     }
 
     /// How it carries.
@@ -163,7 +167,14 @@ impl TransferEngine {
     /// # Errors
     /// [`TransferError`].
     pub fn once(&self, request: Request) -> Result<Reply, TransferError> {
+        if let Some(source) = self.given_up().clone() {
+            return Err(TransferError::Transport { source });
+        }
         self.wait(self.transport.submit(request))
+    }
+
+    fn given_up(&self) -> MutexGuard<'_, Option<TransportError>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait(&self, pending: Pending) -> Result<Reply, TransferError> {
@@ -183,7 +194,13 @@ impl TransferEngine {
         let mut attempt = 0;
         loop {
             let error = match act(attempt) {
-                Err(error) if attempt < self.config.retries => error,
+                Err(error) if attempt < self.config.retries && self.given_up().is_none() => error,
+                Err(TransferError::Transport { source }) => {
+                    if source.is_transient() {
+                        self.given_up().get_or_insert_with(|| source.clone());
+                    }
+                    return Err(TransferError::Transport { source });
+                }
                 done => return done,
             };
             match &error {

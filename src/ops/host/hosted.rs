@@ -238,20 +238,28 @@ impl Hosted {
         for record in &public.packs_added {
             let is_right = match checked.get(&record.uid) {
                 Some(header) => is_of(header, record) && self.is_there(record)?,
-                // It came before this host was started.
-                None => self.read_pack(record)?,
+                // It came before this host was started, which may have been killed before the name was durable.
+                None => {
+                    self.settle(&crate::cas::pack_name(&record.uid))?;
+                    self.read_pack(record)?
+                }
             };
             if !is_right {
                 return Err(refused(format!("pack {} is not what the entry says of it", record.uid)));
             }
         }
         for record in &public.segments_added {
+            self.settle(&crate::cas::segment_name(&record.uid))?;
             check_segment_bytes(&*self.store, record, &|_| {}).map_err(|error| {
                 let why = format!("index segment {} is not what the entry says of it: {error}", record.uid);
                 Failure::new(FailCode::Damaged, 0, why)
             })?;
         }
         Ok(())
+    }
+
+    fn settle(&self, name: &BlobName) -> Result<(), Failure> {
+        self.store.settle(name).map_err(|error| logged(&error))
     }
 
     fn is_there(&self, record: &PackRecord) -> Result<bool, Failure> {

@@ -49,6 +49,8 @@ pub const BUNDLE_MANIFEST_LEN_MAX: usize = LOG_ENTRY_LEN_MAX;
 pub const PIECE_LEN: usize = MIB;
 /// Most bytes of what a frame says of its payload: a page of a listing.
 pub const FRAME_BODY_LEN_MAX: usize = 256 * KIB;
+/// Most members of a group that packs are spread over: each has a connection, and their numbers have two digits.
+pub const GROUP_MEMBERS_MAX: usize = 64;
 /// Most shards that are proved in one frame: as many of the shortest as fit a payload.
 pub const PROOFS_MAX: usize = 2048;
 /// Most bytes of a repository's path at a server.

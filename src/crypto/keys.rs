@@ -154,6 +154,11 @@ impl Keyring {
         SealKey::from(self.derived.cache.clone())
     }
 
+    /// Key by which shards of packs that lie at several stores are known for genuine.
+    pub fn shard_key(&self) -> Secret32 {
+        self.root_secret.derive("warp 1 shard")
+    }
+
     /// The root key, which certifies device keys.
     pub fn root_signer(&self) -> Signer {
         Signer::from_seed(&self.derived.root_seed)

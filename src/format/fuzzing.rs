@@ -14,6 +14,7 @@ use super::index::{
 use super::log::{EntryPrivate, LogEntry};
 use super::node::FileNode;
 use super::pack::{PackDirectory, PackHeader};
+use super::shard::ShardHeader;
 use super::state::{StateReader, StateWriter};
 use super::wire::{Frame, FrameTrailer, Reply, Request};
 use crate::id::{Locator, ObjectKind};
@@ -49,6 +50,7 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("pack_header.hex", include_str!("golden/pack_header.hex")),
     ("imported_commit_body.hex", include_str!("golden/imported_commit_body.hex")),
     ("rewritten_commit_body.hex", include_str!("golden/rewritten_commit_body.hex")),
+    ("shard_header.hex", include_str!("golden/shard_header.hex")),
     ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
     ("state.hex", include_str!("golden/state.hex")),
     ("wire_replies.hex", include_str!("golden/wire_replies.hex")),
@@ -227,6 +229,20 @@ pub fn fuzz_envelope_header(data: &[u8]) {
         if let Ok(header) = EnvelopeHeader::decode(&data) {
             same(header.encode(), &data);
             assert!(header.total_len() <= ENVELOPE_LEN_MAX);
+        }
+    }
+}
+
+/// Headers of shards, as they are and with a right checksum; and shard files.
+pub fn fuzz_shard_header(data: &[u8]) {
+    for data in [Some(data.to_vec()), with_checksum(data, data.len())].into_iter().flatten() {
+        if let Ok(header) = ShardHeader::decode(&data) {
+            same(header.encode(), &data);
+            assert_eq!(ShardHeader::len_from_head(&data), Ok(data.len()));
+            assert!(header.pack.shard_len() * u64::from(header.pack.data) >= header.pack.len);
+        }
+        if let Ok((header, shard)) = ShardHeader::split(&data) {
+            same([&header.encode()[..], shard].concat(), &data);
         }
     }
 }

@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     format("index_footer", fuzzing::fuzz_index_footer),
     format("index_tables", fuzzing::fuzz_index_tables),
     format("envelope_header", fuzzing::fuzz_envelope_header),
+    format("shard_header", fuzzing::fuzz_shard_header),
     Target { name: "envelope", run: envelope, seeds: envelope_seeds },
     format("file_node", fuzzing::fuzz_file_node),
     format("dir_node", fuzzing::fuzz_dir_node),

@@ -23,6 +23,7 @@ fn derivations_are_frozen() {
         ("log", to_hex(keys.log_key())),
         ("entry", to_hex(entry.secret().as_bytes())),
         ("cache", to_hex(cache.secret().as_bytes())),
+        ("shard", to_hex(keys.shard_key().as_bytes())),
         ("ref", keys.ref_id("heads/main").to_hex()),
         ("namespace", keys.namespace_id("heads").to_hex()),
         ("root seed", to_hex(root.seed().as_bytes())),
@@ -35,6 +36,7 @@ fn derivations_are_frozen() {
         ("log", "25c507e08f9d79bd4ff606467f5bfb3e98f8b5b32d033891c662d8a1d6695221"),
         ("entry", "7262a4dba314cbd2e9e1a03b6ba44585499c885807e1f79ec8ed049e5196000d"),
         ("cache", "5b97832c3390d4f0698bb33e182c36e11cd08d28d14b5decd37860b19a31efa3"),
+        ("shard", "55d97b353e73dbe10701e748faf2c7aa6b03163f80cabe701e8b9fa29fc7b9bc"),
         ("ref", "79841f71677ff6a02de9f495999297f9"),
         ("namespace", "ccf08deeef819e4879d5f61460f0027e"),
         ("root seed", "a1f3f4e4505cde61ad75fbf8e2450c04e0d8cf46ceb6f225b79e96a6f75f52e2"),
@@ -71,6 +73,7 @@ fn every_derived_key_and_id_differs_from_every_other() {
     }
     new(keys.entry_key(1).unwrap().secret().as_bytes());
     new(keys.cache_key().secret().as_bytes());
+    new(keys.shard_key().as_bytes());
     for kind in ObjectKind::ALL {
         new(keys.object_id(kind, b"heads").as_bytes());
     }

@@ -23,6 +23,7 @@ mod pack_writer;
 mod padding;
 mod sealer;
 mod segment;
+mod shard_stream;
 #[cfg(test)]
 mod testkit;
 mod vault;
@@ -42,4 +43,5 @@ pub use pack_stream::PackStream;
 pub use pack_writer::FinishedPack;
 pub use sealer::{Claim, Sealer, SealerCounts};
 pub use segment::{FinishedSegment, SegmentWriter};
+pub use shard_stream::ShardStream;
 pub use vault::{Part, Vault, pack_name, segment_name};

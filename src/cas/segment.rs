@@ -213,9 +213,19 @@ impl Segment {
         if let Some(open) = &*opened {
             return Ok(Arc::clone(open));
         }
-        let fresh = Arc::new(self.load(vault)?);
+        let fresh = Arc::new(self.retried(vault, || self.load(vault))?);
         *opened = Some(Arc::clone(&fresh));
         Ok(fresh)
+    }
+
+    /// Reads once more where what was read is not what was stored, and the store has another copy.
+    fn retried<T>(&self, vault: &Vault, read: impl Fn() -> Result<T, CasError>) -> Result<T, CasError> {
+        loop {
+            match read() {
+                Err(error) if error.is_damage() && vault.store().doubt(&segment_name(&self.record.uid)) => {}
+                done => return done,
+            }
+        }
     }
 
     fn load(&self, vault: &Vault) -> Result<OpenSegment, CasError> {
@@ -260,7 +270,7 @@ impl Segment {
         if len == 0 {
             return Ok(Vec::new());
         }
-        let plain = self.read_footer(vault, &open, (FEATURES, PART), offset, len)?;
+        let plain = self.retried(vault, || self.read_footer(vault, &open, (FEATURES, PART), offset, len))?;
         decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
@@ -272,7 +282,7 @@ impl Segment {
         if len == 0 {
             return Ok(Vec::new());
         }
-        let plain = self.read_footer(vault, &open, (DELTAS, PART), offset, len)?;
+        let plain = self.retried(vault, || self.read_footer(vault, &open, (DELTAS, PART), offset, len))?;
         decode_deltas(&plain, open.header.rows).map_err(|source| self.format(PART, source))
     }
 
@@ -292,9 +302,8 @@ impl Segment {
         let open = self.open(vault)?;
         for first in (0..open.header.pages).step_by(PAGES_AT_ONCE as usize) {
             let pages = first..open.header.pages.min(first + PAGES_AT_ONCE);
-            let mut sealed = self.read_sealed(vault, &open, pages.clone())?;
-            for (page, sealed) in pages.zip(sealed.chunks_mut(PAGE_STORED_LEN)) {
-                let view = PageView::of_checked(self.unseal_page(vault, &open, page, sealed)?);
+            for page in self.retried(vault, || self.read_pages(vault, &open, pages.clone()))? {
+                let view = PageView::of_checked(&page);
                 for row in (0..view.len()).filter_map(|number| view.row(number)) {
                     see(&row, open.location(&row));
                 }
@@ -315,8 +324,20 @@ impl Segment {
         open: &OpenSegment,
         page: u32,
     ) -> Result<Vec<u8>, CasError> {
-        let mut sealed = self.read_sealed(vault, open, page..page + 1)?;
-        Ok(self.unseal_page(vault, open, page, &mut sealed)?.to_vec())
+        let mut pages = self.retried(vault, || self.read_pages(vault, open, page..page + 1))?;
+        Ok(pages.swap_remove(0))
+    }
+
+    /// Reads and opens pages that lie one behind the other.
+    fn read_pages(
+        &self,
+        vault: &Vault,
+        open: &OpenSegment,
+        pages: Range<u32>,
+    ) -> Result<Vec<Vec<u8>>, CasError> {
+        let mut sealed = self.read_sealed(vault, open, pages.clone())?;
+        let pages = pages.zip(sealed.chunks_mut(PAGE_STORED_LEN));
+        pages.map(|(page, sealed)| Ok(self.unseal_page(vault, open, page, sealed)?.to_vec())).collect()
     }
 
     /// Reads the sealed bytes of pages, one after the other.

@@ -34,6 +34,7 @@ mod rewrite;
 mod selection;
 mod shared;
 mod source_walk;
+pub mod spread;
 mod stats;
 mod stored;
 mod sweep;

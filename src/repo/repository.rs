@@ -224,6 +224,7 @@ impl Repository {
         client: Client,
     ) -> Result<Self, RepoError> {
         let nonces = NonceSource::new().map_err(RepoError::crypto("cannot draw random numbers"))?;
+        store.keyed(keyring.shard_key().as_bytes());
         let vault = Arc::new(Vault::new(store, keyring, config.cipher, config.family, nonces));
         let log = Log::new(Arc::clone(&vault), config.instance, DeviceId::new(config.root_key));
         let journal = Arc::new(Journal::new(log));

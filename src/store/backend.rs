@@ -222,6 +222,14 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
+    /// Tells the store the key with which its repository's keys prove what is stored in several parts. Most have no use for it.
+    fn keyed(&self, _key: &[u8; 32]) {}
+
+    /// Says that what was read of a blob is not what was stored; whether there is another copy of it, which the next read gives.
+    fn doubt(&self, _name: &BlobName) -> bool {
+        false
+    }
+
     /// Makes sure that a blob which is there stays there: its writer may have been killed before it could see to that.
     ///
     /// # Errors

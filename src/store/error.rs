@@ -1,5 +1,6 @@
 //! What can go wrong in a store.
 
+use std::fmt;
 use std::io;
 
 /// Why a store did not do what it was asked.
@@ -71,6 +72,12 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// Too many members of a group of stores failed, or lied.
+    #[error("{error}")]
+    Group {
+        /// What they did.
+        error: Box<GroupError>,
+    },
     /// The system refused an operation.
     #[error("cannot {action} {path}")]
     Io {
@@ -101,6 +108,35 @@ impl StoreError {
     /// Whether the blob that was asked for is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
+    }
+}
+
+/// What was asked of a group of stores, and what its members did.
+#[derive(Debug)]
+pub struct GroupError {
+    /// What was tried, as a verb.
+    pub action: &'static str,
+    /// The blob.
+    pub name: String,
+    /// The group.
+    pub location: String,
+    /// What was not enough.
+    pub why: String,
+    /// What each member did that failed or lied.
+    pub faults: Vec<String>,
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, name, location, why, faults } = self;
+        write!(f, "cannot {action} {name} in {location}: {why}")?;
+        faults.iter().try_for_each(|fault| write!(f, "; {fault}"))
+    }
+}
+
+impl From<GroupError> for StoreError {
+    fn from(error: GroupError) -> Self {
+        Self::Group { error: Box::new(error) }
     }
 }
 

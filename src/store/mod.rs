@@ -15,7 +15,7 @@ mod throttled;
 mod vfs;
 
 pub use backend::{BlobInfo, BlobName, BlobWriter, Put, ShardProof, StorageBackend};
-pub use error::StoreError;
+pub use error::{GroupError, StoreError};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use os_vfs::OsVfs;

@@ -127,6 +127,14 @@ impl StorageBackend for ThrottledStore {
         self.inner.possession(pack, challenge)
     }
 
+    fn keyed(&self, key: &[u8; 32]) {
+        self.inner.keyed(key);
+    }
+
+    fn doubt(&self, name: &BlobName) -> bool {
+        self.inner.doubt(name)
+    }
+
     fn settle(&self, name: &BlobName) -> Result<(), StoreError> {
         self.inner.settle(name)
     }

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use lru::LruCache;
 
-use crate::cas::{PackStream, SealedPack, check_segment_bytes, open_envelope};
+use crate::cas::{PackStream, SealedPack, ShardStream, check_segment_bytes, open_envelope};
 use crate::format::config::Config;
 use crate::format::dirtree::Timestamp;
 use crate::format::log::{EntryPublic, PackRecord, entry_hash};
 use crate::format::pack::PackHeader;
-use crate::format::wire::{FailCode, Failure, Reply};
+use crate::format::shard::ShardHeader;
+use crate::format::wire::{FailCode, Failure, Reply, Rights};
 use crate::id::{PackId, Root};
+use crate::ops::spread::parse_shard_name;
 use crate::repo::{PublicLog, RepoError};
 use crate::store::{BlobName, Put, StorageBackend};
 use crate::sync::PeerKey;
@@ -22,10 +24,10 @@ use super::names::Kind;
 use super::proofs::Proofs;
 use super::receipts::{self, Receipt};
 use super::uploads::Uploads;
-use super::{Grant, locked, refused, rules, store_failure};
+use super::{Grant, denied, locked, refused, rules, store_failure};
 
 /// Folders whose blobs count against the quota.
-const FOLDERS: [&str; 6] = ["packs/", "index/", "log/", "config/", "checkpoint/", "lost/"];
+const FOLDERS: [&str; 7] = ["packs/", "shards/", "index/", "log/", "config/", "checkpoint/", "lost/"];
 /// Packs of which a host remembers the Merkle tree.
 const TREES_MAX: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
@@ -48,6 +50,8 @@ struct State {
     used: u64,
     /// Packs that have come, were checked and are in no entry yet.
     checked: HashMap<PackId, PackHeader>,
+    /// The same of packs that lie at several hosts, one shard here: their lengths.
+    shards: HashMap<PackId, u64>,
 }
 
 impl Hosted {
@@ -111,10 +115,10 @@ impl Hosted {
         who: (&Grant, &PeerKey),
     ) -> Result<Reply, Failure> {
         if replace {
-            return self.replace(name, kind, bytes);
+            return self.replace(name, kind, bytes, who);
         }
         match kind {
-            Kind::Log(number) => return self.append(name, number, bytes, who),
+            Kind::Log(number) => return self.append(name, number, bytes, who, false),
             Kind::Config => self.check_config(bytes)?,
             Kind::Pack(pack) => {
                 let mut stream = PackStream::new(pack);
@@ -122,6 +126,11 @@ impl Hosted {
                 let header = stream.finish().map_err(|error| damaged(&error))?;
                 let put = self.store.put_new(name, &[bytes]);
                 return self.pack_stored(header, bytes.len() as u64, put);
+            }
+            Kind::Shard(pack, number) => {
+                let header = shard_header(bytes, pack, number)?;
+                let put = self.store.put_new(name, &[bytes]);
+                return self.shard_stored(&header, bytes.len() as u64, put);
             }
             Kind::Segment | Kind::Checkpoint(_) | Kind::Lost => {}
         }
@@ -149,6 +158,20 @@ impl Hosted {
         Ok(Reply::Created { root: Some(root) })
     }
 
+    /// Notes what became of a shard that was checked.
+    pub(super) fn shard_stored(
+        &self,
+        header: &ShardHeader,
+        len: u64,
+        put: Result<Put, crate::store::StoreError>,
+    ) -> Result<Reply, Failure> {
+        let reply = self.stored(len, put)?;
+        if matches!(reply, Reply::Created { .. }) {
+            locked(&self.state).shards.insert(header.pack.uid, header.pack.len);
+        }
+        Ok(reply)
+    }
+
     pub(super) fn stored(
         &self,
         len: u64,
@@ -164,8 +187,24 @@ impl Hosted {
     }
 
     /// Puts a blob in place of a damaged one: it must be what that was.
-    fn replace(&self, name: &BlobName, kind: Kind, bytes: &[u8]) -> Result<Reply, Failure> {
+    fn replace(
+        &self,
+        name: &BlobName,
+        kind: Kind,
+        bytes: &[u8],
+        who: (&Grant, &PeerKey),
+    ) -> Result<Reply, Failure> {
         match kind {
+            // A log that is brought along from other hosts: old entries name packs that are gone.
+            Kind::Log(number) if self.store.len(name).map_err(|error| logged(&error))?.is_none() => {
+                if !who.0.rights().has(Rights::ADMIN) {
+                    return Err(denied(Rights::ADMIN, "bring a log along"));
+                }
+                self.append(name, number, bytes, who, true)?;
+                return Ok(Reply::Done);
+            }
+            Kind::Shard(pack, number) => self.check_shard_replaced(name, (pack, number), bytes)?,
+            Kind::Segment => self.check_segment_replaced(name, bytes)?,
             Kind::Log(_) => {
                 let there = self.store.get(name, crate::limits::ENVELOPE_LEN_MAX);
                 let there = there.map_err(|error| logged(&error))?;
@@ -180,6 +219,53 @@ impl Hosted {
         }
         self.store.replace(name, bytes).map_err(|error| logged(&error))?;
         Ok(Reply::Done)
+    }
+
+    /// A shard takes the place of one that is damaged.
+    fn check_shard_replaced(
+        &self,
+        name: &BlobName,
+        (pack, number): (PackId, u16),
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        shard_header(bytes, pack, number)?;
+        match self.stored_shard(name, pack, number)? {
+            None => Ok(()),
+            Some(_) => Err(refused(format!("{name} is as it was stored, and stays"))),
+        }
+    }
+
+    /// An index segment takes the place of one that is not what the log says.
+    fn check_segment_replaced(&self, name: &BlobName, bytes: &[u8]) -> Result<(), Failure> {
+        let segments = self.with_log(|log| log.state.segments.clone())?;
+        let record = segments.iter().find(|record| crate::cas::segment_name(&record.uid) == *name);
+        let is_right = record.is_some_and(|record| blake3::hash(bytes) == *record.hash.as_bytes());
+        let is_damaged =
+            record.is_some_and(|record| check_segment_bytes(&*self.store, record, &|_| {}).is_err());
+        match is_right && is_damaged {
+            true => Ok(()),
+            false => Err(refused(format!("{name} is never written in place, unless it is damaged"))),
+        }
+    }
+
+    /// The header of a shard that is stored, if all of it is right.
+    fn stored_shard(
+        &self,
+        name: &BlobName,
+        pack: PackId,
+        number: u16,
+    ) -> Result<Option<ShardHeader>, Failure> {
+        let Some(len) = self.store.len(name).map_err(|error| logged(&error))? else { return Ok(None) };
+        let (mut stream, mut at) = (ShardStream::new(pack, number), 0);
+        while at < len {
+            let piece = (len - at).min(crate::limits::PIECE_LEN as u64);
+            let bytes = self.store.read_at(name, at, piece as usize).map_err(|error| logged(&error))?;
+            if stream.update(&bytes).is_err() {
+                return Ok(None);
+            }
+            at += piece;
+        }
+        Ok(stream.finish().ok())
     }
 
     /// A configuration of the same keys; any, where there is none.
@@ -206,9 +292,11 @@ impl Hosted {
         number: u64,
         file: &[u8],
         (grant, key): (&Grant, &PeerKey),
+        brought: bool,
     ) -> Result<Reply, Failure> {
         let mut state = locked(&self.state);
-        let log = self.log(&mut state)?;
+        self.log(&mut state)?;
+        let log = state.log.as_ref().expect("it was just read");
         let next = log.state.number + 1;
         if number < next {
             return Ok(Reply::Exists);
@@ -218,37 +306,42 @@ impl Hosted {
         }
         let public = log.check_next(file).map_err(|error| repo_failure(&error))?;
         rules::check_entry(log, grant, &public)?;
-        self.check_stored(&state.checked, &public)?;
+        self.check_stored(&state, &public, brought)?;
         self.receipt(file, &public, grant, key)?;
         let put = self.store.put_new(name, &[file]).map_err(|error| logged(&error))?;
         state.used += file.len() as u64;
         for pack in &public.packs_added {
             state.checked.remove(&pack.uid);
+            state.shards.remove(&pack.uid);
         }
         self.log(&mut state)?;
         Ok(if put == Put::Created { Reply::Created { root: None } } else { Reply::Exists })
     }
 
-    /// What an entry adds is there, and is what the entry says.
-    fn check_stored(
-        &self,
-        checked: &HashMap<PackId, PackHeader>,
-        public: &EntryPublic,
-    ) -> Result<(), Failure> {
+    /// What an entry adds is there, and is what the entry says. What is not there at all an entry that is `brought` along may lack.
+    fn check_stored(&self, state: &State, public: &EntryPublic, brought: bool) -> Result<(), Failure> {
         for record in &public.packs_added {
-            let is_right = match checked.get(&record.uid) {
-                Some(header) => is_of(header, record) && self.is_there(record)?,
+            let is_right = match (state.checked.get(&record.uid), state.shards.get(&record.uid)) {
+                (Some(header), _) => is_of(header, record) && self.is_there(record)?,
+                (None, Some(len)) => *len == record.len,
                 // It came before this host was started, which may have been killed before the name was durable.
-                None => {
-                    self.settle(&crate::cas::pack_name(&record.uid))?;
-                    self.read_pack(record)?
-                }
+                (None, None) => match self.shard_of(record)? {
+                    Some(header) => header.pack.len == record.len,
+                    None if brought && !self.has(&crate::cas::pack_name(&record.uid))? => true,
+                    None => {
+                        self.settle(&crate::cas::pack_name(&record.uid))?;
+                        self.read_pack(record)?
+                    }
+                },
             };
             if !is_right {
                 return Err(refused(format!("pack {} is not what the entry says of it", record.uid)));
             }
         }
         for record in &public.segments_added {
+            if brought && !self.has(&crate::cas::segment_name(&record.uid))? {
+                continue;
+            }
             self.settle(&crate::cas::segment_name(&record.uid))?;
             check_segment_bytes(&*self.store, record, &|_| {}).map_err(|error| {
                 let why = format!("index segment {} is not what the entry says of it: {error}", record.uid);
@@ -260,6 +353,25 @@ impl Hosted {
 
     fn settle(&self, name: &BlobName) -> Result<(), Failure> {
         self.store.settle(name).map_err(|error| logged(&error))
+    }
+
+    fn has(&self, name: &BlobName) -> Result<bool, Failure> {
+        Ok(self.store.len(name).map_err(|error| logged(&error))?.is_some())
+    }
+
+    /// The header of the shard of a pack that is here, if there is one and it is right.
+    fn shard_of(&self, record: &PackRecord) -> Result<Option<ShardHeader>, Failure> {
+        let names = self.store.names("shards/").map_err(|error| logged(&error))?;
+        for name in names {
+            if let Some((pack, number)) = parse_shard_name(name.as_str())
+                && pack == record.uid
+                && let Some(header) = self.stored_shard(&name, pack, number)?
+            {
+                self.settle(&name)?;
+                return Ok(Some(header));
+            }
+        }
+        Ok(None)
     }
 
     fn is_there(&self, record: &PackRecord) -> Result<bool, Failure> {
@@ -376,6 +488,13 @@ fn is_of(header: &PackHeader, record: &PackRecord) -> bool {
     let found: (PackId, u64, Root, Root, u32) =
         (header.uid, header.total_len(), header.payload_root, header.parity_root, header.epoch);
     found == (record.uid, record.len, record.payload_root, record.parity_root, record.epoch)
+}
+
+/// The header of a shard that came whole, if it is right.
+fn shard_header(bytes: &[u8], pack: PackId, number: u16) -> Result<ShardHeader, Failure> {
+    let mut stream = ShardStream::new(pack, number);
+    stream.update(bytes).map_err(|error| damaged(&error))?;
+    stream.finish().map_err(|error| damaged(&error))
 }
 
 pub(super) fn damaged(error: &crate::cas::CasError) -> Failure {

@@ -3,6 +3,7 @@
 use crate::format::wire::{FailCode, Failure};
 use crate::id::PackId;
 use crate::limits::REPOSITORY_NAME_LEN_MAX;
+use crate::ops::spread::parse_shard_name;
 use crate::store::BlobName;
 
 /// What a blob is, by its name.
@@ -10,6 +11,8 @@ use crate::store::BlobName;
 pub(super) enum Kind {
     Config,
     Pack(PackId),
+    /// A shard of a pack that lies at several hosts, with its number.
+    Shard(PackId, u16),
     Segment,
     Log(u64),
     Checkpoint(u64),
@@ -43,6 +46,10 @@ fn kind(name: &str) -> Option<Kind> {
     Some(match folder {
         "config" => Kind::Config,
         "packs" => Kind::Pack(file.strip_suffix(".warp")?.parse().ok()?),
+        "shards" => {
+            let (pack, number) = parse_shard_name(name)?;
+            Kind::Shard(pack, number)
+        }
         "index" => Kind::Segment,
         "log" => Kind::Log(number(file)?),
         "checkpoint" => Kind::Checkpoint(number(file)?),
@@ -77,9 +84,13 @@ mod tests {
         let pack = "packs/0123456789abcdef0123456789abcdef.warp";
         assert!(matches!(blob(pack), Ok((_, Kind::Pack(_)))));
         assert!(matches!(blob("log/0000000007"), Ok((_, Kind::Log(7)))));
+        let shard = "shards/0123456789abcdef0123456789abcdef-05";
+        assert!(matches!(blob(shard), Ok((_, Kind::Shard(_, 5)))));
         for bad in [
             "log/7",
             "log/00000000007",
+            "shards/0123456789abcdef0123456789abcdef-5",
+            "shards/0123456789abcdef0123456789abcdef",
             "packs/x.warp",
             "receipts/0000000001",
             "x",

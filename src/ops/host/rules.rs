@@ -65,7 +65,7 @@ pub(super) fn check_delete(log: &PublicLog, grant: &Grant, kind: Kind, name: &st
     let rights = grant.rights();
     let stays = || Err(refused(format!("{name} stays: the log does not say that it is removed")));
     match kind {
-        Kind::Pack(pack) => {
+        Kind::Pack(pack) | Kind::Shard(pack, _) => {
             need(rights, Rights::GC, name)?;
             if log.state.removed_packs.contains(&pack) { Ok(()) } else { stays() }
         }
@@ -95,7 +95,7 @@ fn segment_of(name: &str) -> Option<SegmentId> {
 pub(super) fn check_put(grant: &Grant, kind: Kind, name: &str, replace: bool) -> Result<(), Failure> {
     let right = match kind {
         _ if replace => Rights::GC,
-        Kind::Pack(_) | Kind::Segment | Kind::Log(_) => Rights::APPEND,
+        Kind::Pack(_) | Kind::Shard(..) | Kind::Segment | Kind::Log(_) => Rights::APPEND,
         // Who reads begins with a checkpoint: a false one could hide history.
         Kind::Checkpoint(_) => Rights::GC,
         Kind::Config | Kind::Lost => Rights::ADMIN,

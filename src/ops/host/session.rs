@@ -10,7 +10,7 @@ use crate::store::{BlobName, StorageBackend};
 use crate::sync::{Peer, Session};
 
 use super::hosted::{Hosted, logged};
-use super::uploads::{AHEAD, Arrived, Beginning};
+use super::uploads::{AHEAD, Arrived, Beginning, Checked};
 use super::{Grant, Host, denied, locked, names, receipts, rules};
 
 /// A connection to a host.
@@ -102,8 +102,11 @@ impl HostSession {
                     Arrived::Whole(bytes) => {
                         hosted.put((&of.name, of.kind), of.replace, &bytes, (grant, key))
                     }
-                    Arrived::Written(writer, Some(header)) => {
+                    Arrived::Written(writer, Some(Checked::Pack(header))) => {
                         hosted.pack_stored(header, of.len, writer.publish())
+                    }
+                    Arrived::Written(writer, Some(Checked::Shard(header))) => {
+                        hosted.shard_stored(&header, of.len, writer.publish())
                     }
                     Arrived::Written(writer, None) => hosted.stored(of.len, writer.publish()),
                 }
@@ -114,7 +117,9 @@ impl HostSession {
 
     fn check_pack(&self, hosted: &Hosted, kind: names::Kind) -> Result<(), Failure> {
         match kind {
-            names::Kind::Pack(pack) => hosted.with_log(|log| rules::check_pack_name(log, &pack))?,
+            names::Kind::Pack(pack) | names::Kind::Shard(pack, _) => {
+                hosted.with_log(|log| rules::check_pack_name(log, &pack))?
+            }
             _ => Ok(()),
         }
     }

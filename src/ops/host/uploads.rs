@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::cas::PackStream;
+use crate::cas::{CasError, PackStream, ShardStream};
 use crate::format::pack::PackHeader;
+use crate::format::shard::ShardHeader;
 use crate::format::wire::{FailCode, Failure, Reply};
 use crate::id::Root;
 use crate::limits::{ENVELOPE_LEN_MAX, PIECE_LEN};
@@ -53,6 +54,7 @@ impl Beginning {
     pub(super) fn check(&self) -> Result<(), Failure> {
         let max = match self.kind {
             Kind::Pack(_) => PackHeader::TOTAL_LEN_MAX,
+            Kind::Shard(..) => PackHeader::TOTAL_LEN_MAX + ShardHeader::LEN_MAX as u64,
             Kind::Segment => SEGMENT_LEN_MAX,
             _ => ENVELOPE_LEN_MAX,
         };
@@ -87,10 +89,48 @@ struct Entry {
 pub(super) struct Upload {
     of: Beginning,
     to: Sink,
-    /// Checks a pack on its way.
-    pack: Option<PackStream>,
+    /// Checks a pack or a shard on its way.
+    check: Option<Checking>,
     next: u32,
     waiting: BTreeMap<u32, Bytes>,
+}
+
+#[derive(Debug)]
+enum Checking {
+    Pack(Box<PackStream>),
+    Shard(Box<ShardStream>),
+}
+
+impl Checking {
+    fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Pack(pack) => Some(Self::Pack(Box::new(PackStream::new(pack)))),
+            Kind::Shard(pack, number) => Some(Self::Shard(Box::new(ShardStream::new(pack, number)))),
+            _ => None,
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) -> Result<(), CasError> {
+        match self {
+            Self::Pack(pack) => pack.update(bytes),
+            Self::Shard(shard) => shard.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Result<Checked, CasError> {
+        Ok(match self {
+            Self::Pack(pack) => Checked::Pack(pack.finish()?),
+            Self::Shard(shard) => Checked::Shard(shard.finish()?),
+        })
+    }
+}
+
+/// What was found right on its way.
+pub(super) enum Checked {
+    /// A pack.
+    Pack(PackHeader),
+    /// A shard of one.
+    Shard(ShardHeader),
 }
 
 #[derive(Debug)]
@@ -102,7 +142,7 @@ enum Sink {
 /// A blob all pieces of which have come.
 pub(super) enum Arrived {
     /// It was written beside the store, and has no name yet.
-    Written(Box<dyn BlobWriter>, Option<PackHeader>),
+    Written(Box<dyn BlobWriter>, Option<Checked>),
     /// It is small, or must be looked at as a whole.
     Whole(Vec<u8>),
 }
@@ -183,17 +223,17 @@ fn unknown() -> Failure {
 
 impl Upload {
     fn new(store: &dyn StorageBackend, of: Beginning) -> Result<Self, Failure> {
-        let streams = matches!(of.kind, Kind::Pack(_) | Kind::Segment) && !of.replace;
+        let streams = matches!(of.kind, Kind::Pack(_) | Kind::Shard(..) | Kind::Segment) && !of.replace;
         let writer = match streams {
             true => store.writer(&of.name).map_err(|error| logged(&error))?,
             false => None,
         };
         let to = writer.map_or_else(|| Sink::Memory(Vec::new()), Sink::Store);
-        let pack = match (of.kind, &to) {
-            (Kind::Pack(pack), Sink::Store(_)) => Some(PackStream::new(pack)),
-            _ => None,
+        let check = match &to {
+            Sink::Store(_) => Checking::of(of.kind),
+            Sink::Memory(_) => None,
         };
-        Ok(Self { of, to, pack, next: 0, waiting: BTreeMap::new() })
+        Ok(Self { of, to, check, next: 0, waiting: BTreeMap::new() })
     }
 
     fn there(&self) -> Vec<u8> {
@@ -247,8 +287,8 @@ impl Upload {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if let Some(pack) = &mut self.pack {
-            pack.update(bytes).map_err(|error| damaged(&error))?;
+        if let Some(check) = &mut self.check {
+            check.update(bytes).map_err(|error| damaged(&error))?;
         }
         match &mut self.to {
             Sink::Store(writer) => writer.write(bytes).map_err(|error| logged(&error)),
@@ -260,9 +300,9 @@ impl Upload {
     }
 
     fn finish(self) -> Result<(Beginning, Arrived), Failure> {
-        let header = self.pack.map(|pack| pack.finish().map_err(|error| damaged(&error))).transpose()?;
+        let checked = self.check.map(|check| check.finish().map_err(|error| damaged(&error))).transpose()?;
         let arrived = match self.to {
-            Sink::Store(writer) => Arrived::Written(writer, header),
+            Sink::Store(writer) => Arrived::Written(writer, checked),
             Sink::Memory(bytes) => Arrived::Whole(bytes),
         };
         Ok((self.of, arrived))

@@ -1,0 +1,16 @@
+//! Groups: a repository that lies at six members, of which any four bring it back, whatever the other two do.
+#![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_members;
+mod cuts;
+mod history;
+mod hosts;
+#[path = "../sync/world.rs"]
+#[allow(dead_code, reason = "another program uses the rest")]
+mod hosts_world;
+mod repairs;
+mod world;

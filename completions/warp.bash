@@ -106,6 +106,9 @@ _warp() {
             warp,repack)
                 cmd="warp__subcmd__repack"
                 ;;
+            warp,repair)
+                cmd="warp__subcmd__repair"
+                ;;
             warp,restore)
                 cmd="warp__subcmd__restore"
                 ;;
@@ -300,6 +303,9 @@ _warp() {
                 ;;
             warp__subcmd__help,repack)
                 cmd="warp__subcmd__help__subcmd__repack"
+                ;;
+            warp__subcmd__help,repair)
+                cmd="warp__subcmd__help__subcmd__repair"
                 ;;
             warp__subcmd__help,restore)
                 cmd="warp__subcmd__help__subcmd__restore"
@@ -530,7 +536,7 @@ _warp() {
 
     case "${cmd}" in
         warp)
-            opts="-r -q -v -h -V --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help --version init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag audit remote fetch pull push undo forget gc undelete rewrite repack parity check fsck recover verify head key config serve bench completions util help"
+            opts="-r -q -v -h -V --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help --version init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag audit remote fetch pull push undo forget gc undelete rewrite repack parity check fsck repair recover verify head key config serve bench completions util help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1324,7 +1330,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__check)
-            opts="-r -q -v -h --fast --read-data --read-data-subset --max-age --repair --salvage --seed --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-r -q -v -h --fast --read-data --read-data-subset --max-age --repair --salvage --group --seed --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1335,6 +1341,10 @@ _warp() {
                     return 0
                     ;;
                 --max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1468,12 +1478,16 @@ _warp() {
             return 0
             ;;
         warp__subcmd__clone)
-            opts="-b -r -q -v -h --bare --branch --limit-upload --limit-download --verify --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-b -r -q -v -h --spread --bare --branch --limit-upload --limit-download --verify --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --spread)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --branch)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2500,7 +2514,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help)
-            opts="init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag audit remote fetch pull push undo forget gc undelete rewrite repack parity check recover verify head key config serve bench completions util help"
+            opts="init clone commit status log show diff ls cat find stats checkout switch restore archive bundle branch tag audit remote fetch pull push undo forget gc undelete rewrite repack parity check repair recover verify head key config serve bench completions util help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3214,6 +3228,20 @@ _warp() {
             return 0
             ;;
         warp__subcmd__help__subcmd__repack)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__help__subcmd__repair)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4324,12 +4352,20 @@ _warp() {
             return 0
             ;;
         warp__subcmd__push)
-            opts="-d -f -n -r -q -v -h --all --tags --prune --delete --force --force-with-lease --dry-run --no-challenges --limit-upload --limit-download --verify --remote-password-file --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-d -f -n -r -q -v -h --spread --allow-missing --all --tags --prune --delete --force --force-with-lease --dry-run --no-challenges --limit-upload --limit-download --verify --remote-password-file --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --spread)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-missing)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --force-with-lease)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4482,12 +4518,16 @@ _warp() {
             return 0
             ;;
         warp__subcmd__remote__subcmd__add)
-            opts="-r -q -v -h --create --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-r -q -v -h --spread --create --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --spread)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4817,6 +4857,60 @@ _warp() {
             fi
             case "${prev}" in
                 --max-repack-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warp__subcmd__repair)
+            opts="-n -r -q -v -h --group --replace --dry-run --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -39,6 +39,8 @@ pub(crate) struct Context {
     user: UserConfig,
     home: Option<PathBuf>,
     cwd: PathBuf,
+    /// How many members of a group may miss what is written.
+    pub(crate) allow_missing: std::cell::Cell<usize>,
 }
 
 /// Where a repository lies.
@@ -60,7 +62,15 @@ impl Context {
             Err(_) => UserConfig::default(),
         };
         let cwd = std::env::current_dir().map_err(|error| CliError::file("find", Path::new("."), error))?;
-        Ok(Self { settings: env.clone().over(user.merged()), globals, env, user, home, cwd })
+        Ok(Self {
+            settings: env.clone().over(user.merged()),
+            globals,
+            env,
+            user,
+            home,
+            cwd,
+            allow_missing: Default::default(),
+        })
     }
 
     /// The layers of settings with their names, the strongest first.
@@ -122,7 +132,7 @@ impl Context {
     pub(crate) fn locate(&self) -> Result<Location, CliError> {
         let named = self.globals.repo.as_ref().or(self.settings.repository.as_ref());
         if let Some(dir) = named {
-            return Ok(match server_url(dir) {
+            return Ok(match group_url(dir).or_else(|| server_url(dir)) {
                 Some(url) => Location { dir: PathBuf::from(url), root: None },
                 None => named_location(&self.cwd.join(dir)),
             });
@@ -153,6 +163,10 @@ impl Context {
     /// Finds the repository and opens its store, which needs no password.
     pub(crate) fn store(&self) -> Result<(Location, Arc<dyn StorageBackend>), CliError> {
         let location = self.locate()?;
+        if let Some(url) = group_url(&location.dir) {
+            let store = self.open_remote(&self.remote_url(url)?, false, VerificationMode::default())?;
+            return Ok((location, store));
+        }
         if let Some(url) = server_url(&location.dir) {
             let store = self.open_server(url, false, VerificationMode::default())?;
             return Ok((location, store));
@@ -220,6 +234,11 @@ fn again(error: &warp::repo::RepoError, source: &Source) -> bool {
 /// The place of a repository, if it is at a server.
 pub(crate) fn server_url(place: &Path) -> Option<&str> {
     place.to_str().filter(|text| RemoteUrl::is_meant(text))
+}
+
+/// The place of a repository, if it is a group's.
+fn group_url(place: &Path) -> Option<&str> {
+    place.to_str().filter(|text| warp::repo::RemoteUrl::is_group(text))
 }
 
 /// The profile that the command line or the environment names.

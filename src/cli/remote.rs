@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use warp::erasure::ErasureConfig;
+use warp::ops::spread::{Seat, SpreadOptions, SpreadStore};
 use warp::repo::{Credentials, Head, RemoteUrl, RepoError, Repository, WorkDir};
 use warp::store::{Limits, LocalStore, OsVfs, StorageBackend, ThrottledStore};
 use warp::sync::VerificationMode;
@@ -110,7 +112,49 @@ impl Context {
                 Ok(Arc::new(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
             }
             RemoteUrl::Server { .. } => self.open_server(&url.to_string(), create, verification),
+            RemoteUrl::Group { .. } => Ok(Arc::new(self.open_group(url, create, verification)?)),
         }
+    }
+
+    /// Opens the stores of a group. One that cannot be opened is told of and done without, but where all are to be made.
+    pub(crate) fn open_group(
+        &self,
+        url: &RemoteUrl,
+        create: bool,
+        verification: VerificationMode,
+    ) -> Result<SpreadStore, CliError> {
+        let RemoteUrl::Group { config, members } = url else {
+            return Err(CliError::usage(format!("{} is no group", escape::line(&url.to_string()))));
+        };
+        let seat = |member: &RemoteUrl| match self.open_remote(member, create, verification) {
+            Err(error) if create => Err(error),
+            opened => Ok(Seat { place: member.to_string(), store: opened.map_err(|error| error.message()) }),
+        };
+        let seats = members.iter().map(seat).collect::<Result<_, _>>()?;
+        let options = SpreadOptions {
+            allow_missing: self.allow_missing.get(),
+            observer: super::ui::warner(self.globals.verbosity()),
+            ..SpreadOptions::new(*config)
+        };
+        Ok(SpreadStore::open(seats, options)?)
+    }
+
+    /// The group of the first places of a command line, and what stands behind them.
+    pub(crate) fn group_of(
+        &self,
+        config: ErasureConfig,
+        words: Vec<String>,
+    ) -> Result<(RemoteUrl, Vec<String>), CliError> {
+        let mut words = words;
+        if words.len() < config.shards() {
+            let message =
+                format!("--spread {config} takes {} places, and {} are named", config.shards(), words.len());
+            return Err(CliError::usage(message));
+        }
+        let rest = words.split_off(config.shards());
+        let members = words.iter().map(|word| self.remote_url(word)).collect::<Result<_, _>>()?;
+        let url = RemoteUrl::group(config, members).map_err(|error| CliError::usage(error.to_string()))?;
+        Ok((url, rest))
     }
 
     /// The branch that a working directory around another repository is on, as far as that can be told.

@@ -53,6 +53,11 @@ impl Observer for Warner {
     }
 }
 
+/// Who takes warnings that can come at any time, from any thread.
+pub(crate) fn warner(level: Verbosity) -> Arc<dyn Observer> {
+    Arc::new(Warner(level))
+}
+
 /// How much is said.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Verbosity {
@@ -173,7 +178,7 @@ impl Ui {
 
     /// Who takes warnings that can come at any time, from any thread.
     pub(crate) fn warner(&self) -> Arc<dyn Observer> {
-        Arc::new(Warner(self.level))
+        warner(self.level)
     }
 
     fn watch(&mut self, shown: bool) -> Progress {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::erasure::ErasureConfig;
 use crate::format::config::Config;
 use data_encoding::BASE64URL_NOPAD;
 
@@ -26,7 +27,9 @@ const HOST_LEN_MAX: usize = 253;
 /// - `file://` and an absolute path, in which `%` and two hex digits stand for a byte;
 /// - `warp://HOST[:PORT]/PATH[#ed25519:KEY]`: a server, the path of the repository on it, and the public key that the server must
 ///   have, 43 characters of base64 for URLs, as `warp serve` prints it. HOST is a name, an IPv4 address, or an IPv6 address in brackets. Components of PATH are made of letters,
-///   digits and `.`, `_`, `-`, and do not begin with a dot.
+///   digits and `.`, `_`, `-`, and do not begin with a dot;
+/// - `spread:K+M` and behind it K + M places, with spaces between them: a group of repositories, in their order. Paths that hold spaces are written with
+///   `file://`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemoteUrl {
     /// A folder of this machine.
@@ -42,7 +45,17 @@ pub enum RemoteUrl {
         /// The key that the server must have; `None`: the one that is known of it.
         key: Option<DeviceId>,
     },
+    /// Several places that hold one repository together.
+    Group {
+        /// How many of them bring it back, and how many more there are.
+        config: ErasureConfig,
+        /// As many as that; none is a group.
+        members: Vec<Self>,
+    },
 }
+
+/// What the place of a group begins with.
+const GROUP: &str = "spread:";
 
 /// Why a text is no place of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +72,9 @@ impl FromStr for RemoteUrl {
 
     fn from_str(text: &str) -> Result<Self, RemoteUrlError> {
         let wrong = |why| RemoteUrlError { url: text.to_owned(), why };
+        if let Some(rest) = text.strip_prefix(GROUP) {
+            return group(rest).map_err(|why| RemoteUrlError { url: text.to_owned(), why });
+        }
         match text.split_once("://") {
             _ if text.is_empty() => Err(wrong("it is empty")),
             _ if text.contains(['\0', '\n', '\r']) => Err(wrong("it holds a control character")),
@@ -74,6 +90,10 @@ impl fmt::Display for RemoteUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => path.display().fmt(f),
+            Self::Group { config, members } => {
+                write!(f, "{GROUP}{config}")?;
+                members.iter().try_for_each(|member| write!(f, " {}", Word(member)))
+            }
             Self::Server { host, port, path, key } => {
                 let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
                 write!(f, "warp://{open}{host}{close}")?;
@@ -88,13 +108,66 @@ impl fmt::Display for RemoteUrl {
 }
 
 impl RemoteUrl {
+    /// Whether a text is meant to be the place of a group.
+    pub fn is_group(text: &str) -> bool {
+        text.starts_with(GROUP)
+    }
+
+    /// A group of these places.
+    ///
+    /// # Errors
+    /// If they are not as many as the code has shards, or one of them is a group itself.
+    pub fn group(config: ErasureConfig, members: Vec<Self>) -> Result<Self, RemoteUrlError> {
+        let is_member = |member: &Self| !matches!(member, Self::Group { .. });
+        let why = match (members.len() == config.shards(), members.iter().all(is_member)) {
+            (true, true) => return Ok(Self::Group { config, members }),
+            (false, _) => "a group takes as many places as it has shards: 6 for 4+2",
+            (_, false) => "a group is no member of a group",
+        };
+        Err(RemoteUrlError { url: format!("{GROUP}{config}"), why })
+    }
+
     /// The same, with a relative path below `base`.
     pub fn below(self, base: &Path) -> Self {
         match self {
             Self::Path(path) => Self::Path(base.join(path)),
+            Self::Group { config, members } => Self::Group {
+                config,
+                members: members.into_iter().map(|member| member.below(base)).collect(),
+            },
             server => server,
         }
     }
+}
+
+/// A place as one word: a path that would be several, or something else than a path, is written with `file://`.
+struct Word<'a>(&'a RemoteUrl);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use std::os::unix::ffi::OsStrExt;
+        let RemoteUrl::Path(path) = self.0 else { return self.0.fmt(f) };
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'%';
+        if path.to_str().is_some() && path.as_os_str().as_bytes().iter().all(is_plain) || !path.is_absolute()
+        {
+            return self.0.fmt(f);
+        }
+        f.write_str("file://")?;
+        path.as_os_str().as_bytes().iter().try_for_each(|byte| match is_plain(byte) {
+            true => write!(f, "{}", char::from(*byte)),
+            false => write!(f, "%{byte:02x}"),
+        })
+    }
+}
+
+fn group(rest: &str) -> Result<RemoteUrl, &'static str> {
+    let mut words = rest.split_ascii_whitespace();
+    let code = words.next().filter(|_| !rest.starts_with(|c: char| c.is_ascii_whitespace()));
+    let config = code.and_then(|code| code.parse().ok());
+    let config = config.ok_or("behind spread: it takes a code, such as 4+2")?;
+    let members: Result<_, _> =
+        words.map(|word| word.parse().map_err(|error: RemoteUrlError| error.why)).collect();
+    RemoteUrl::group(config, members?).map_err(|error| error.why)
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -393,6 +466,30 @@ mod tests {
             if let Ok(url) = text.parse::<RemoteUrl>() {
                 proptest::prop_assert_eq!(url.to_string().parse(), Ok(url));
             }
+        }
+    }
+
+    #[test]
+    fn a_group_is_its_code_and_its_places_in_one_line() {
+        let text = "spread:2+1 /mnt/a file:///mnt/b%20c warp://h/r";
+        let url: RemoteUrl = text.parse().unwrap();
+        let members = vec![
+            RemoteUrl::Path("/mnt/a".into()),
+            RemoteUrl::Path("/mnt/b c".into()),
+            at("h", DEFAULT_PORT, "r"),
+        ];
+        assert_eq!(url, RemoteUrl::Group { config: ErasureConfig::new(2, 1).unwrap(), members });
+        assert_eq!(url.to_string(), text);
+        for wrong in [
+            "spread:",
+            "spread:2",
+            "spread:2+1",
+            "spread:2+1 a b",
+            "spread:2+1 a b c d",
+            "spread:2+1 a b http://c",
+            "spread: 2+1 a b c",
+        ] {
+            assert!(wrong.parse::<RemoteUrl>().is_err(), "{wrong}");
         }
     }
 

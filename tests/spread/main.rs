@@ -12,5 +12,10 @@ mod hosts;
 #[path = "../sync/world.rs"]
 #[allow(dead_code, reason = "another program uses the rest")]
 mod hosts_world;
+mod program;
 mod repairs;
+mod servers;
+#[path = "../serve/world.rs"]
+#[allow(dead_code, reason = "another program uses the rest")]
+mod servers_world;
 mod world;

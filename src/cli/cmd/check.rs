@@ -72,6 +72,12 @@ pub(crate) struct Args {
     #[arg(long, requires = "repair")]
     salvage: bool,
 
+    /// Look at the members of a group, a remote that was added with --spread, and tell how many of them each pack can still lose
+    ///
+    /// With --read-data every shard is read, otherwise their lengths are compared. `warp repair --group` brings back what is missing.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["fast", "read_data_subset", "repair"])]
+    group: Option<String>,
+
     /// Take the same packs whenever the same number is given
     #[arg(long, value_name = "NUMBER", requires = "read_data_subset")]
     seed: Option<u64>,
@@ -92,6 +98,9 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         return Err(CliError::usage(
             "--max-age says which packs to spare; it needs --read-data or --read-data-subset",
         ));
+    }
+    if let Some(name) = &args.group {
+        return super::repair::survey(ui, ctx, name, args.read_data);
     }
     let began = Instant::now();
     if args.fast {

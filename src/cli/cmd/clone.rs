@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use warp::erasure::ErasureConfig;
 use warp::id::CommitId;
 use warp::ops::{self, Selection};
 use warp::repo::{Head, RemoteUrl, Repository, WorkDir};
@@ -37,6 +38,14 @@ pub(crate) struct Args {
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
 
+    /// With --spread: the other places of the group, and DIR behind them
+    #[arg(value_name = "URL", requires = "spread")]
+    more: Vec<String>,
+
+    /// Clone from a group, whose places stand where URL stands, in their order
+    #[arg(long, value_name = "K+M")]
+    spread: Option<ErasureConfig>,
+
     /// Make a stand-alone repository, without a working directory
     #[arg(long)]
     bare: bool,
@@ -55,8 +64,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
             "-r is not for `warp clone`: name the new repository behind the other one",
         ));
     }
-    let url = ctx.remote_url(&args.url)?;
-    let dir = ctx.absolute(&args.dir.clone().map_or_else(|| default_dir(&url), Ok)?);
+    let (url, dir) = places(ctx, args)?;
+    let dir = ctx.absolute(&dir.map_or_else(|| default_dir(&url), Ok)?);
     let vfs = Arc::new(OsVfs::new());
     let inner = if args.bare { dir.clone() } else { dir.join(DOT_WARP) };
     check_room(&dir, &vfs).and_then(|()| check_room(&inner, &vfs))?;
@@ -94,11 +103,34 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     }
 }
 
+/// Where from, and where to if that is said.
+fn places(ctx: &Context, args: &Args) -> Result<(RemoteUrl, Option<PathBuf>), CliError> {
+    let Some(config) = args.spread else {
+        return Ok((ctx.remote_url(&args.url)?, args.dir.clone()));
+    };
+    let mut words = vec![args.url.clone()];
+    if let Some(dir) = &args.dir {
+        let text =
+            dir.to_str().ok_or_else(|| CliError::usage("the place of a group's member is not UTF-8"))?;
+        words.push(text.to_owned());
+    }
+    words.extend(args.more.iter().cloned());
+    match ctx.group_of(config, words)? {
+        (url, rest) if rest.len() < 2 => Ok((url, rest.first().map(PathBuf::from))),
+        _ => {
+            Err(CliError::usage(format!("--spread {config} takes {} places and one folder", config.shards())))
+        }
+    }
+}
+
 /// The last part of the place.
 fn default_dir(url: &RemoteUrl) -> Result<PathBuf, CliError> {
     let path = match url {
         RemoteUrl::Path(path) => path.as_path(),
         RemoteUrl::Server { path, .. } => Path::new(path),
+        RemoteUrl::Group { .. } => {
+            return Err(CliError::usage("say where to, behind the places of the group"));
+        }
     };
     let path = if path.ends_with(DOT_WARP) { path.parent().unwrap_or(path) } else { path };
     let name = path.file_name().map(PathBuf::from);

@@ -29,6 +29,7 @@ mod recover;
 mod remote;
 mod renewal;
 mod repack;
+mod repair;
 mod restore;
 mod rewrite;
 mod serve;
@@ -84,6 +85,7 @@ pub(crate) enum Command {
     Repack(repack::Args),
     Parity(parity::Args),
     Check(check::Args),
+    Repair(repair::Args),
     Recover(recover::Args),
     Verify(verify::Args),
     Head(head::Args),
@@ -141,6 +143,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, command: &Command) -> Result<Exit,
         Command::Repack(args) => repack::run(ui, ctx, args),
         Command::Parity(args) => parity::run(ui, ctx, args),
         Command::Check(args) => check::run(ui, ctx, args),
+        Command::Repair(args) => repair::run(ui, ctx, args),
         Command::Recover(args) => recover::run(ui, ctx, args),
         Command::Verify(args) => verify::run(ui, args),
         Command::Head(args) => head::run(ui, ctx, args),

@@ -1,10 +1,11 @@
+use warp::erasure::ErasureConfig;
 use warp::ops::{self, Lease, PushOutcome, PushRequest, RefSpec, RefUpdate, apply_leases, short_name};
 use warp::repo::{Head, LogState, ResolveContext};
 
 use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ref_lines::{CarriedJson, RefJson, pushed, summary};
-use crate::cli::remote::{LimitArgs, Remote, RemotePassword};
+use crate::cli::remote::{LimitArgs, Named, Remote, RemotePassword};
 use crate::cli::ui::Ui;
 use crate::cli::{escape, time};
 
@@ -33,6 +34,16 @@ pub(crate) struct Args {
     /// What goes where: NAME, NAME:BRANCH, :BRANCH to delete; with a + before it, also where it does not go forward
     #[arg(value_name = "REFSPEC")]
     refspecs: Vec<String>,
+
+    /// Push to a group, whose places stand where REMOTE stands, in their order; refspecs follow
+    ///
+    /// Packs are cut into K pieces and M of parity, one for each place: any K of them bring everything back. What shares a disk or a room is lost together.
+    #[arg(long, value_name = "K+M", requires = "remote")]
+    spread: Option<ErasureConfig>,
+
+    /// Push to a group though N of its members cannot be reached; `warp repair --group` brings them later what they missed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    allow_missing: usize,
 
     /// All branches
     #[arg(long, conflicts_with = "refspecs")]
@@ -76,10 +87,11 @@ pub(crate) struct Args {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     let context = ResolveContext { head: opened.head()?, now: time::now(), ..ResolveContext::default() };
-    let named = ctx.find_remote(&opened, args.remote.as_deref())?;
+    ctx.allow_missing.set(args.allow_missing);
+    let (named, refspecs) = named(ctx, &opened, args)?;
     let remote = ctx.open_any(ui, &opened, named, (&args.limits, &args.password))?;
     let request = PushRequest {
-        updates: updates(&opened, &context, &remote, args)?,
+        updates: updates(&opened, &context, &remote, (args, &refspecs))?,
         checked_out: remote.checked_out.clone(),
         remote: remote.name.clone(),
         dry_run: args.dry_run,
@@ -100,15 +112,25 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     Err(CliError::failed(message).hint(hint(&done)))
 }
 
+/// Where to, and what: with --spread the first words are places.
+fn named(ctx: &Context, opened: &Opened, args: &Args) -> Result<(Named, Vec<String>), CliError> {
+    let Some(config) = args.spread else {
+        return Ok((ctx.find_remote(opened, args.remote.as_deref())?, args.refspecs.clone()));
+    };
+    let words = args.remote.iter().chain(&args.refspecs).cloned().collect();
+    let (url, refspecs) = ctx.group_of(config, words)?;
+    Ok((Named { name: None, url }, refspecs))
+}
+
 fn updates(
     opened: &Opened,
     context: &ResolveContext,
     remote: &Remote,
-    args: &Args,
+    (args, refspecs): (&Args, &[String]),
 ) -> Result<Vec<RefUpdate>, CliError> {
     let there = remote.repo.state();
     let mut updates = Vec::new();
-    for spec in specs(opened, context, args)? {
+    for spec in specs(opened, context, (args, refspecs))? {
         let mut update = spec.resolve(&opened.repo, context, &there)?;
         update.force |= args.force;
         updates.push(update);
@@ -121,11 +143,15 @@ fn updates(
     Ok(updates)
 }
 
-fn specs(opened: &Opened, context: &ResolveContext, args: &Args) -> Result<Vec<RefSpec>, CliError> {
+fn specs(
+    opened: &Opened,
+    context: &ResolveContext,
+    (args, refspecs): (&Args, &[String]),
+) -> Result<Vec<RefSpec>, CliError> {
     let timeline = opened.repo.timeline();
     let own = |name: String| RefSpec { force: false, from: Some(name), to: None };
     let mut specs = Vec::new();
-    for text in &args.refspecs {
+    for text in refspecs {
         let spec = RefSpec::parse(text)?;
         specs.push(match (args.delete, &spec) {
             (false, _) => spec,

@@ -1,4 +1,5 @@
 use serde::Serialize;
+use warp::erasure::ErasureConfig;
 use warp::id::CommitId;
 use warp::repo::{RemoteUrl, Repository};
 use warp::sync::VerificationMode;
@@ -19,6 +20,8 @@ Examples:
   warp remote -v                                list them, with where they lie
   warp remote add nas /mnt/nas/thesis
   warp remote add --create usb /mnt/usb/thesis  make an empty repository there, with the keys of this one
+  warp remote add --create --spread 4+2 nas /mnt/1 /mnt/2 /mnt/3 /mnt/4 /mnt/5 /mnt/6
+                                                a group: any four of the six bring everything back
   warp remote show origin                       how its branches stand")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -31,8 +34,12 @@ enum Action {
     Add {
         /// What it is called here
         name: String,
-        /// Where it lies
-        url: String,
+        /// Where it lies; with --spread all its places, in an order that stays
+        #[arg(value_name = "URL", required = true)]
+        urls: Vec<String>,
+        /// Spread packs over several places, such that any K of K+M bring everything back: 4+2, 6+3, 10+4, 16+4
+        #[arg(long, value_name = "K+M")]
+        spread: Option<ErasureConfig>,
         /// Make a repository there, with the keys and passwords of this one and without commits
         #[arg(long)]
         create: bool,
@@ -85,13 +92,27 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let opened = ctx.open(ui)?;
     match &args.action {
         None => list(ui, &opened)?,
-        Some(Action::Add { name, url, create }) => add(ui, ctx, &opened, (name, url), *create)?,
+        Some(Action::Add { name, urls, spread, create }) => {
+            add(ui, ctx, &opened, (name, &place(ctx, urls, *spread)?), *create)?;
+        }
         Some(Action::Remove { name }) => opened.repo.remote_remove(name)?,
         Some(Action::Rename { old, new }) => opened.repo.remote_rename(old, new)?,
         Some(Action::SetUrl { name, url }) => opened.repo.remote_set_url(name, &kept(ctx, url)?)?,
         Some(Action::Show { name }) => show(ui, ctx, &opened, name)?,
     }
     Ok(Exit::Done)
+}
+
+/// The one place that is named, or the group of several.
+fn place(ctx: &Context, urls: &[String], spread: Option<ErasureConfig>) -> Result<String, CliError> {
+    match (urls, spread) {
+        (_, Some(config)) => match ctx.group_of(config, urls.to_vec())? {
+            (group, rest) if rest.is_empty() => Ok(group.to_string()),
+            _ => Err(CliError::usage(format!("--spread {config} takes {} places", config.shards()))),
+        },
+        ([url], None) => Ok(url.clone()),
+        _ => Err(CliError::usage("several places make a group: say how with --spread, as in --spread 4+2")),
+    }
 }
 
 /// How a place is kept: a path must hold wherever the command is run.

@@ -296,10 +296,18 @@ impl Hosted {
     ) -> Result<Reply, Failure> {
         let mut state = locked(&self.state);
         self.log(&mut state)?;
+        if number <= state.log.as_ref().map_or(0, |log| log.state.number) {
+            if self.has(name)? {
+                return Ok(Reply::Exists);
+            }
+            // Somebody has taken it away behind this host's back: what is known of the log is out of date.
+            state.log = None;
+            self.log(&mut state)?;
+        }
         let log = state.log.as_ref().expect("it was just read");
         let next = log.state.number + 1;
         if number < next {
-            return Ok(Reply::Exists);
+            return Err(refused(format!("entry {number} is missing, but later ones are there")));
         }
         if number > next {
             return Err(refused(format!("entry {number} cannot follow entry {}", next - 1)));

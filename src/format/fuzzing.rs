@@ -14,6 +14,7 @@ use super::index::{
 use super::log::{EntryPrivate, LogEntry};
 use super::node::FileNode;
 use super::pack::{PackDirectory, PackHeader};
+use super::receipt::Receipt;
 use super::shard::ShardHeader;
 use super::state::{StateReader, StateWriter};
 use super::wire::{Frame, FrameTrailer, Reply, Request};
@@ -49,6 +50,7 @@ pub(crate) const GOLDEN: &[(&str, &str)] = &[
     ("pack_directory.hex", include_str!("golden/pack_directory.hex")),
     ("pack_header.hex", include_str!("golden/pack_header.hex")),
     ("imported_commit_body.hex", include_str!("golden/imported_commit_body.hex")),
+    ("receipt.hex", include_str!("golden/receipt.hex")),
     ("rewritten_commit_body.hex", include_str!("golden/rewritten_commit_body.hex")),
     ("shard_header.hex", include_str!("golden/shard_header.hex")),
     ("signed_commit.hex", include_str!("golden/signed_commit.hex")),
@@ -306,6 +308,15 @@ pub fn fuzz_state(data: &[u8]) {
     }
     same(&bytes, data.get(..bytes.len()).unwrap_or_default());
     assert!(!whole || bytes.len() == data.len());
+}
+
+/// Receipts of hosts, as they are and with a right checksum.
+pub fn fuzz_receipt(data: &[u8]) {
+    for data in [Some(data.to_vec()), with_checksum(data, data.len())].into_iter().flatten() {
+        if let Ok(receipt) = Receipt::decode(&data) {
+            same(receipt.encode(), &data);
+        }
+    }
 }
 
 /// Every message, in a frame of its own: they lie one behind the other in the golden files, and each ends with its lengths.

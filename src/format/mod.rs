@@ -16,6 +16,7 @@ pub mod index;
 pub mod log;
 pub mod node;
 pub mod pack;
+pub mod receipt;
 pub mod shard;
 pub mod state;
 #[cfg(test)]

@@ -50,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     format("keyring", fuzzing::fuzz_keyring),
     format("log_entry", fuzzing::fuzz_log_entry),
     format("log_private", fuzzing::fuzz_log_private),
+    format("receipt", fuzzing::fuzz_receipt),
     format("state", fuzzing::fuzz_state),
     Target { name: "frame", run: fuzzing::fuzz_frame, seeds: fuzzing::frame_seeds },
 ];

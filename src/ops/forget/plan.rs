@@ -4,15 +4,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{ForgetGroup, ForgetRequest, Judged};
 use crate::format::commit::Commit;
+use crate::format::receipt::Receipt;
 use crate::format::wire::Rights;
 use crate::id::CommitId;
 use crate::observe::Observer;
 use crate::ops::OpsError;
-use crate::ops::host::{Receipt, read_receipts};
+use crate::ops::host::read_receipts;
 use crate::repo::{
     GroupKey, Head, KeepReason, LogState, RefMove, RepoError, Repository, RetentionFacts, RetentionGroup,
     group_commits,
 };
+use crate::sync::PeerKey;
 
 /// What a request comes to in one state of the log.
 pub(super) struct Plan {
@@ -123,7 +125,7 @@ impl<'a> Planner<'a> {
                 if let Some(receipt) = self.receipts.get(id) {
                     // What its maker says of time and host does not count, but when it came and from whom.
                     of.time = receipt.time;
-                    of.host = format!("{} by {}", of.host, receipt.key);
+                    of.host = format!("{} by {}", of.host, PeerKey::new(receipt.key));
                 }
                 facts.push(of);
             }

@@ -12,6 +12,7 @@ use crate::format::config::Config;
 use crate::format::dirtree::Timestamp;
 use crate::format::log::{EntryPublic, PackRecord, entry_hash};
 use crate::format::pack::PackHeader;
+use crate::format::receipt::Receipt;
 use crate::format::shard::ShardHeader;
 use crate::format::wire::{FailCode, Failure, Reply, Rights};
 use crate::id::{PackId, Root};
@@ -22,7 +23,7 @@ use crate::sync::PeerKey;
 
 use super::names::Kind;
 use super::proofs::Proofs;
-use super::receipts::{self, Receipt};
+use super::receipts;
 use super::uploads::Uploads;
 use super::{Grant, denied, locked, refused, rules, store_failure};
 
@@ -409,7 +410,7 @@ impl Hosted {
             number: public.number,
             hash: entry_hash(&opened.content),
             time: (self.now)(),
-            key: *key,
+            key: *key.as_bytes(),
             rights: grant.rights(),
             commits: public.commits.iter().map(|commit| commit.id).collect(),
         };

@@ -25,7 +25,7 @@ use crate::store::{LocalStore, MemoryStore, StorageBackend, StoreError, Vfs};
 use crate::sync::{Handler, Peer, PeerKey, Session};
 
 pub use access::{Access, AccessError, Grant};
-pub(super) use receipts::{Receipt, read_receipts};
+pub(super) use receipts::read_receipts;
 
 use access::AccessFile;
 use hosted::Hosted;

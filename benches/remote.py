@@ -94,25 +94,27 @@ class Bench:
         return f"warp://127.0.0.1:{WARP_PORT}/{name}"
 
 
-def restic_copy(bench, remote):
-    """Steps of restic: a repository here, copied to one there."""
-    local = ["-r", bench.path("restic-local"), "--quiet"]
+def restic_copy(bench, remote_of):
+    """Steps of restic: a repository here, copied to one there, which has another name in each round."""
+    local, round = ["-r", bench.path("restic-local"), "--quiet"], [0]
+    remote = lambda: ["restic", *remote_of(f"repo{round[0]}"), "--quiet"]
 
     def prepare(old):
-        bench.again("restic-local", "restic-sftp", "rest", "restic-cache")
-        os.makedirs(bench.path("rest"))
+        bench.again("restic-local", f"restic-there/repo{round[0]}", f"rest/repo{round[0]}", "restic-cache")
+        round[0] += 1
+        os.makedirs(bench.path("restic-there"), exist_ok=True)
         bench.run(["restic", *local, "init"])
-        bench.run(["restic", *remote, "--quiet", "init", "--from-repo", bench.path("restic-local"), "--copy-chunker-params"])
+        bench.run([*remote(), "init", "--from-repo", bench.path("restic-local"), "--copy-chunker-params"])
         bench.run(["restic", *local, "backup", old])
 
-    copy = ["restic", *remote, "--quiet", "copy", "--from-repo", bench.path("restic-local")]
+    copy = lambda: bench.run([*remote(), "copy", "--from-repo", bench.path("restic-local")])
     bench.env["RESTIC_FROM_PASSWORD"] = "bench"
     return {
         "prepare": prepare,
-        "first": lambda: bench.run(copy),
+        "first": copy,
         "commit": lambda new: bench.run(["restic", *local, "backup", new]),
-        "next": lambda: bench.run(copy),
-        "no news": lambda: bench.run(copy),
+        "next": copy,
+        "no news": copy,
     }
 
 
@@ -243,9 +245,9 @@ def pushes(bench, old, new, tools):
     if "warp" in tools:
         ways["warp"] = warp_push(bench)
     if "restic" in tools and shutil.which("restic"):
-        ways["restic copy, SFTP"] = restic_copy(bench, bench.sftp("restic-sftp"))
+        ways["restic copy, SFTP"] = restic_copy(bench, lambda name: bench.sftp(f"restic-there/{name}"))
         if shutil.which("rclone"):
-            ways["restic copy, rclone serve"] = restic_copy(bench, ["-r", f"rest:http://127.0.0.1:{REST_PORT}/repo"])
+            ways["restic copy, rclone serve"] = restic_copy(bench, lambda name: ["-r", f"rest:http://127.0.0.1:{REST_PORT}/{name}"])
     if "git" in tools and shutil.which("git"):
         ways["git push, ssh"] = git_push(bench)
     found = {way: [] for way in ways}

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use warp::observe::Silent;
+use warp::ops::{self, PushRequest, RefUpdate};
 use warp::repo::Repository;
+use warp::store::MemoryStore;
 use warp::sync::{TransferConfig, VerificationMode};
-use warp::testing::{Rng, SimNetConfig};
+use warp::testing::{Rng, SimNet, SimNetConfig};
 
-use crate::common::password;
 use crate::common::program::rounds;
+use crate::common::{create, password};
 use crate::world::{OWNER, World, impatient, patient};
 
 /// Bytes of a commit: several pieces of a pack.
@@ -124,4 +127,79 @@ fn a_clock_of_its_own_tells_how_long_a_line_takes() {
     let seconds = net.now().as_secs_f64();
     println!("{seconds:.1} s of the network's time, {} messages", net.messages());
     assert!((1.7..10.0).contains(&seconds), "{seconds}");
+}
+
+/// A repository on this machine with two commits, the first of which the host has.
+struct Pair {
+    world: World,
+    local: Repository,
+    tree: std::path::PathBuf,
+    commit: warp::id::CommitId,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let world = World::new();
+        let local = create(Arc::new(MemoryStore::new()), world.client());
+        world.commit(&local, &world.tree(1, LEN)).unwrap();
+        let remote =
+            local.create_sibling(Arc::new(world.remote(OWNER).unwrap()), false, world.client()).unwrap();
+        push(&local, &remote).unwrap();
+        let tree = world.tree(2, LEN);
+        let commit = world.commit(&local, &tree).unwrap();
+        Self { world, local, tree, commit }
+    }
+
+    fn remote(
+        &self,
+        config: SimNetConfig,
+        transfer: TransferConfig,
+    ) -> Result<(Repository, Arc<SimNet>), String> {
+        let net = Arc::new(self.world.net(OWNER, config));
+        let store = self.world.remote_over(&net, transfer).map_err(|error| error.to_string())?;
+        let repo = self.local.open_sibling(Arc::new(store), self.world.client());
+        Ok((repo.map_err(|error| error.to_string())?, net))
+    }
+}
+
+fn push(local: &Repository, remote: &Repository) -> Result<(), String> {
+    let new = local.timeline().branch("main");
+    let (from, name) = ("main".to_owned(), "heads/main".to_owned());
+    let update = RefUpdate { from, name, new, force: false, expected: None };
+    let request = PushRequest { updates: vec![update], ..PushRequest::default() };
+    ops::push(local, remote, &request, &Silent).map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_push_that_is_cut_at_any_message_is_done_by_the_next_and_so_is_a_clone() {
+    let (mut failed, mut cases) = ([0, 0], 0);
+    let mut rng = Rng::new(12);
+    for case in 0..rounds(25, 1000) as u64 {
+        let pair = Pair::new();
+        let config = SimNetConfig { seed: case, ..SimNetConfig::default() };
+        let cut_at = |rng: &mut Rng| Some(1 + rng.below(45) as u64);
+        let cut = SimNetConfig { cut_at: cut_at(&mut rng), ..config };
+        let pushed = pair.remote(cut, impatient()).and_then(|(remote, _)| push(&pair.local, &remote));
+        failed[0] += u64::from(pushed.is_err());
+        let (remote, _) = pair.remote(config, impatient()).unwrap();
+        push(&pair.local, &remote).unwrap_or_else(|error| panic!("case {case}: {error}"));
+        let behind = pair.world.behind();
+        assert_eq!(behind.timeline().branch("main"), Some(pair.commit));
+        pair.world.assert_restores(&behind, pair.commit, &pair.tree);
+
+        let clone =
+            pair.local.create_sibling(Arc::new(MemoryStore::new()), false, pair.world.client()).unwrap();
+        let cut = SimNetConfig { cut_at: cut_at(&mut rng), ..config };
+        let copied = pair.remote(cut, impatient()).and_then(|(remote, _)| {
+            let how = (None, VerificationMode::PerChunk);
+            ops::copy_all(&remote, &clone, how, &Silent).map(drop).map_err(|error| error.to_string())
+        });
+        failed[1] += u64::from(copied.is_err());
+        let how = (None, VerificationMode::default());
+        ops::copy_all(&remote, &clone, how, &Silent).unwrap_or_else(|error| panic!("case {case}: {error}"));
+        pair.world.assert_restores(&clone, pair.commit, &pair.tree);
+        cases += 1;
+    }
+    println!("{cases} pushes and clones were cut; {} and {} failed", failed[0], failed[1]);
+    assert!(failed.iter().all(|failed| *failed > 0));
 }

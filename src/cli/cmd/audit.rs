@@ -17,7 +17,7 @@ use crate::cli::ui::Ui;
 /// --possession asks for a hash over each whole pack, keyed with a secret that the remote has never heard: only who has all of the pack can answer. It
 /// takes a copy of the pack in this repository, or a challenge that was made when the pack was pushed.
 ///
-/// That what it has can also be decrypted and restored an audit does not prove; `warp -r REMOTE check --read-data` does.
+/// That what it has can also be decrypted and restored an audit does not prove; `warp -r PLACE check --read-data` does.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:

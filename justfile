@@ -42,7 +42,7 @@ faults-quick:
 # The same with all faults at all operations, every byte flipped, all schedules and long random walks: hours. WARP_SECONDS
 # bounds each suite of the fault matrix; what it has done by then is printed
 faults:
-    WARP_LONG=1 ./tests/run --profile long --no-capture -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack)'
+    WARP_LONG=1 ./tests/run --profile long --no-capture -E 'binary(robustness) + binary(explore) + binary(gc) + binary(repack) + binary(sync) + binary(serve) + binary(spread)'
 
 # Real processes on a real kernel: kills, races, full disks, flipped bytes, and power cuts of ext4, xfs and btrfs (as root): hours.
 # PROGRAM is warp, git, git-fsync, restic or borg; ARGS may say --binary FILE, --seed S, --dir DIR

@@ -254,6 +254,24 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
     fn delete(&self, name: &BlobName) -> Result<bool, StoreError>;
 }
 
+/// `len` bytes from byte `offset` on of a blob that is in memory: what [`StorageBackend::read_at`] gives. The blob's name and store are for the error.
+pub(crate) fn part_of(
+    blob: &[u8],
+    (name, location): (&BlobName, &dyn Fn() -> String),
+    offset: u64,
+    len: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let range = usize::try_from(offset).ok().and_then(|start| Some(start..start.checked_add(len)?));
+    let short = || StoreError::Short {
+        name: name.to_string(),
+        location: location(),
+        len: blob.len() as u64,
+        offset,
+        wanted: len as u64,
+    };
+    range.and_then(|range| blob.get(range)).map(<[u8]>::to_vec).ok_or_else(short)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::backend::listed_folder;
+use super::backend::{listed_folder, part_of};
 use super::{BlobInfo, BlobName, Put, StorageBackend, StoreError};
 
 type Blobs = BTreeMap<BlobName, Arc<Vec<u8>>>;
@@ -72,15 +72,7 @@ impl StorageBackend for MemoryStore {
 
     fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
         let blob = self.blob(name)?;
-        let range = usize::try_from(offset).ok().and_then(|start| Some(start..start.checked_add(len)?));
-        let short = || StoreError::Short {
-            name: name.to_string(),
-            location: self.location(),
-            len: blob.len() as u64,
-            offset,
-            wanted: len as u64,
-        };
-        range.and_then(|range| blob.get(range)).map(<[u8]>::to_vec).ok_or_else(short)
+        part_of(&blob, (name, &|| self.location()), offset, len)
     }
 
     fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError> {

@@ -14,6 +14,7 @@ mod os_vfs;
 mod throttled;
 mod vfs;
 
+pub(crate) use backend::part_of;
 pub use backend::{BlobInfo, BlobName, BlobWriter, Put, ShardProof, StorageBackend};
 pub use error::{GroupError, StoreError};
 pub use local::LocalStore;

@@ -304,7 +304,7 @@ impl TransferEngine {
         let mut under_way: VecDeque<(u32, Pending)> = VecDeque::new();
         loop {
             while under_way.len() < self.config.window as usize
-                && let Some(number) = upload.next()
+                && let Some(number) = upload.next_piece()
             {
                 let place = upload.place(number);
                 let bytes = bytes.slice(place.start as usize..place.end as usize);

@@ -10,10 +10,10 @@ use crate::limits::PIECE_LEN;
 /// use warp::sync::Upload;
 ///
 /// let mut upload = Upload::new(3 << 20, &[0b010], 8);
-/// assert_eq!((upload.next(), upload.next(), upload.next()), (Some(0), Some(2), None));
+/// assert_eq!((upload.next_piece(), upload.next_piece(), upload.next_piece()), (Some(0), Some(2), None));
 /// upload.arrived(0);
 /// upload.lost(2);
-/// assert_eq!(upload.next(), Some(2));
+/// assert_eq!(upload.next_piece(), Some(2));
 /// upload.arrived(2);
 /// assert!(upload.is_complete());
 /// ```
@@ -37,8 +37,7 @@ impl Upload {
     }
 
     /// The next piece to send; `None`: replies must come first, or all is there.
-    #[expect(clippy::should_implement_trait, reason = "it does not end where it has nothing for now")]
-    pub fn next(&mut self) -> Option<u32> {
+    pub fn next_piece(&mut self) -> Option<u32> {
         let next = *self.missing.first()?;
         let first = self.under_way.first().map_or(next, |first| next.min(*first));
         if next >= first.saturating_add(self.ahead) {
@@ -94,7 +93,7 @@ mod tests {
             let mut upload = Upload::new(u64::from(pieces) * PIECE_LEN as u64 - 5, &bits, ahead);
             let mut flying = Vec::new();
             while !upload.is_complete() {
-                while let Some(n) = upload.next() {
+                while let Some(n) = upload.next_piece() {
                     let first = (0..pieces).find(|n| !there.contains(n)).unwrap();
                     assert!(n < first + ahead && !there.contains(&n));
                     flying.push(n);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::cas::{Healed, pack_name};
 use crate::format::log::PackRecord;
-use crate::store::{BlobInfo, BlobName, Put, StorageBackend, StoreError};
+use crate::store::{BlobInfo, BlobName, Put, StorageBackend, StoreError, part_of};
 
 use super::file::BundleFile;
 
@@ -90,15 +90,7 @@ impl StorageBackend for BundleSource {
 
     fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
         let bytes = self.pack(name)?;
-        let range = usize::try_from(offset).ok().and_then(|start| Some(start..start.checked_add(len)?));
-        let short = || StoreError::Short {
-            name: name.to_string(),
-            location: self.location(),
-            len: bytes.len() as u64,
-            offset,
-            wanted: len as u64,
-        };
-        range.and_then(|range| bytes.get(range)).map(<[u8]>::to_vec).ok_or_else(short)
+        part_of(&bytes, (name, &|| self.location()), offset, len)
     }
 
     fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cas::pack_name;
 use crate::crypto::Secret32;
 use crate::id::PackId;
-use crate::store::{BlobInfo, BlobName, Put, StorageBackend, StoreError};
+use crate::store::{BlobInfo, BlobName, Put, StorageBackend, StoreError, part_of};
 
 use super::lead::{Lead, check_config, check_entry, entry_number};
 use super::member::{Fault, Member, fault};
@@ -256,15 +256,7 @@ impl StorageBackend for SpreadStore {
             return self.whole(name, |store| store.read_at(name, offset, len), &|_| Ok(()));
         };
         let bytes = self.pack(&pack)?;
-        let range = usize::try_from(offset).ok().and_then(|start| Some(start..start.checked_add(len)?));
-        let short = || StoreError::Short {
-            name: name.to_string(),
-            location: self.location(),
-            len: bytes.len() as u64,
-            offset,
-            wanted: len as u64,
-        };
-        range.and_then(|range| bytes.get(range)).map(<[u8]>::to_vec).ok_or_else(short)
+        part_of(&bytes, (name, &|| self.location()), offset, len)
     }
 
     fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError> {

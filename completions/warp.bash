@@ -656,7 +656,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__audit)
-            opts="-r -q -v -h --samples --possession --limit-upload --limit-download --verify --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-r -q -v -h --samples --possession --limit-upload --limit-download --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -671,10 +671,6 @@ _warp() {
                     return 0
                     ;;
                 --limit-download)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --verify)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

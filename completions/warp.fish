@@ -609,7 +609,6 @@ complete -c warp -n "__fish_warp_using_subcommand tag" -s h -l help -d 'Print he
 complete -c warp -n "__fish_warp_using_subcommand audit" -l samples -d 'How many shards to ask for' -r
 complete -c warp -n "__fish_warp_using_subcommand audit" -l limit-upload -d 'Send at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand audit" -l limit-download -d 'Receive at most so many KiB a second' -r
-complete -c warp -n "__fish_warp_using_subcommand audit" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
 complete -c warp -n "__fish_warp_using_subcommand audit" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand audit" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand audit" -l password-command -d 'Run a command that prints the password' -r

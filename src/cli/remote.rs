@@ -17,8 +17,8 @@ use super::password::Source;
 use super::ui::Ui;
 
 /// How fast bytes may go
-#[derive(clap::Args, Debug, Default)]
-pub(crate) struct LimitArgs {
+#[derive(clap::Args, Debug, Default, Clone)]
+pub(crate) struct RateArgs {
     /// Send at most so many KiB a second
     #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     limit_upload: Option<u64>,
@@ -26,6 +26,13 @@ pub(crate) struct LimitArgs {
     /// Receive at most so many KiB a second
     #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     limit_download: Option<u64>,
+}
+
+/// How packs are carried
+#[derive(clap::Args, Debug, Default)]
+pub(crate) struct LimitArgs {
+    #[command(flatten)]
+    rates: RateArgs,
 
     /// What is proved on the way: none, final, per-chunk, or "sampling N%"
     ///
@@ -33,6 +40,13 @@ pub(crate) struct LimitArgs {
     /// and refuses the first wrong one as it comes. A server checks every pack as a whole before its log may name it, whatever is said here.
     #[arg(long, value_name = "MODE", default_value = "final")]
     verify: VerificationMode,
+}
+
+impl From<&RateArgs> for LimitArgs {
+    /// For what carries no packs.
+    fn from(rates: &RateArgs) -> Self {
+        Self { rates: rates.clone(), verify: VerificationMode::default() }
+    }
 }
 
 impl LimitArgs {
@@ -44,7 +58,7 @@ impl LimitArgs {
     /// The store within the limits.
     pub(crate) fn apply(&self, store: Arc<dyn StorageBackend>) -> Arc<dyn StorageBackend> {
         let [upload, download] =
-            [self.limit_upload, self.limit_download].map(|rate| rate.map(|kib| kib << 10));
+            [self.rates.limit_upload, self.rates.limit_download].map(|rate| rate.map(|kib| kib << 10));
         match (upload, download) {
             (None, None) => store,
             _ => Arc::new(ThrottledStore::new(store, Limits { upload, download })),

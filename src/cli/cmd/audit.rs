@@ -4,7 +4,7 @@ use warp::ops::{self, AuditReport, AuditRequest};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
-use crate::cli::remote::LimitArgs;
+use crate::cli::remote::RateArgs;
 use crate::cli::size::{count, human};
 use crate::cli::ui::Ui;
 
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     possession: bool,
 
     #[command(flatten)]
-    limits: LimitArgs,
+    rates: RateArgs,
 }
 
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ struct FaultJson<'a> {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     let named = ctx.find_remote(&opened, args.remote.as_deref())?;
-    let remote = ctx.open_named(ui, &opened, named, &args.limits)?;
+    let remote = ctx.open_named(ui, &opened, named, &(&args.rates).into())?;
     let request = AuditRequest { samples: args.samples, seed: None, possession: args.possession };
     let progress = ui.progress();
     let report = ops::audit(&remote.repo, Some(&opened.repo), &request, &progress)?;

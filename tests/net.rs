@@ -637,7 +637,8 @@ fn breaks_off() -> (SocketAddr, PeerKey, JoinHandle<()>) {
     let thread = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let endpoint = endpoint::listen(loopback(), &identity, 64, 1 << 20).unwrap();
+            let listener = endpoint::listen(loopback(), &identity, 64, 1 << 20).unwrap();
+            let endpoint = listener.endpoint();
             address.send(endpoint.local_addr().unwrap()).unwrap();
             for turn in 0..2 {
                 let connection = endpoint.accept().await.unwrap().await.unwrap();

@@ -8,8 +8,8 @@ use std::time::Duration;
 use quinn::congestion::CubicConfig;
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
-    ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, IdleTimeout,
-    MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, Connecting, ConnectionError, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig,
+    IdleTimeout, Incoming, MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use zeroize::Zeroizing;
 
@@ -44,6 +44,37 @@ const SOCKET_BUFFER: usize = 8 << 20;
 /// Bytes of a connection's id: too many to meet by chance.
 const CONNECTION_ID_LEN: usize = 8;
 
+/// An end that takes connections.
+#[derive(Debug)]
+pub struct Listener {
+    endpoint: Endpoint,
+    /// What holds for connections from this machine.
+    near: Arc<ServerConfig>,
+}
+
+impl Listener {
+    /// The socket, which everything but accepting is asked of.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Takes a connection that comes in, with the settings for where it comes from.
+    ///
+    /// # Errors
+    /// If it is broken already.
+    pub fn accept(&self, incoming: Incoming) -> Result<Connecting, ConnectionError> {
+        match is_near(incoming.remote_address()) {
+            true => incoming.accept_with(Arc::clone(&self.near)),
+            false => incoming.accept(),
+        }
+    }
+}
+
+/// Whether an address is one of this machine alone.
+fn is_near(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
 /// An end that takes connections. Must be called within a runtime.
 ///
 /// `streams` is how many streams a connection may have open towards it, `window` how many bytes it may have under way at first.
@@ -55,17 +86,23 @@ pub fn listen(
     identity: &Identity,
     streams: u32,
     window: u32,
-) -> Result<Endpoint, NetError> {
-    let crypto = tls::server(identity)?;
-    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-    let mut transport = transport();
-    transport.max_concurrent_bidi_streams(VarInt::from_u32(streams)).receive_window(VarInt::from_u32(window));
-    config.transport_config(Arc::new(transport));
+) -> Result<Listener, NetError> {
+    let crypto = Arc::new(tls::server(identity)?);
+    let config = |is_near| {
+        let mut config = ServerConfig::with_crypto(crypto.clone());
+        let mut transport = transport(is_near);
+        transport
+            .max_concurrent_bidi_streams(VarInt::from_u32(streams))
+            .receive_window(VarInt::from_u32(window));
+        config.transport_config(Arc::new(transport));
+        config
+    };
     let failed = |source| NetError::Listen { address, source };
     let socket = socket(address).map_err(failed)?;
     let mut resets = EndpointConfig::new(Arc::new(ResetKey(identity.reset_key())));
     resets.cid_generator(|| Box::new(RandomIds));
-    Endpoint::new(limited(resets), Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)
+    let endpoint = Endpoint::new(limited(resets), Some(config(false)), socket, Arc::new(TokioRuntime));
+    Ok(Listener { endpoint: endpoint.map_err(failed)?, near: Arc::new(config(true)) })
 }
 
 /// Makes the tokens with which a server resets connections that it does not know: the same after it was started anew, so that clients need not wait
@@ -126,8 +163,8 @@ pub fn dial() -> Result<Endpoint, NetError> {
 ///
 /// # Errors
 /// If TLS cannot be set up.
-pub fn client_config_for_any_key(identity: &Identity) -> Result<ClientConfig, NetError> {
-    client_config(identity, Expectation::new(None))
+pub fn client_config_for_any_key(identity: &Identity, address: SocketAddr) -> Result<ClientConfig, NetError> {
+    client_config(identity, address, Expectation::new(None))
 }
 
 /// The name that a connection is made to; it is not sent.
@@ -135,17 +172,19 @@ pub const SERVER_NAME: &str = tls::SERVER_NAME;
 
 pub(super) fn client_config(
     identity: &Identity,
+    address: SocketAddr,
     expectation: Arc<Expectation>,
 ) -> Result<ClientConfig, NetError> {
     let mut config = ClientConfig::new(Arc::new(tls::client(identity, expectation)?));
-    let mut transport = transport();
+    let mut transport = transport(is_near(address));
     // A server asks nothing.
     transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
     config.transport_config(Arc::new(transport));
     Ok(config)
 }
 
-fn transport() -> TransportConfig {
+/// Settings of a connection; `is_near`: both of its ends are on this machine.
+fn transport(is_near: bool) -> TransportConfig {
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(MTU_MAX);
     let mut congestion = CubicConfig::default();
@@ -164,6 +203,11 @@ fn transport() -> TransportConfig {
         .initial_rtt(INITIAL_RTT)
         .max_idle_timeout(Some(IdleTimeout::try_from(IDLE).expect("30 s fit 62 bits of milliseconds")))
         .keep_alive_interval(Some(KEEP_ALIVE));
+    if is_near {
+        // Loopback passes on 16 KiB and more at once, on every system. The search would send 100 KB, most of it in vain; on other links what is too long
+        // for the interface never leaves the machine.
+        config.initial_mtu(MTU_MAX);
+    }
     config
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use quinn::{Endpoint, Incoming};
+use quinn::Incoming;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
@@ -21,8 +21,9 @@ use tokio::time::{Instant, timeout};
 use self::census::Census;
 use self::connection::FIRST_WINDOW;
 use self::metrics::Refusal;
+use super::endpoint::{self, Listener};
 use super::frames::FramePool;
-use super::{Identity, NetError, close, endpoint};
+use super::{Identity, NetError, close};
 use crate::format::wire::Frame;
 use crate::sync::{Handler, PeerKey};
 
@@ -39,7 +40,6 @@ const DRAIN_STEP: Duration = Duration::from_millis(10);
 pub struct Server {
     runtime: Runtime,
     shared: Arc<Shared>,
-    endpoint: Endpoint,
     key: PeerKey,
     stop: watch::Sender<bool>,
 }
@@ -57,6 +57,7 @@ impl Stopper {
 
 /// What all connections have in common.
 struct Shared {
+    listener: Listener,
     handler: Arc<dyn Handler>,
     limits: ServerLimits,
     census: Arc<Census>,
@@ -100,13 +101,13 @@ impl Server {
             .enable_all()
             .build()
             .map_err(|source| NetError::System { action: "start threads for the server", source })?;
-        let endpoint = {
+        let listener = {
             let _inside = runtime.enter();
             endpoint::listen(address, identity, limits.streams, FIRST_WINDOW)?
         };
         let (stop, stopping) = watch::channel(false);
-        let shared = Arc::new(Shared::new(handler, limits, stopping));
-        Ok(Self { runtime, shared, endpoint, key: identity.key(), stop })
+        let shared = Arc::new(Shared::new(listener, handler, limits, stopping));
+        Ok(Self { runtime, shared, key: identity.key(), stop })
     }
 
     /// The address that it listens at.
@@ -115,7 +116,7 @@ impl Server {
     /// If the system cannot tell.
     pub fn local_addr(&self) -> Result<SocketAddr, NetError> {
         let failed = |source| NetError::System { action: "find out the address of the server", source };
-        self.endpoint.local_addr().map_err(failed)
+        self.shared.listener.endpoint().local_addr().map_err(failed)
     }
 
     /// The key that it shows.
@@ -146,18 +147,24 @@ impl Server {
 
     /// Answers until it is stopped: then what runs is finished, for a time that the limits say.
     pub fn run(self) {
-        let Self { runtime, shared, endpoint, .. } = self;
-        runtime.block_on(shared.accept(&endpoint));
+        let Self { runtime, shared, .. } = self;
+        runtime.block_on(shared.accept());
         // What still waits for a disk cannot be called back.
         runtime.shutdown_timeout(FAREWELL);
     }
 }
 
 impl Shared {
-    fn new(handler: Arc<dyn Handler>, limits: ServerLimits, stopping: watch::Receiver<bool>) -> Self {
+    fn new(
+        listener: Listener,
+        handler: Arc<dyn Handler>,
+        limits: ServerLimits,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let parts = limits.parts();
         let pool = FramePool::bounded(parts.long_frames, limits.room);
         Self {
+            listener,
             handler,
             census: Census::new(&limits, Arc::clone(&pool)),
             pool,
@@ -180,7 +187,8 @@ impl Shared {
     }
 
     /// Takes connections until the server stops, and then refuses them until those that are there are done.
-    async fn accept(self: Arc<Self>, endpoint: &Endpoint) {
+    async fn accept(self: Arc<Self>) {
+        let endpoint = self.listener.endpoint();
         let mut stopping = self.stopping.clone();
         let drained = async {
             // Without a sender nobody can ask any more to stop.
@@ -192,7 +200,7 @@ impl Shared {
             tokio::select! {
                 () = &mut drained => break,
                 incoming = endpoint.accept() => match incoming {
-                    Some(incoming) => self.take(endpoint, incoming),
+                    Some(incoming) => self.take(incoming),
                     None => break,
                 },
             }
@@ -215,9 +223,10 @@ impl Shared {
     }
 
     /// Begins a connection, unless too many are beginning.
-    fn take(self: &Arc<Self>, endpoint: &Endpoint, incoming: Incoming) {
+    fn take(self: &Arc<Self>, incoming: Incoming) {
+        let open = self.listener.endpoint().open_connections();
         let beginning = self.census.beginning();
-        if beginning >= self.limits.handshakes || endpoint.open_connections() > self.limits.open_max() {
+        if beginning >= self.limits.handshakes || open > self.limits.open_max() {
             self.metrics.refused(Refusal::Handshakes);
             incoming.refuse();
             return;

@@ -191,7 +191,7 @@ impl Dialler {
         address: SocketAddr,
     ) -> Result<(Connection, PeerKey), NetError> {
         let expectation = Expectation::new(self.url.pin);
-        let config = endpoint::client_config(&self.identity, Arc::clone(&expectation))?;
+        let config = endpoint::client_config(&self.identity, address, Arc::clone(&expectation))?;
         let connecting = endpoint.connect_with(config, address, SERVER_NAME);
         let connecting = connecting.map_err(|error| self.unreachable(&error.to_string()))?;
         match connecting.await {

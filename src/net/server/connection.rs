@@ -75,7 +75,7 @@ pub(super) async fn run(shared: &Arc<Shared>, incoming: Incoming, begins: Begins
 
 async fn handshake(shared: &Shared, incoming: Incoming) -> Option<Connection> {
     let address = incoming.remote_address();
-    let connecting = match incoming.accept() {
+    let connecting = match shared.listener.accept(incoming) {
         Ok(connecting) => connecting,
         Err(error) => {
             tracing::debug!(%address, %error, "no connection");

@@ -39,17 +39,15 @@ impl Bare {
             let _inside = client.enter();
             endpoint::dial()?
         };
-        let address = listener.local_addr().map_err(failed)?;
-        let config = endpoint::client_config_for_any_key(&identity)?;
-        let accepting = {
-            let listener = listener.clone();
-            server.spawn(async move {
-                match listener.accept().await {
-                    Some(incoming) => incoming.await.map_err(failed),
-                    None => Err(CliError::failed("the endpoint is closed")),
-                }
-            })
-        };
+        let address = listener.endpoint().local_addr().map_err(failed)?;
+        let config = endpoint::client_config_for_any_key(&identity, address)?;
+        let endpoint = listener.endpoint().clone();
+        let accepting = server.spawn(async move {
+            match listener.endpoint().accept().await {
+                Some(incoming) => listener.accept(incoming).map_err(failed)?.await.map_err(failed),
+                None => Err(CliError::failed("the endpoint is closed")),
+            }
+        });
         let connecting = {
             let _inside = client.enter();
             dialler.connect_with(config, address, endpoint::SERVER_NAME).map_err(failed)?
@@ -57,7 +55,7 @@ impl Bare {
         let near = client.block_on(connecting).map_err(failed)?;
         let far = server.block_on(accepting).map_err(failed)??;
         let piece = Bytes::from(vec![0x5a; PIECE]);
-        Ok(Self { client, server, _endpoints: [listener, dialler], near, far, piece })
+        Ok(Self { client, server, _endpoints: [endpoint, dialler], near, far, piece })
     }
 
     /// Carries pieces from the client to the server, over a few long streams.

@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let vfs = Arc::new(OsVfs::new());
     let client = Client {
         state_dir: repository.with_extension("state"),
+        cache_dir: None,
         vfs: vfs.clone(),
         who: "example@localhost".to_owned(),
         host: "localhost".to_owned(),

@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let store = Arc::new(LocalStore::create(dir.clone(), vfs.clone())?);
     let client = Client {
         state_dir: dir.with_extension("state"),
+        cache_dir: None,
         vfs,
         who: "synth@here".to_owned(),
         host: "here".to_owned(),

@@ -161,7 +161,7 @@ impl Raw {
 
 async fn dial(address: SocketAddr, identity: &Identity) -> (Endpoint, Connection) {
     let endpoint = endpoint::dial().unwrap();
-    let config = endpoint::client_config_for_any_key(identity).unwrap();
+    let config = endpoint::client_config_for_any_key(identity, address).unwrap();
     let connection = endpoint.connect_with(config, address, endpoint::SERVER_NAME).unwrap().await.unwrap();
     (endpoint, connection)
 }
@@ -485,7 +485,7 @@ fn a_thousand_idle_connections_and_a_flood_of_streams_stay_within_the_memory_lim
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let me = Identity::generate().unwrap();
     let idle = runtime.block_on(async {
-        let config = endpoint::client_config_for_any_key(&me).unwrap();
+        let config = endpoint::client_config_for_any_key(&me, loopback()).unwrap();
         let endpoint = endpoint::dial().unwrap();
         let mut all = Vec::new();
         for _ in 0..1000 / 50 {

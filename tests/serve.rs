@@ -7,6 +7,7 @@ mod world;
 
 mod common;
 
+use std::fs;
 use std::time::Duration;
 
 use common::program::{news, rounds};
@@ -70,6 +71,45 @@ fn a_backup_goes_straight_to_a_server_and_comes_back() {
     ann.at(&url, &["forget", "--keep-last", "1"]);
     ann.at(&url, &["gc", "--grace", "0", "--max-unused", "0"]);
     assert!(ann.at(&url, &["check", "--read-data"]).contains("no errors found"));
+}
+
+#[test]
+fn what_is_kept_of_a_servers_index_may_be_spoilt_or_lost() {
+    let world = World::new();
+    let ann = world.client("ann");
+    let url = world.server.url("r");
+    let kept = || -> Vec<_> {
+        let folders = fs::read_dir(ann.path(".cache/warp")).into_iter().flatten();
+        folders
+            .flat_map(|of| fs::read_dir(of.unwrap().path()).unwrap())
+            .map(|file| file.unwrap().path())
+            .collect()
+    };
+    ann.init();
+    ann.done(&["remote", "add", "--create", "origin", &url]);
+    for number in 0..300 {
+        ann.write(&format!("dir/{number}"), 20_000, number);
+    }
+    ann.commit();
+    assert!(kept().is_empty(), "a repository at hand needs none");
+    ann.done(&["push", "-q"]);
+    assert!(kept().len() >= 2, "{:?}", kept());
+    for round in 0..2 {
+        for path in kept() {
+            match round {
+                0 => fs::write(path, [0x5a; 500]).unwrap(),
+                _ => fs::remove_file(path).unwrap(),
+            }
+        }
+        ann.write("dir/7", 30_000, 1000 + round);
+        ann.commit();
+        ann.done(&["push", "-q"]);
+    }
+    assert!(ann.at(&url, &["check", "--read-data"]).contains("no errors found"));
+    // Another home knows nothing of it.
+    let bob = world.client("bob");
+    bob.done(&["clone", &url, "r"]);
+    warp::testing::assert_same_tree(&ann.path("work/dir"), &bob.path("work/r/dir"));
 }
 
 #[test]

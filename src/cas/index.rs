@@ -161,6 +161,9 @@ impl Index {
             small: None,
             features: None,
         };
+        if let Some(near) = self.vault.near() {
+            near.retain(&|uid| next.segments.iter().any(|segment| segment.record.uid == *uid));
+        }
         next.set_aside(&self.vault, &self.lost.lock().expect("no panic while locked"));
         *state = Arc::new(next);
     }

@@ -13,9 +13,10 @@ use crate::format::log::SegmentRecord;
 use crate::format::pack::Bases;
 use crate::id::{Locator, ObjectKind, PackId, Root, SegmentId};
 use crate::limits::SEGMENT_PACKS_MAX;
-use crate::store::{Put, StorageBackend};
+use crate::store::Put;
 
 use super::filter;
+use super::near::SegmentPart;
 use super::pack_writer::FinishedPack;
 use super::vault::{FileKey, NONCE_LEN, Part, Vault, segment_name};
 use super::{Base, CasError, Location};
@@ -37,11 +38,6 @@ pub struct SegmentWriter {
     /// Features of rows that come from other segments.
     pub(super) features: Vec<(IndexRow, u32)>,
 }
-
-/// Numbers of what is sealed as footers.
-const FOOTER: u64 = 0;
-const DELTAS: u64 = 1;
-const FEATURES: u64 = 2;
 
 /// A complete segment, ready to be written.
 #[derive(Debug)]
@@ -100,10 +96,11 @@ impl SegmentWriter {
         };
         let encoding = |what| move |source| CasError::Encode { what, source };
         let footer = footer.encode().map_err(encoding("footer"))?;
-        let footer = seal(vault, &key, Part::Footer, FOOTER, &footer);
+        let sealed = |part, plain: &[u8]| seal(vault, &key, Part::Footer, part as u64, plain);
+        let footer = sealed(SegmentPart::Footer, &footer);
         let deltas = numbered(&self.rows, self.bases, |row, bases| [IndexDelta { row, bases }]);
         let deltas = side(deltas, encode_deltas).map_err(encoding("table of deltas"))?;
-        let deltas = deltas.map_or_else(Vec::new, |plain| seal(vault, &key, Part::Footer, DELTAS, &plain));
+        let deltas = deltas.map_or_else(Vec::new, |plain| sealed(SegmentPart::Deltas, &plain));
         let feature = |row, sketch: Sketch| sketch.map(|feature| IndexFeature { feature, row });
         let mut features = numbered(&self.rows, self.sketches, feature);
         let one = |row, feature| [IndexFeature { feature, row }];
@@ -111,8 +108,7 @@ impl SegmentWriter {
         features.sort_unstable();
         features.dedup();
         let features = side(features, encode_features).map_err(encoding("table of features"))?;
-        let features =
-            features.map_or_else(Vec::new, |plain| seal(vault, &key, Part::Footer, FEATURES, &plain));
+        let features = features.map_or_else(Vec::new, |plain| sealed(SegmentPart::Features, &plain));
         let len = |part: &Vec<u8>| u32::try_from(part.len()).expect("far below 4 GiB");
         let header = SegmentHeader {
             cipher: vault.cipher(),
@@ -143,12 +139,23 @@ impl FinishedSegment {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn write(&self, store: &dyn StorageBackend) -> Result<(), CasError> {
+    pub fn write(&self, vault: &Vault) -> Result<(), CasError> {
         let name = segment_name(&self.record.uid);
         let parts: Vec<&[u8]> = self.parts.iter().map(Vec::as_slice).collect();
-        match store.put_new(&name, &parts)? {
-            Put::Created => Ok(()),
-            Put::Exists => Err(CasError::NameTaken { file: name.as_str().to_owned() }),
+        match vault.store().put_new(&name, &parts)? {
+            Put::Created => self.keep_near(vault),
+            Put::Exists => return Err(CasError::NameTaken { file: name.as_str().to_owned() }),
+        }
+        Ok(())
+    }
+
+    fn keep_near(&self, vault: &Vault) {
+        let [.., footer, deltas, features, header] = &self.parts[..] else { return };
+        let Some(near) = vault.near() else { return };
+        for (part, bytes) in SegmentPart::ALL.into_iter().zip([footer, deltas, features, header]) {
+            if !bytes.is_empty() {
+                near.keep(&self.record.uid, part, bytes);
+            }
         }
     }
 }
@@ -239,7 +246,7 @@ impl Segment {
         let key = vault.file_key(Part::SegmentKey, *uid.as_bytes(), header.epoch, &header.key, &file())?;
         let mut open = OpenSegment { header, key, footer: SegmentFooter::default() };
         let (offset, len) = open.footer_place(self.record.len);
-        let plain = self.read_footer(vault, &open, (FOOTER, "footer"), offset, len)?;
+        let plain = self.read_footer(vault, &open, SegmentPart::Footer, offset, len)?;
         let footer = SegmentFooter::decode(&plain).map_err(|source| self.format("footer", source))?;
         footer.check(&open.header).map_err(|source| self.format("footer", source))?;
         open.footer = footer;
@@ -251,39 +258,61 @@ impl Segment {
         &self,
         vault: &Vault,
         open: &OpenSegment,
-        (number, part): (u64, &'static str),
+        part: SegmentPart,
         offset: u64,
         len: u32,
     ) -> Result<Vec<u8>, CasError> {
-        let mut sealed = vault.store().read_at(&segment_name(&self.record.uid), offset, len as usize)?;
-        let plain = vault
-            .open(&open.key, Part::Footer, number, &mut sealed)
-            .map_err(|source| CasError::Sealed { file: self.file(), part, source })?;
-        Ok(plain.to_vec())
+        self.read_part(vault, part, (offset, len as usize), |sealed| {
+            let mut sealed = sealed.to_vec();
+            let plain = vault.open(&open.key, Part::Footer, part as u64, &mut sealed);
+            let failed = |source| CasError::Sealed { file: self.file(), part: part.name(), source };
+            plain.map(|plain| plain.to_vec()).map_err(failed)
+        })
+    }
+
+    /// Reads a part from near, or from the store where that is not what was stored, and opens it.
+    fn read_part<T>(
+        &self,
+        vault: &Vault,
+        part: SegmentPart,
+        (offset, len): (u64, usize),
+        open: impl Fn(&[u8]) -> Result<T, CasError>,
+    ) -> Result<T, CasError> {
+        let uid = &self.record.uid;
+        let near = vault.near();
+        if let Some(opened) = near.and_then(|near| open(&near.get(uid, part, len)?).ok()) {
+            return Ok(opened);
+        }
+        let bytes = vault.store().read_at(&segment_name(uid), offset, len)?;
+        let opened = open(&bytes)?;
+        if let Some(near) = near {
+            near.keep(uid, part, &bytes);
+        }
+        Ok(opened)
     }
 
     /// The features of sketches that the segment knows; reads them each time.
     pub(super) fn read_features(&self, vault: &Vault) -> Result<Vec<IndexFeature>, CasError> {
-        const PART: &str = "table of features";
+        const PART: SegmentPart = SegmentPart::Features;
         let open = self.open(vault)?;
         let (offset, len) = open.features_place(self.record.len);
         if len == 0 {
             return Ok(Vec::new());
         }
-        let plain = self.retried(vault, || self.read_footer(vault, &open, (FEATURES, PART), offset, len))?;
-        decode_features(&plain, open.header.rows).map_err(|source| self.format(PART, source))
+        let plain = self.retried(vault, || self.read_footer(vault, &open, PART, offset, len))?;
+        decode_features(&plain, open.header.rows).map_err(|source| self.format(PART.name(), source))
     }
 
     /// Bases of the rows that are deltas, ascending by row; reads them each time.
     pub(super) fn read_deltas(&self, vault: &Vault) -> Result<Vec<IndexDelta>, CasError> {
-        const PART: &str = "table of deltas";
+        const PART: SegmentPart = SegmentPart::Deltas;
         let open = self.open(vault)?;
         let (offset, len) = open.deltas_place(self.record.len);
         if len == 0 {
             return Ok(Vec::new());
         }
-        let plain = self.retried(vault, || self.read_footer(vault, &open, (DELTAS, PART), offset, len))?;
-        decode_deltas(&plain, open.header.rows).map_err(|source| self.format(PART, source))
+        let plain = self.retried(vault, || self.read_footer(vault, &open, PART, offset, len))?;
+        decode_deltas(&plain, open.header.rows).map_err(|source| self.format(PART.name(), source))
     }
 
     /// All rows, in their order.
@@ -313,8 +342,10 @@ impl Segment {
     }
 
     fn header(&self, vault: &Vault, offset: u64) -> Result<SegmentHeader, CasError> {
-        let bytes = vault.store().read_at(&segment_name(&self.record.uid), offset, SegmentHeader::LEN)?;
-        SegmentHeader::decode(&bytes).map_err(|source| self.format("header", source))
+        const PART: SegmentPart = SegmentPart::Header;
+        self.read_part(vault, PART, (offset, SegmentHeader::LEN), |bytes| {
+            SegmentHeader::decode(bytes).map_err(|source| self.format(PART.name(), source))
+        })
     }
 
     /// Reads and opens one page.

@@ -12,6 +12,7 @@ use crate::store::{BlobName, StorageBackend};
 
 use super::CasError;
 use super::healer::Healer;
+use super::near::NearParts;
 
 /// Length of a nonce in front of sealed bytes.
 pub(super) const NONCE_LEN: usize = 24;
@@ -53,6 +54,7 @@ pub struct Vault {
     family: FamilyId,
     nonces: NonceSource,
     healer: Healer,
+    near: Option<Arc<dyn NearParts>>,
 }
 
 /// The key of one pack or segment, with what its associated data need.
@@ -72,7 +74,17 @@ impl Vault {
         family: FamilyId,
         nonces: NonceSource,
     ) -> Self {
-        Self { store, keyring, cipher, family, nonces, healer: Healer::default() }
+        Self { store, keyring, cipher, family, nonces, healer: Healer::default(), near: None }
+    }
+
+    /// The same, and parts of the index are kept near.
+    pub fn keeping_near(self, near: Arc<dyn NearParts>) -> Self {
+        Self { near: Some(near), ..self }
+    }
+
+    /// Where parts of the index are kept.
+    pub(super) fn near(&self) -> Option<&dyn NearParts> {
+        self.near.as_deref()
     }
 
     /// The store.

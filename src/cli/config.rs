@@ -73,6 +73,11 @@ pub(crate) fn state_dir(home: Option<&Path>) -> Result<PathBuf, CliError> {
     Ok(xdg("XDG_STATE_HOME", ".local/state", home)?.join("warp"))
 }
 
+/// `$XDG_CACHE_HOME/warp`, else `~/.cache/warp`.
+pub(crate) fn cache_dir(home: Option<&Path>) -> Result<PathBuf, CliError> {
+    Ok(xdg("XDG_CACHE_HOME", ".cache", home)?.join("warp"))
+}
+
 fn xdg(variable: &str, below_home: &str, home: Option<&Path>) -> Result<PathBuf, CliError> {
     let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     set.or_else(|| Some(home?.join(below_home))).ok_or_else(|| {

@@ -151,6 +151,7 @@ impl Context {
     pub(crate) fn client(&self) -> Result<Client, CliError> {
         Ok(Client {
             state_dir: config::state_dir(self.home.as_deref())?,
+            cache_dir: Some(config::cache_dir(self.home.as_deref())?),
             vfs: Arc::new(OsVfs::new()),
             who: self.who(),
             host: self.host(),

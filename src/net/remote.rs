@@ -136,6 +136,10 @@ impl StorageBackend for RemoteStore {
         self.engine.location()
     }
 
+    fn is_far(&self) -> bool {
+        true
+    }
+
     fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
         let bytes = Bytes::from(parts.concat());
         let root = payload_root(&bytes).filter(|_| name.folder() == Some("packs"));

@@ -35,7 +35,7 @@ impl<'a> Reindex<'a> {
         }
         let failed = OpsError::cas("write the index");
         let finished = rows.finish(self.vault).map_err(&failed)?;
-        finished.write(self.vault.store()).map_err(&failed)?;
+        finished.write(self.vault).map_err(&failed)?;
         self.written.push(finished.record);
         Ok(())
     }

@@ -22,6 +22,7 @@ fn noon() -> Timestamp {
 pub(super) fn client() -> Client {
     Client {
         state_dir: "/state".into(),
+        cache_dir: Some("/cache".into()),
         vfs: Arc::new(SimDisk::new()),
         who: "tester@here".to_owned(),
         host: "here".to_owned(),

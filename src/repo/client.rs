@@ -16,7 +16,9 @@ use super::RepoError;
 pub struct Client {
     /// Folder of the device's key and of the heads that were last seen; made when it is missing.
     pub state_dir: PathBuf,
-    /// The disk that holds it.
+    /// Folder for what is kept of far repositories and can be fetched again; `None`: nothing is.
+    pub cache_dir: Option<PathBuf>,
+    /// The disk that holds both.
     pub vfs: Arc<dyn Vfs>,
     /// `user@host`, for the reflog.
     pub who: String,

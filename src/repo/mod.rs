@@ -13,6 +13,7 @@ mod journal;
 mod keys;
 mod live_state;
 mod log;
+mod near;
 mod public;
 mod rebuild;
 mod recover;

@@ -17,6 +17,7 @@ use super::head::SeenBefore;
 use super::journal::Journal;
 use super::keys::{self, Credentials, SlotInfo};
 use super::log::{self, Draft, Log};
+use super::near::NearFiles;
 use super::recover::RecoverySheet;
 use super::state::LogState;
 use super::timeline::{VersionInfo, VersionTimeline};
@@ -225,7 +226,13 @@ impl Repository {
     ) -> Result<Self, RepoError> {
         let nonces = NonceSource::new().map_err(RepoError::crypto("cannot draw random numbers"))?;
         store.keyed(keyring.shard_key().as_bytes());
-        let vault = Arc::new(Vault::new(store, keyring, config.cipher, config.family, nonces));
+        let cache = client.cache_dir.as_ref().filter(|_| store.is_far());
+        let mut vault = Vault::new(store, keyring, config.cipher, config.family, nonces);
+        if let Some(dir) = cache {
+            let dir = dir.join(format!("index-{}", config.instance));
+            vault = vault.keeping_near(Arc::new(NearFiles::new(Arc::clone(&client.vfs), dir)));
+        }
+        let vault = Arc::new(vault);
         let log = Log::new(Arc::clone(&vault), config.instance, DeviceId::new(config.root_key));
         let journal = Arc::new(Journal::new(log));
         let index = Index::new(Arc::clone(&vault)).refreshed_by(journal.clone());

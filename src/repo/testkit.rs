@@ -27,6 +27,7 @@ impl Place {
     pub(super) fn client(&self) -> Client {
         Client {
             state_dir: self.state.path().to_owned(),
+            cache_dir: None,
             vfs: Arc::new(OsVfs::new()),
             who: "me@here".to_owned(),
             host: "here".to_owned(),

@@ -145,6 +145,11 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
     /// Where the store is, for messages.
     fn location(&self) -> String;
 
+    /// Whether each request goes over a network: what never changes is then better kept near.
+    fn is_far(&self) -> bool {
+        false
+    }
+
     /// Stores `parts`, one after the other, as one blob under a name that must be free.
     ///
     /// On [`Put::Created`] the blob is durable. After a crash at any moment it is wholly there or not at all. Of

@@ -79,6 +79,10 @@ impl StorageBackend for ThrottledStore {
         self.inner.location()
     }
 
+    fn is_far(&self) -> bool {
+        self.inner.is_far()
+    }
+
     fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
         self.up(parts.iter().map(|part| part.len()).sum());
         self.inner.put_new(name, parts)

@@ -360,7 +360,9 @@ impl TransferEngine {
         let len = usize::try_from(len).map_err(|_| lie())?;
         let mut all = Vec::with_capacity(len);
         all.extend_from_slice(&first);
-        self.read_into(name, first.len() as u64, len, &mut all)?;
+        if all.len() < len {
+            self.read_into(name, first.len() as u64, len, &mut all)?;
+        }
         Ok(all)
     }
 

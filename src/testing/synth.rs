@@ -75,7 +75,7 @@ impl Output {
             return Ok(());
         }
         let finished = rows.finish(vault)?;
-        finished.write(vault.store())?;
+        finished.write(vault)?;
         self.segments.push(finished.record);
         Ok(())
     }

@@ -28,6 +28,7 @@ pub(crate) fn client(state: &Path) -> Client {
 pub(crate) fn client_on(vfs: Arc<dyn Vfs>, state: &Path) -> Client {
     Client {
         state_dir: state.to_owned(),
+        cache_dir: Some(state.join("cache")),
         vfs,
         who: "tester@host".to_owned(),
         host: "host".to_owned(),

@@ -69,6 +69,7 @@ fn clock() -> Timestamp {
 fn client() -> Client {
     Client {
         state_dir: "/state".into(),
+        cache_dir: None,
         vfs: Arc::new(SimDisk::new()),
         who: "tester@host".to_owned(),
         host: "host".to_owned(),

@@ -14,6 +14,7 @@ use warp::store::{MemoryStore, OsVfs};
 fn client(state_dir: &std::path::Path) -> Client {
     Client {
         state_dir: state_dir.to_owned(),
+        cache_dir: None,
         vfs: Arc::new(OsVfs::new()),
         who: "me@here".to_owned(),
         host: "here".to_owned(),

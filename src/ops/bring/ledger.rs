@@ -82,7 +82,7 @@ impl Ledger {
         let failed = OpsError::cas("write the index");
         let vault = repo.chunks().vault();
         let segment = std::mem::take(&mut self.rows).finish(vault).map_err(&failed)?;
-        segment.write(vault.store()).map_err(&failed)?;
+        segment.write(vault).map_err(&failed)?;
         self.brought.own.segments.push(segment.record);
         chunks.index().add(segment.record, self.indexed.drain(..));
         Ok(())

@@ -75,7 +75,7 @@ fn lied(lie: impl Fn(&mut FinishedPack)) -> Vec<Finding> {
     let mut segments = Vec::new();
     if !writer.is_empty() {
         let segment = writer.finish(repo.chunks().vault()).unwrap();
-        segment.write(store).unwrap();
+        segment.write(repo.chunks().vault()).unwrap();
         segments.push(segment.record);
     }
     let draft = Draft { packs_added: records, segments_added: segments, ..Draft::default() };

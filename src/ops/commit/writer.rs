@@ -61,7 +61,7 @@ impl<'a> PackWriter<'a> {
             return Ok(());
         }
         let segment = std::mem::take(&mut self.rows).finish(self.vault)?;
-        segment.write(self.vault.store())?;
+        segment.write(self.vault)?;
         self.segments.push(segment.record);
         let packs = self.unindexed.drain(..);
         if let Some(index) = self.index {

@@ -96,6 +96,7 @@ impl Kit {
 fn client(dir: &Path) -> Client {
     Client {
         state_dir: dir.join("state"),
+        cache_dir: None,
         vfs: Arc::new(OsVfs::default()),
         who: "somebody@host".to_owned(),
         host: "host".to_owned(),

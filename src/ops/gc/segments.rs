@@ -109,7 +109,7 @@ fn write_merged(
     }
     let unwritten = |error| (None, error);
     let finished = writer.finish(vault).map_err(unwritten)?;
-    finished.write(vault.store()).map_err(unwritten)?;
+    finished.write(vault).map_err(unwritten)?;
     Ok(Some(finished))
 }
 

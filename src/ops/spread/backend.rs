@@ -218,6 +218,10 @@ impl StorageBackend for SpreadStore {
         self.describe()
     }
 
+    fn is_far(&self) -> bool {
+        self.members.iter().any(|member| member.store().is_ok_and(|store| store.is_far()))
+    }
+
     fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
         self.check_writable("store", name)?;
         match (pack_of(name), entry_number(name)) {

@@ -15,6 +15,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::signals;
 use crate::cli::size;
 use crate::cli::ui::{Paint, Ui};
+use warp::sync::VerificationMode;
 
 /// Bytes of one frame's payload: those of a piece of a pack.
 const PIECE: usize = warp::limits::PIECE_LEN;
@@ -24,8 +25,8 @@ const TICKS: f64 = 100.0;
 /// Measure the network side, over this machine's loopback
 ///
 /// Both ends run in this process, without a disk and with the settings of real connections. Beside warp's requests run a bare QUIC sender
-/// and receiver with the same settings, frames that are read in order and such that are read as they come, and TCP without
-/// encryption (`iperf3`, where it is installed). Rounds of all take turns; a figure is the median.
+/// and receiver with the same settings, frames that are read in order and such that are read as they come, packs of 16 MiB in each mode of verification,
+/// three at once as in a push, and TCP without encryption (`iperf3`, where it is installed). Rounds of all take turns; a figure is the median.
 #[derive(clap::Args, Debug)]
 pub(crate) struct NetArgs {
     /// Bytes that each measurement carries
@@ -54,12 +55,24 @@ enum Subject {
     Placed,
     Put,
     Read,
+    Upload(VerificationMode),
     Tcp,
 }
 
 impl Subject {
-    const ALL: [Self; 7] =
-        [Self::BareUp, Self::BareDown, Self::Ordered, Self::Placed, Self::Put, Self::Read, Self::Tcp];
+    const ALL: [Self; 11] = [
+        Self::BareUp,
+        Self::BareDown,
+        Self::Ordered,
+        Self::Placed,
+        Self::Put,
+        Self::Read,
+        Self::Upload(VerificationMode::None),
+        Self::Upload(VerificationMode::Final),
+        Self::Upload(VerificationMode::Sampling(10)),
+        Self::Upload(VerificationMode::PerChunk),
+        Self::Tcp,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -69,6 +82,10 @@ impl Subject {
             Self::Placed => "frames, as they come into place",
             Self::Put => "warp requests, to the server",
             Self::Read => "warp requests, to the client",
+            Self::Upload(VerificationMode::None) => "packs, verification none",
+            Self::Upload(VerificationMode::Final) => "packs, verification final",
+            Self::Upload(VerificationMode::Sampling(_)) => "packs, verification sampling 10%",
+            Self::Upload(VerificationMode::PerChunk) => "packs, verification per-chunk",
             Self::Tcp => "iperf3, TCP without encryption",
         }
     }
@@ -76,7 +93,7 @@ impl Subject {
     /// What it is compared with.
     fn yardstick(self) -> Option<Self> {
         match self {
-            Self::Put | Self::Ordered | Self::Placed => Some(Self::BareUp),
+            Self::Put | Self::Ordered | Self::Placed | Self::Upload(_) => Some(Self::BareUp),
             Self::Read => Some(Self::BareDown),
             _ => None,
         }
@@ -138,6 +155,7 @@ pub(super) fn run(ui: &mut Ui, _: &Context, args: &NetArgs) -> Result<Exit, CliE
                 Subject::Placed => measured(pieces, || bare.frames(pieces, false))?,
                 Subject::Put => measured(pieces, || framed.put(pieces))?,
                 Subject::Read => measured(pieces, || framed.read(pieces))?,
+                Subject::Upload(mode) => measured(framed::whole(pieces), || framed.upload(*mode, pieces))?,
                 Subject::Tcp if has_iperf => iperf(pieces * PIECE as u64)?,
                 Subject::Tcp => continue,
             };

@@ -1474,7 +1474,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__clone)
-            opts="-b -r -q -v -h --spread --bare --branch --limit-upload --limit-download --verify --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-b -r -q -v -h --spread --bare --branch --limit-upload --limit-download --verify --connections --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1501,6 +1501,10 @@ _warp() {
                     return 0
                     ;;
                 --verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2132,7 +2136,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__fetch)
-            opts="-p -t -n -r -q -v -h --all --prune --tags --no-tags --dry-run --limit-upload --limit-download --verify --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-p -t -n -r -q -v -h --all --prune --tags --no-tags --dry-run --limit-upload --limit-download --verify --connections --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2147,6 +2151,10 @@ _warp() {
                     return 0
                     ;;
                 --verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4290,7 +4298,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__pull)
-            opts="-r -q -v -h --limit-upload --limit-download --verify --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-r -q -v -h --limit-upload --limit-download --verify --connections --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4305,6 +4313,10 @@ _warp() {
                     return 0
                     ;;
                 --verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4348,7 +4360,7 @@ _warp() {
             return 0
             ;;
         warp__subcmd__push)
-            opts="-d -f -n -r -q -v -h --spread --allow-missing --all --tags --prune --delete --force --force-with-lease --dry-run --no-challenges --limit-upload --limit-download --verify --remote-password-file --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
+            opts="-d -f -n -r -q -v -h --spread --allow-missing --all --tags --prune --delete --force --force-with-lease --dry-run --no-challenges --limit-upload --limit-download --verify --connections --remote-password-file --repo --password-file --password-command --key-file --profile --quiet --verbose --no-progress --json --color --threads --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4375,6 +4387,10 @@ _warp() {
                     return 0
                     ;;
                 --verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -114,6 +114,7 @@ complete -c warp -n "__fish_warp_using_subcommand clone" -s b -l branch -d 'Brin
 complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-upload -d 'Send at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-download -d 'Receive at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand clone" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l connections -d 'Connections to a server' -r
 complete -c warp -n "__fish_warp_using_subcommand clone" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand clone" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand clone" -l password-command -d 'Run a command that prints the password' -r
@@ -748,6 +749,7 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-upload -d 'Send at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-download -d 'Receive at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l connections -d 'Connections to a server' -r
 complete -c warp -n "__fish_warp_using_subcommand fetch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l password-command -d 'Run a command that prints the password' -r
@@ -771,6 +773,7 @@ complete -c warp -n "__fish_warp_using_subcommand fetch" -s h -l help -d 'Print 
 complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-upload -d 'Send at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-download -d 'Receive at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand pull" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -l connections -d 'Connections to a server' -r
 complete -c warp -n "__fish_warp_using_subcommand pull" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand pull" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand pull" -l password-command -d 'Run a command that prints the password' -r
@@ -792,6 +795,7 @@ complete -c warp -n "__fish_warp_using_subcommand push" -l force-with-lease -d '
 complete -c warp -n "__fish_warp_using_subcommand push" -l limit-upload -d 'Send at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l limit-download -d 'Receive at most so many KiB a second' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l connections -d 'Connections to a server' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l remote-password-file -d 'Read the password of a remote that has other keys from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand push" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
 complete -c warp -n "__fish_warp_using_subcommand push" -l password-file -d 'Read the password from a file' -r -F

@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("cas", &[KERNELS, &["format", "store"]]),
     ("worktree", &[]),
     ("repo", &[KERNELS, &["format", "store", "cas"]]),
-    ("sync", &[&["merkle", "format"]]),
+    ("sync", &[&["merkle", "erasure", "format"]]),
     ("ops", &[KERNELS, &["format", "store", "cas", "worktree", "repo", "sync"]]),
     ("net", &[&["format", "store", "sync", "ops"]]),
     ("testing", &[KERNELS, &["format", "store", "cas", "worktree", "repo", "sync", "ops", "net"]]),

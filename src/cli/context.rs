@@ -13,12 +13,12 @@ use warp::repo::{
     Client, Credentials, ErrorKind, Head, Probe, RepoError, Repository, ResolveContext, VersionInfo, WorkDir,
 };
 use warp::store::{LocalStore, OsVfs, StorageBackend, StoreError};
-use warp::sync::VerificationMode;
 
 use super::args::{GlobalArgs, LatestArgs};
 use super::config::{self, UserConfig};
 use super::error::{CliError, Exit, NO_REPOSITORY_HINT};
 use super::password::Source;
+use super::remote::LimitArgs;
 use super::settings::Settings;
 use super::ui::Ui;
 use super::{escape, time};
@@ -39,8 +39,6 @@ pub(crate) struct Context {
     user: UserConfig,
     home: Option<PathBuf>,
     cwd: PathBuf,
-    /// How many members of a group may miss what is written.
-    pub(crate) allow_missing: std::cell::Cell<usize>,
 }
 
 /// Where a repository lies.
@@ -62,15 +60,7 @@ impl Context {
             Err(_) => UserConfig::default(),
         };
         let cwd = std::env::current_dir().map_err(|error| CliError::file("find", Path::new("."), error))?;
-        Ok(Self {
-            settings: env.clone().over(user.merged()),
-            globals,
-            env,
-            user,
-            home,
-            cwd,
-            allow_missing: Default::default(),
-        })
+        Ok(Self { settings: env.clone().over(user.merged()), globals, env, user, home, cwd })
     }
 
     /// The layers of settings with their names, the strongest first.
@@ -165,11 +155,11 @@ impl Context {
     pub(crate) fn store(&self) -> Result<(Location, Arc<dyn StorageBackend>), CliError> {
         let location = self.locate()?;
         if let Some(url) = group_url(&location.dir) {
-            let store = self.open_remote(&self.remote_url(url)?, false, VerificationMode::default())?;
+            let store = self.open_remote(&self.remote_url(url)?, false, &LimitArgs::default())?;
             return Ok((location, store));
         }
         if let Some(url) = server_url(&location.dir) {
-            let store = self.open_server(url, false, VerificationMode::default())?;
+            let store = self.open_server(url, false, &LimitArgs::default())?;
             return Ok((location, store));
         }
         let store = LocalStore::open(&location.dir, Arc::new(OsVfs::new()));

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use warp::erasure::ErasureConfig;
 use warp::ops::spread::{Seat, SpreadOptions, SpreadStore};
 use warp::repo::{Credentials, Head, RemoteUrl, RepoError, Repository, WorkDir};
 use warp::store::{Limits, LocalStore, OsVfs, StorageBackend, ThrottledStore};
-use warp::sync::VerificationMode;
+use warp::sync::{TransferConfig, VerificationMode};
 
 use super::cmd::check_room;
 use super::context::{Context, Opened, named_location};
@@ -29,7 +30,7 @@ pub(crate) struct RateArgs {
 }
 
 /// How packs are carried
-#[derive(clap::Args, Debug, Default)]
+#[derive(clap::Args, Debug, Clone)]
 pub(crate) struct LimitArgs {
     #[command(flatten)]
     rates: RateArgs,
@@ -40,12 +41,29 @@ pub(crate) struct LimitArgs {
     /// and refuses the first wrong one as it comes. A server checks every pack as a whole before its log may name it, whatever is said here.
     #[arg(long, value_name = "MODE", default_value = "final")]
     verify: VerificationMode,
+
+    /// Connections to a server
+    ///
+    /// One is encrypted by one core at each end, which is enough for most networks; more help between machines with more cores on faster ones.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=8))]
+    connections: u8,
+
+    /// How many members of a group may miss what is written.
+    #[arg(skip)]
+    allow_missing: usize,
+}
+
+/// How packs are carried, unless somebody wants it otherwise.
+impl Default for LimitArgs {
+    fn default() -> Self {
+        Self::from(&RateArgs::default())
+    }
 }
 
 impl From<&RateArgs> for LimitArgs {
     /// For what carries no packs.
     fn from(rates: &RateArgs) -> Self {
-        Self { rates: rates.clone(), verify: VerificationMode::default() }
+        Self { rates: rates.clone(), verify: VerificationMode::default(), connections: 1, allow_missing: 0 }
     }
 }
 
@@ -53,6 +71,16 @@ impl LimitArgs {
     /// What is proved on the way.
     pub(crate) fn verification(&self) -> VerificationMode {
         self.verify
+    }
+
+    /// The same, and so many members of a group may miss what is written.
+    pub(crate) fn allowing(&self, allow_missing: usize) -> Self {
+        Self { allow_missing, ..self.clone() }
+    }
+
+    /// Connections to a server.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.into()
     }
 
     /// The store within the limits.
@@ -114,7 +142,7 @@ impl Context {
         &self,
         url: &RemoteUrl,
         create: bool,
-        verification: VerificationMode,
+        limits: &LimitArgs,
     ) -> Result<Arc<dyn StorageBackend>, CliError> {
         match url {
             RemoteUrl::Path(path) if create => {
@@ -125,8 +153,8 @@ impl Context {
             RemoteUrl::Path(path) => {
                 Ok(Arc::new(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
             }
-            RemoteUrl::Server { .. } => self.open_server(&url.to_string(), create, verification),
-            RemoteUrl::Group { .. } => Ok(Arc::new(self.open_group(url, create, verification)?)),
+            RemoteUrl::Server { .. } => self.open_server(&url.to_string(), create, limits),
+            RemoteUrl::Group { .. } => Ok(Arc::new(self.open_group(url, create, limits)?)),
         }
     }
 
@@ -135,22 +163,24 @@ impl Context {
         &self,
         url: &RemoteUrl,
         create: bool,
-        verification: VerificationMode,
+        limits: &LimitArgs,
     ) -> Result<SpreadStore, CliError> {
         let RemoteUrl::Group { config, members } = url else {
             return Err(CliError::usage(format!("{} is no group", escape::line(&url.to_string()))));
         };
-        let seat = |member: &RemoteUrl| match self.open_remote(member, create, verification) {
+        let seat = |member: &RemoteUrl| match self.open_remote(member, create, limits) {
             Err(error) if create => Err(error),
             opened => Ok(Seat { place: member.to_string(), store: opened.map_err(|error| error.message()) }),
         };
-        let seats = members.iter().map(seat).collect::<Result<_, _>>()?;
-        let options = SpreadOptions {
-            allow_missing: self.allow_missing.get(),
-            observer: super::ui::warner(self.globals.verbosity()),
-            ..SpreadOptions::new(*config)
-        };
-        Ok(SpreadStore::open(seats, options)?)
+        // One that is dead is waited for while others are connected to.
+        let seats = thread::scope(|scope| {
+            let opening: Vec<_> = members.iter().map(|member| scope.spawn(move || seat(member))).collect();
+            let lost = |_| CliError::failed("a thread that connects has died");
+            opening.into_iter().map(|seat| seat.join().map_err(lost)?).collect::<Result<_, _>>()
+        })?;
+        let transfer = TransferConfig { erasure: Some(*config), ..self.transfer(limits) };
+        let options = SpreadOptions::of(&transfer).expect("it says how packs are spread");
+        Ok(SpreadStore::open(seats, SpreadOptions { allow_missing: limits.allow_missing, ..options })?)
     }
 
     /// The group of the first places of a command line, and what stands behind them.
@@ -228,7 +258,7 @@ impl Context {
         (limits, password): (&LimitArgs, Option<&RemotePassword>),
     ) -> Result<Remote, CliError> {
         let Named { name, url } = named;
-        let store = limits.apply(self.open_remote(&url, false, limits.verification())?);
+        let store = limits.apply(self.open_remote(&url, false, limits)?);
         let place = url.to_string();
         let repo = match (opened.repo.open_sibling(Arc::clone(&store), self.client()?), password) {
             (Err(RepoError::Rotated { .. }), _) => self.open_rotated(ui, store, &place)?,

@@ -1,7 +1,7 @@
 //! Repositories at servers: who this client is there, and which servers it knows.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use warp::net::{
@@ -9,12 +9,13 @@ use warp::net::{
     UnknownHost,
 };
 use warp::store::{OsVfs, StorageBackend};
-use warp::sync::{FailCode, TransferConfig, VerificationMode};
+use warp::sync::{FailCode, TransferConfig};
 
 use super::config;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::escape;
+use super::remote::LimitArgs;
 
 /// Takes the keys of servers that were never seen, where nobody can be asked.
 const ACCEPT_NEW: &str = "WARP_ACCEPT_NEW_HOST_KEYS";
@@ -31,18 +32,29 @@ impl Context {
         &self,
         url: &str,
         create: bool,
-        verification: VerificationMode,
+        limits: &LimitArgs,
     ) -> Result<Arc<dyn StorageBackend>, CliError> {
         let url: RemoteUrl = url.parse().map_err(|error| CliError::usage(format!("{error}")))?;
         let identity = self.transport_identity()?;
         let known = config::state_dir(self.home())?.join("known_hosts");
         let known = KnownHosts::new(Arc::new(OsVfs::new()), known);
-        let options = ConnectOptions { create, ..ConnectOptions::new(known, policy()) };
+        let connections = limits.connections();
+        let options = ConnectOptions { create, connections, ..ConnectOptions::new(known, policy()) };
         let transport =
             QuicTransport::connect(&url, &identity, options).map_err(|error| told(&identity, error))?;
-        let config = TransferConfig { verification, sleep: thread::sleep, ..TransferConfig::default() };
+        let config = self.transfer(limits);
         let store = RemoteStore::open(Arc::new(transport), (&url.repository, create), config)?;
         Ok(Arc::new(store))
+    }
+
+    /// How packs are carried to one end and from it.
+    pub(crate) fn transfer(&self, limits: &LimitArgs) -> TransferConfig {
+        TransferConfig {
+            verification: limits.verification(),
+            sleep: thread::sleep,
+            observer: super::ui::warner(self.globals.verbosity()),
+            ..TransferConfig::default()
+        }
     }
 }
 
@@ -57,6 +69,9 @@ fn policy() -> HostKeyPolicy {
 }
 
 fn ask(host: &UnknownHost) -> bool {
+    // Those of several servers come one after the other.
+    static ASKING: Mutex<()> = Mutex::new(());
+    let _turn = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut err = io::stderr();
     let question = format!(
         "The server {} was never seen before. Its key is\n  {}\nIt should be what `warp serve` prints there. Go on and remember it? (yes/no) ",

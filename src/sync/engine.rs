@@ -1,24 +1,29 @@
 //! Carrying blobs over a transport: in pieces, many at once, and on from where it was cut off.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::erasure::ErasureConfig;
 use crate::format::wire::{FailCode, Failure, Reply, Request};
 use crate::id::Root;
 use crate::limits::PIECE_LEN;
 use crate::merkle::{MerkleTree, leaf_hash};
+use crate::observe::{Observer, Silent};
 
 use super::{Pending, Transport, TransportError, Upload, VerificationMode};
 
 /// How blobs are carried.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TransferConfig {
     /// What is proved on the way.
     pub verification: VerificationMode,
+    /// Over how many ends each pack is spread, and how many of them bring it back: what a group is opened with. `None`: one end has all of it.
+    pub erasure: Option<ErasureConfig>,
     /// Requests under way at once for one blob: pieces of 1 MiB.
     pub window: u32,
     /// How often something is tried again that was cut off, one after the other.
@@ -27,6 +32,20 @@ pub struct TransferConfig {
     pub pause: Duration,
     /// Waits.
     pub sleep: fn(Duration),
+    /// Is told when the other end is lost and is looked for again, and when it is back.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl fmt::Debug for TransferConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransferConfig")
+            .field("verification", &self.verification)
+            .field("erasure", &self.erasure)
+            .field("window", &self.window)
+            .field("retries", &self.retries)
+            .field("pause", &self.pause)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for TransferConfig {
@@ -36,7 +55,9 @@ impl Default for TransferConfig {
             window: 16,
             retries: 6,
             pause: Duration::from_millis(200),
+            erasure: None,
             sleep: |_| {},
+            observer: Arc::new(Silent),
         }
     }
 }
@@ -130,13 +151,15 @@ pub struct TransferEngine {
     /// Why the other end was given up: whoever goes on makes another engine. Otherwise all that cleans up after a failure would wait as long
     /// again.
     given_up: Mutex<Option<TransportError>>,
+    /// The observer was told that the other end is lost.
+    is_lost: AtomicBool,
 }
 
 impl TransferEngine {
     /// An engine over a transport. `ahead` is what the other end said in its welcome; `seed` is random.
     pub fn new(transport: Arc<dyn Transport>, config: TransferConfig, ahead: u32, seed: [u8; 32]) -> Self {
-        let (counts, given_up) = Default::default();
-        Self { transport, config, counts, ahead, seed, given_up }
+        let (counts, given_up, is_lost) = Default::default();
+        Self { transport, config, counts, ahead, seed, given_up, is_lost }
     }
 
     /// How it carries.
@@ -201,10 +224,19 @@ impl TransferEngine {
                     }
                     return Err(TransferError::Transport { source });
                 }
-                done => return done,
+                done => {
+                    if attempt > 0 {
+                        self.is_back();
+                    }
+                    return done;
+                }
             };
             match &error {
                 TransferError::Transport { source } if source.is_transient() => {
+                    // Most connections that were cut come about again at once.
+                    if attempt > 0 || matches!(source, TransportError::Unreachable { .. }) {
+                        self.is_gone(source);
+                    }
                     (self.config.sleep)(self.config.pause * 2_u32.saturating_pow(attempt));
                 }
                 TransferError::Failed { failure, .. } if failure.code == FailCode::Busy => {
@@ -214,6 +246,18 @@ impl TransferEngine {
                 _ => return Err(error),
             }
             attempt += 1;
+        }
+    }
+
+    fn is_gone(&self, error: &TransportError) {
+        if !self.is_lost.swap(true, Ordering::Relaxed) {
+            self.config.observer.notice(&format!("{error}; trying again for a while"));
+        }
+    }
+
+    fn is_back(&self) {
+        if self.is_lost.swap(false, Ordering::Relaxed) {
+            self.config.observer.notice(&format!("the connection to {} is back", self.location()));
         }
     }
 
@@ -411,5 +455,62 @@ impl TransferEngine {
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::RecordingObserver;
+
+    /// Fails so often, and answers then.
+    #[derive(Debug)]
+    struct Fails {
+        left: Mutex<u32>,
+        how: fn() -> TransportError,
+    }
+
+    fn unreachable() -> TransportError {
+        TransportError::Unreachable { location: "there".to_owned(), why: "it is dark".to_owned() }
+    }
+
+    fn cut() -> TransportError {
+        TransportError::Cut { location: "there".to_owned(), why: "snip".to_owned() }
+    }
+
+    impl Transport for Fails {
+        fn location(&self) -> String {
+            "there".to_owned()
+        }
+
+        fn submit(&self, _: Request) -> Pending {
+            let mut left = self.left.lock().unwrap();
+            let fails = *left > 0;
+            *left = left.saturating_sub(1);
+            let error = (self.how)();
+            Pending::new(move || if fails { Err(error) } else { Ok(Reply::Done) })
+        }
+    }
+
+    /// What a person is told while a request fails so often.
+    fn told(failures: u32, how: fn() -> TransportError) -> (bool, Vec<String>) {
+        let observer = Arc::new(RecordingObserver::new());
+        let transport = Fails { left: Mutex::new(failures), how };
+        let config = TransferConfig { observer: Arc::clone(&observer) as _, ..TransferConfig::default() };
+        let engine = TransferEngine::new(Arc::new(transport), config, 1, [0; 32]);
+        let done = engine.ask(&Request::End { upload: 1 }).is_ok();
+        (done, observer.notices())
+    }
+
+    #[test]
+    fn a_connection_that_stays_away_is_told_of_once_and_when_it_is_back() {
+        assert_eq!(told(0, cut), (true, vec![]));
+        assert_eq!(told(1, cut), (true, vec![]));
+        let away = |why: &str| format!("{why}; trying again for a while");
+        let back = "the connection to there is back".to_owned();
+        let lost = "the connection to there was cut: snip";
+        assert_eq!(told(4, cut), (true, vec![away(lost), back.clone()]));
+        assert_eq!(told(1, unreachable), (true, vec![away("cannot reach there: it is dark"), back]));
+        assert_eq!(told(99, cut), (false, vec![away(lost)]));
     }
 }

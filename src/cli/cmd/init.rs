@@ -12,11 +12,11 @@ use warp::repo::{
     check_ref_name,
 };
 use warp::store::{LocalStore, OsVfs};
-use warp::sync::VerificationMode;
 
 use crate::cli::context::{self, Context, DOT_WARP, server_url};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
+use crate::cli::remote::LimitArgs;
 use crate::cli::ui::Ui;
 
 /// Make a repository
@@ -155,7 +155,7 @@ fn at_server(ui: &mut Ui, ctx: &Context, args: &Args, url: &str) -> Result<Exit,
     }
     check_ref_name(&args.initial_branch)?;
     let chunker = chunker(args)?;
-    let store = ctx.open_server(url, true, VerificationMode::default())?;
+    let store = ctx.open_server(url, true, &LimitArgs::default())?;
     match Repository::probe(&*store) {
         Ok(_) => {
             return Err(CliError::failed(format!("there is a repository at {} already", escape::line(url))));

@@ -87,9 +87,9 @@ pub(crate) struct Args {
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
     let context = ResolveContext { head: opened.head()?, now: time::now(), ..ResolveContext::default() };
-    ctx.allow_missing.set(args.allow_missing);
     let (named, refspecs) = named(ctx, &opened, args)?;
-    let remote = ctx.open_any(ui, &opened, named, (&args.limits, &args.password))?;
+    let remote =
+        ctx.open_any(ui, &opened, named, (&args.limits.allowing(args.allow_missing), &args.password))?;
     let request = PushRequest {
         updates: updates(&opened, &context, &remote, (args, &refspecs))?,
         checked_out: remote.checked_out.clone(),

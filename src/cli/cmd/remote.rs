@@ -2,7 +2,6 @@ use serde::Serialize;
 use warp::erasure::ErasureConfig;
 use warp::id::CommitId;
 use warp::repo::{RemoteUrl, Repository};
-use warp::sync::VerificationMode;
 
 use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
@@ -157,7 +156,7 @@ fn add(
         return Err(warp::repo::RepoError::RemoteExists { name: name.to_owned() }.into());
     }
     if create {
-        let store = ctx.open_remote(&ctx.remote_url(&url)?, true, VerificationMode::default())?;
+        let store = ctx.open_remote(&ctx.remote_url(&url)?, true, &LimitArgs::default())?;
         opened.repo.create_sibling(store, false, ctx.client()?)?;
         ui.status(format_args!("Made an empty repository in {}", escape::line(&url)));
     }

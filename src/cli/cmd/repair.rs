@@ -7,6 +7,7 @@ use warp::repo::RemoteUrl;
 use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
+use crate::cli::remote::LimitArgs;
 use crate::cli::size::count;
 use crate::cli::ui::Ui;
 
@@ -90,7 +91,7 @@ impl Group {
             ))
             .hint("`warp remote -v` lists them"));
         };
-        ctx.open_remote(&new, true, warp::sync::VerificationMode::default())?;
+        ctx.open_remote(&new, true, &LimitArgs::default())?;
         *member = new;
         Ok(())
     }
@@ -111,7 +112,7 @@ fn look(
     url: &RemoteUrl,
     request: MendRequest,
 ) -> Result<GroupReport, CliError> {
-    let store = Arc::new(ctx.open_group(url, false, warp::sync::VerificationMode::default())?);
+    let store = Arc::new(ctx.open_group(url, false, &LimitArgs::default())?);
     let repo = opened.repo.open_sibling(Arc::clone(&store) as _, ctx.client()?)?;
     let progress = ui.progress();
     Ok(mend(&store, &repo.state(), request, &progress)?)

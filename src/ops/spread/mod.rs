@@ -26,6 +26,7 @@ use crate::id::PackId;
 use crate::limits::GROUP_MEMBERS_MAX;
 use crate::observe::{Observer, Silent};
 use crate::store::{BlobName, GroupError, StoreError};
+use crate::sync::TransferConfig;
 
 pub use member::Seat;
 pub use mend::{GroupReport, MemberReport, MendRequest, mend};
@@ -50,6 +51,12 @@ pub struct SpreadOptions {
 }
 
 impl SpreadOptions {
+    /// For a group that transfers of this kind go to; `None`: they go to one end.
+    pub fn of(transfer: &TransferConfig) -> Option<Self> {
+        let observer = Arc::clone(&transfer.observer);
+        transfer.erasure.map(|config| Self { observer, ..Self::new(config) })
+    }
+
     /// For a group of this code: nothing that is written may be missing anywhere.
     pub fn new(config: ErasureConfig) -> Self {
         let patience = Duration::from_secs(2);

@@ -5,13 +5,16 @@
                                       SFTP and over `rclone serve restic`, git pushes the same trees over ssh
   benches/remote.py backup OLD NEW    a backup straight to the server, of both versions, and a restore: restic over SFTP, borg over ssh, rsync over ssh
   benches/remote.py small TREE        bytes on the wire of a push after one small file was edited, beside the bytes of the new packs
+  benches/remote.py modes TREE        a push and a clone in each mode of verification
+  benches/remote.py spread TREE       a push to a group of six servers of which any four bring it back, and clones from it, also with two of them dead;
+                                      beside a push to one server and a clone from it
 
 Options: --warp PROGRAM (target/release/warp), --runs N (medians of so many rounds, the tools in turn), --dir DIR (where to work: /dev/shm), --tools A,B
-(those to measure). sshd, rclone, restic, borg, rsync and git are used where they are installed. Everything has encryption on, where the tool has it.
+(those to measure), --sparse (restic, borg and rsync look for holes when they write). sshd, rclone, restic, borg, rsync and git are used where they are installed. Everything has encryption on, where the tool has it.
 """
 import argparse, json, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
-SSH_PORT, REST_PORT, WARP_PORT = 22822, 22823, 22824
+SSH_PORT, REST_PORT, WARP_PORT, GROUP_PORT = 22822, 22823, 22824, 22830
 
 
 class Bench:
@@ -75,6 +78,17 @@ class Bench:
             file.write("* * all\n")
         self.serve([self.program, "serve", "--listen", f"127.0.0.1:{WARP_PORT}", "--root", self.path("served"), "--access", self.path("access")], WARP_PORT)
         self.env["WARP_ACCEPT_NEW_HOST_KEYS"] = "1"
+
+    def group(self):
+        """Six servers, each with a folder of its own; returns them and the place of the group."""
+        started, places = [], []
+        for number in range(6):
+            port, root = GROUP_PORT + number, self.path(f"member-{number}")
+            os.makedirs(root)
+            started.append(self.serve([self.program, "serve", "--listen", f"127.0.0.1:{port}", "--root", root, "--access", self.path("access"),
+                                       "--host-key", self.path(f"member-{number}.key")], port))
+            places.append(f"warp://127.0.0.1:{port}")
+        return started, places
 
     def rclone_server(self):
         os.makedirs(self.path("rest"))
@@ -196,7 +210,8 @@ def restic_backup(bench, remote):
         bench.run(["restic", *remote, "--quiet", "init"])
 
     backup = lambda: bench.run(["restic", *remote, "--quiet", "backup", bench.path("live")])
-    restore = lambda: bench.run(["restic", *remote, "--quiet", "restore", "latest", "--target", bench.path("restic-out")])
+    sparse = ["--sparse"] if bench.args.sparse else []
+    restore = lambda: bench.run(["restic", *remote, "--quiet", "restore", *sparse, "latest", "--target", bench.path("restic-out")])
     return prepare, backup, restore
 
 
@@ -214,14 +229,15 @@ def borg_backup(bench):
     def restore():
         bench.again("borg-out")
         os.makedirs(bench.path("borg-out"))
-        return bench.run(["borg", "extract", f"{there}::v{count[0]}"], cwd=bench.path("borg-out"))
+        sparse = ["--sparse"] if bench.args.sparse else []
+        return bench.run(["borg", "extract", *sparse, f"{there}::v{count[0]}"], cwd=bench.path("borg-out"))
 
     return prepare, backup, restore
 
 
 def rsync_backup(bench):
     there = f"{bench.user}@127.0.0.1:{bench.path('rsync-there')}"
-    copy = ["rsync", "-a", "--delete", "-e", bench.ssh]
+    copy = ["rsync", "-aS" if bench.args.sparse else "-a", "--delete", "-e", bench.ssh]
     prepare = lambda: bench.again("rsync-there", "rsync-out")
     backup = lambda: bench.run([*copy, bench.path("live") + "/", there])
     restore = lambda: bench.run([*copy, there + "/", bench.path("rsync-out")])
@@ -315,24 +331,76 @@ def small(bench, tree):
         print(f"{name}: {wire} bytes on the wire, {stored} bytes stored: {wire / stored:.2f}")
 
 
+def modes(bench, tree):
+    """Pushes and clones in each mode of verification, the modes in turn."""
+    local, all_modes = ["-r", bench.path("warp-local")], ["none", "final", "sampling 10%", "per-chunk"]
+    bench.run([bench.program, *local, "init", "--bare"])
+    bench.run([bench.program, *local, "commit", "-m", "first", "--branch", "main", tree])
+    found = {mode: [] for mode in all_modes}
+    for run in range(bench.args.runs):
+        for mode in all_modes[:: 1 if run % 2 == 0 else -1]:
+            name = f"mode-{run}-{mode.split()[0]}"
+            bench.run([bench.program, *local, "remote", "add", "--create", name, bench.url(name)])
+            measured = {"push": bench.run([bench.program, *local, "push", "--verify", mode, name, "--all"])}
+            bench.again("warp-clone")
+            measured["clone"] = bench.run([bench.program, "clone", "--bare", "--verify", mode, bench.url(name), bench.path("warp-clone")])
+            bench.again("warp-clone", f"served/{name}")
+            found[mode].append(measured)
+    table("Seconds, and those of the processor at the client's end:", ["push", "clone"], found)
+
+
+def spread(bench, tree):
+    """Pushes to one server and to a group of six, and clones from them."""
+    local, found = ["-r", bench.path("warp-local")], {"one server": [], "4+2 over six": [], "4+2, two dead": []}
+    bench.run([bench.program, *local, "init", "--bare"])
+    bench.run([bench.program, *local, "commit", "-m", "first", "--branch", "main", tree])
+    for run in range(bench.args.runs):
+        bench.run([bench.program, *local, "remote", "add", "--create", f"one-{run}", bench.url(f"one-{run}")])
+        push = bench.run([bench.program, *local, "push", f"one-{run}", "--all"])
+        clone = lambda *places: bench.run([bench.program, "clone", "--bare", *places, bench.path("warp-clone")])
+        found["one server"].append({"push": push, "clone": clone(bench.url(f"one-{run}"))})
+        bench.again("warp-clone", f"served/one-{run}")
+        servers, places = bench.group()
+        places = [f"{place}/r" for place in places]
+        bench.run([bench.program, *local, "remote", "add", "--create", "--spread", "4+2", f"group-{run}", *places])
+        push = bench.run([bench.program, *local, "push", f"group-{run}", "--all"])
+        found["4+2 over six"].append({"push": push, "clone": clone("--spread", "4+2", *places)})
+        bench.again("warp-clone")
+        for dead in (servers[1], servers[4]):
+            dead.kill()
+            dead.wait()
+        found["4+2, two dead"].append({"clone": clone("--spread", "4+2", *places)})
+        bench.again("warp-clone")
+        for server in servers:
+            server.terminate()
+            server.wait()
+            bench.servers.remove(server)
+        bench.again(*(f"member-{number}" for number in range(6)))
+    table("Seconds, and those of the processor at the client's end:", ["push", "clone"], found)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["push", "backup", "small"])
+    parser.add_argument("what", choices=["push", "backup", "small", "modes", "spread"])
     parser.add_argument("trees", nargs="+")
     parser.add_argument("--warp", default="target/release/warp")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--dir", default="/dev/shm")
     parser.add_argument("--tools", default="warp,restic,borg,rsync,git")
+    parser.add_argument("--sparse", action="store_true")
     args = parser.parse_args()
     bench = Bench(args)
     trees, tools = [os.path.abspath(tree) for tree in args.trees], args.tools.split(",")
     try:
         bench.warp_server()
-        if args.what != "small":
+        if args.what in ("push", "backup"):
             bench.sshd()
         if args.what == "push" and "restic" in tools and shutil.which("rclone"):
             bench.rclone_server()
-        {"push": pushes, "backup": backups}[args.what](bench, *trees, tools) if args.what != "small" else small(bench, trees[0])
+        if args.what in ("push", "backup"):
+            {"push": pushes, "backup": backups}[args.what](bench, *trees, tools)
+        else:
+            {"small": small, "modes": modes, "spread": spread}[args.what](bench, trees[0])
     finally:
         bench.end()
 

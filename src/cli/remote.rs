@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use warp::erasure::ErasureConfig;
 use warp::ops::spread::{Seat, SpreadOptions, SpreadStore};
@@ -51,7 +52,14 @@ pub(crate) struct LimitArgs {
     /// How many members of a group may miss what is written.
     #[arg(skip)]
     allow_missing: usize,
+
+    /// How long a server may take to answer at all; `None`: as long as is usual.
+    #[arg(skip)]
+    patience: Option<Duration>,
 }
+
+/// How long a group waits for a member before it does without: several times what a far and lossy line takes.
+const MEMBER_PATIENCE: Duration = Duration::from_secs(4);
 
 /// How packs are carried, unless somebody wants it otherwise.
 impl Default for LimitArgs {
@@ -63,7 +71,13 @@ impl Default for LimitArgs {
 impl From<&RateArgs> for LimitArgs {
     /// For what carries no packs.
     fn from(rates: &RateArgs) -> Self {
-        Self { rates: rates.clone(), verify: VerificationMode::default(), connections: 1, allow_missing: 0 }
+        Self {
+            rates: rates.clone(),
+            verify: VerificationMode::default(),
+            connections: 1,
+            allow_missing: 0,
+            patience: None,
+        }
     }
 }
 
@@ -76,6 +90,11 @@ impl LimitArgs {
     /// The same, and so many members of a group may miss what is written.
     pub(crate) fn allowing(&self, allow_missing: usize) -> Self {
         Self { allow_missing, ..self.clone() }
+    }
+
+    /// How long a server may take to answer at all.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     /// Connections to a server.
@@ -168,7 +187,9 @@ impl Context {
         let RemoteUrl::Group { config, members } = url else {
             return Err(CliError::usage(format!("{} is no group", escape::line(&url.to_string()))));
         };
-        let seat = |member: &RemoteUrl| match self.open_remote(member, create, limits) {
+        let patience = (!create).then_some(MEMBER_PATIENCE);
+        let hurried = LimitArgs { patience, ..limits.clone() };
+        let seat = |member: &RemoteUrl| match self.open_remote(member, create, &hurried) {
             Err(error) if create => Err(error),
             opened => Ok(Seat { place: member.to_string(), store: opened.map_err(|error| error.message()) }),
         };

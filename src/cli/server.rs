@@ -39,7 +39,9 @@ impl Context {
         let known = config::state_dir(self.home())?.join("known_hosts");
         let known = KnownHosts::new(Arc::new(OsVfs::new()), known);
         let connections = limits.connections();
-        let options = ConnectOptions { create, connections, ..ConnectOptions::new(known, policy()) };
+        let usual = ConnectOptions::new(known, policy());
+        let timeout = limits.patience().unwrap_or(usual.timeout);
+        let options = ConnectOptions { create, connections, timeout, ..usual };
         let transport =
             QuicTransport::connect(&url, &identity, options).map_err(|error| told(&identity, error))?;
         let config = self.transfer(limits);

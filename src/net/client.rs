@@ -157,16 +157,13 @@ impl Transport for QuicTransport {
 
 impl Drop for QuicTransport {
     fn drop(&mut self) {
-        for slot in &self.shared.slots {
-            slot.end();
-        }
+        let ended: Vec<_> = self.shared.slots.iter().filter_map(Slot::end).collect();
         // Otherwise the server would wait for more until the connections time out.
         if Handle::try_current().is_err() {
-            let endpoints = self.shared.slots.iter().map(Slot::endpoint);
             self.shared.runtime.block_on(async {
                 let all = async {
-                    for endpoint in endpoints {
-                        endpoint.wait_idle().await;
+                    for farewell in ended {
+                        farewell.said().await;
                     }
                 };
                 let _ = tokio::time::timeout(FAREWELL, all).await;

@@ -19,6 +19,8 @@ use crate::sync::{PeerKey, TransportError};
 /// The alert of a server that knows none of the protocols it is offered (RFC 7301).
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
+/// How often it is looked whether a farewell is on its way.
+const STEP: Duration = Duration::from_micros(500);
 /// How long a server may take to open a repository: its log has to be read.
 const HELLO_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -40,6 +42,24 @@ pub(super) struct Slot {
     failures: AtomicU64,
     /// The same connection, for whoever ends it.
     ended: Mutex<Option<Connection>>,
+}
+
+/// A connection that was ended, and whether the other end has been told.
+pub(super) struct Farewell {
+    connection: Connection,
+    /// Datagrams that had been sent before: an ended connection sends one more, and that says so.
+    before: u64,
+}
+
+impl Farewell {
+    /// Waits until the word is on its way. Whether it arrives nobody waits for: that would take several round trips.
+    pub(super) async fn said(&self) {
+        while self.connection.stats().udp_tx.datagrams <= self.before {
+            tokio::time::sleep(STEP).await;
+        }
+        // It is counted before the system takes it.
+        tokio::time::sleep(STEP).await;
+    }
 }
 
 /// What is in a slot.
@@ -71,10 +91,6 @@ impl Slot {
     pub(super) fn new() -> Result<Self, NetError> {
         let (now, failures) = (tokio::sync::Mutex::default(), AtomicU64::new(0));
         Ok(Self { endpoint: endpoint::dial()?, now, failures, ended: Mutex::default() })
-    }
-
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 
     /// Makes the first connection.
@@ -117,10 +133,13 @@ impl Slot {
     }
 
     /// Ends the connection.
-    pub(super) fn end(&self) {
-        if let Some(connection) = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            connection.close(close::DONE, b"");
-        }
+    pub(super) fn end(&self) -> Option<Farewell> {
+        let connection = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // One that was cut has nothing to say.
+        let connection = connection.filter(|connection| connection.close_reason().is_none())?;
+        let before = connection.stats().udp_tx.datagrams;
+        connection.close(close::DONE, b"");
+        Some(Farewell { connection, before })
     }
 }
 

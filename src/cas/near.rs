@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::id::SegmentId;
 
-/// Keeps what opening an index segment takes: its header, its footer, the tables behind that, but no pages. They never change, and are as they lie in the
+/// Keeps what opening an index segment takes: its header, its footer, the tables behind that, but pages only of small
+/// ones. They never change, and are as they lie in the
 /// store: sealed, and opened only if they are what was stored. So they may lie where anybody writes, and be lost at any time.
 pub trait NearParts: fmt::Debug + Send + Sync {
     /// A part that was kept; `None`: there is none of `len` bytes.
@@ -29,12 +30,11 @@ pub enum SegmentPart {
     Features = 2,
     /// The header.
     Header = 3,
+    /// All pages of a segment that is too small for a filter.
+    Pages = 4,
 }
 
 impl SegmentPart {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Footer, Self::Deltas, Self::Features, Self::Header];
-
     /// What it is called in errors.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -42,6 +42,7 @@ impl SegmentPart {
             Self::Deltas => "table of deltas",
             Self::Features => "table of features",
             Self::Header => "header",
+            Self::Pages => "page",
         }
     }
 }
@@ -53,9 +54,9 @@ mod tests {
 
     use super::super::segment::Segment;
     use super::super::testkit::Packs;
-    use super::super::{SegmentWriter, segment_name};
+    use super::super::{CasError, SegmentWriter, segment_name};
     use super::*;
-    use crate::format::index::IndexRow;
+    use crate::format::index::{IndexRow, ROWS_PER_PAGE};
     use crate::format::pack::Parity;
     use crate::id::{Locator, ObjectKind, PackId};
     use crate::store::{MemoryStore, StorageBackend};
@@ -97,17 +98,36 @@ mod tests {
 
     #[test]
     fn what_is_kept_near_serves_and_what_is_spoilt_there_is_fetched_again() {
+        serves_and_is_fetched_again(5000, 2, false);
+    }
+
+    #[test]
+    fn pages_of_small_segments_are_kept_as_well() {
+        serves_and_is_fetched_again(1500, 3, true);
+    }
+
+    fn serves_and_is_fetched_again(rows: usize, parts: usize, has_pages: bool) {
         let (packs, store, near) =
             (Packs::new(Parity::NONE), Arc::new(MemoryStore::new()), Arc::new(Kept::default()));
         let vault = packs.vault(store.clone()).keeping_near(near.clone());
-        let segment = writer(5000).finish(&vault).unwrap();
+        let segment = writer(rows).finish(&vault).unwrap();
         segment.write(&vault).unwrap();
         let (uid, record) = (segment.record.uid, segment.record);
         let name = segment_name(&uid);
         let stored = store.get(&name, u64::MAX).unwrap();
-        let open = || Segment::new(record).open(&vault).map(|open| open.packs().to_vec());
+        let open = || {
+            let segment = Segment::new(record);
+            let packs = segment.open(&vault)?.packs().to_vec();
+            if has_pages {
+                assert_eq!(segment.read_rows(&vault)?.len(), rows);
+                let open = segment.open(&vault)?;
+                let last = segment.read_page(&vault, &open, 2)?;
+                assert_eq!(last.len() / 24, rows - 2 * ROWS_PER_PAGE);
+            }
+            Ok::<_, CasError>(packs)
+        };
         let count = || near.0.lock().unwrap().len();
-        assert_eq!(count(), 2, "header and footer of what was written");
+        assert_eq!(count(), parts, "of what was written");
 
         store.replace(&name, &vec![0; stored.len()]).unwrap();
         assert_eq!(open().unwrap(), [PackId::new([4; 16])], "the store was not asked");

@@ -150,12 +150,19 @@ impl FinishedSegment {
     }
 
     fn keep_near(&self, vault: &Vault) {
-        let [.., footer, deltas, features, header] = &self.parts[..] else { return };
+        let [_, pages @ .., footer, deltas, features, header] = &self.parts[..] else { return };
         let Some(near) = vault.near() else { return };
-        for (part, bytes) in SegmentPart::ALL.into_iter().zip([footer, deltas, features, header]) {
+        let keep = |part, bytes: &[u8]| {
             if !bytes.is_empty() {
                 near.keep(&self.record.uid, part, bytes);
             }
+        };
+        keep(SegmentPart::Footer, footer);
+        keep(SegmentPart::Deltas, deltas);
+        keep(SegmentPart::Features, features);
+        keep(SegmentPart::Header, header);
+        if is_small(self.record.rows) {
+            keep(SegmentPart::Pages, &pages.concat());
         }
     }
 }
@@ -184,6 +191,11 @@ fn record(uid: SegmentId, parts: &[Vec<u8>], rows: u32) -> SegmentRecord {
     });
     let len = parts.iter().map(|part| part.len() as u64).sum();
     SegmentRecord { uid, len, hash: Root::new(*hasher.finalize().as_bytes()), rows }
+}
+
+/// Whether a segment has no filter: then every look into it reads pages, and it has few.
+fn is_small(rows: u32) -> bool {
+    (rows as usize) < filter::ROWS_MIN
 }
 
 fn seal(vault: &Vault, key: &FileKey, part: Part, number: u64, plain: &[u8]) -> Vec<u8> {
@@ -373,9 +385,22 @@ impl Segment {
 
     /// Reads the sealed bytes of pages, one after the other.
     fn read_sealed(&self, vault: &Vault, open: &OpenSegment, pages: Range<u32>) -> Result<Vec<u8>, CasError> {
-        let stored = pages.clone().map(|page| open.rows_of(page) * ROW_LEN + OVERHEAD).sum();
-        let offset = SegmentHeader::LEN as u64 + u64::from(pages.start) * PAGE_STORED_LEN as u64;
-        Ok(vault.store().read_at(&segment_name(&self.record.uid), offset, stored)?)
+        let len = |pages: Range<u32>| pages.map(|page| open.rows_of(page) * ROW_LEN + OVERHEAD).sum();
+        let (before, stored): (usize, usize) = (len(0..pages.start), len(pages));
+        let first = SegmentHeader::LEN as u64;
+        if vault.near().is_none() || !is_small(open.header.rows) {
+            let name = segment_name(&self.record.uid);
+            return Ok(vault.store().read_at(&name, first + before as u64, stored)?);
+        }
+        let all = (first, len(0..open.header.pages));
+        let all = self.read_part(vault, SegmentPart::Pages, all, |sealed| {
+            let mut opened = sealed.to_vec();
+            for (page, sealed) in (0..).zip(opened.chunks_mut(PAGE_STORED_LEN)) {
+                self.unseal_page(vault, open, page, sealed)?;
+            }
+            Ok(sealed.to_vec())
+        })?;
+        Ok(all[before..before + stored].to_vec())
     }
 
     fn unseal_page<'b>(

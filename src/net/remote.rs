@@ -105,6 +105,32 @@ impl RemoteStore {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The blobs of a folder behind a name.
+    fn list_after(&self, prefix: &str, start: Option<&BlobName>) -> Result<Vec<BlobInfo>, StoreError> {
+        let folder = self.folder_of(prefix)?;
+        let failed = |error| self.failed("list", &folder, error);
+        let mut blobs: Vec<BlobInfo> = Vec::new();
+        loop {
+            let after = blobs.last().map(|blob| &blob.name).or(start).map(|name| name.as_str().to_owned());
+            let ask = Request::List { folder: prefix.to_owned(), after: after.clone() };
+            let Reply::Listing { blobs: page, more } = self.engine.ask(&ask).map_err(failed)? else {
+                return Err(failed(self.engine.nonsense("list")));
+            };
+            let is_behind =
+                |name: &str| name.starts_with(prefix) && after.as_deref().is_none_or(|after| name > after);
+            if !page.iter().all(|blob| is_behind(&blob.name)) {
+                return Err(failed(self.engine.nonsense("list")));
+            }
+            let known = |blob: crate::sync::Blob| {
+                Some(BlobInfo { name: BlobName::new(&blob.name).ok()?, len: blob.len })
+            };
+            blobs.extend(page.into_iter().filter_map(known));
+            if !more {
+                return Ok(blobs);
+            }
+        }
+    }
+
     fn folder_of(&self, prefix: &str) -> Result<BlobName, StoreError> {
         BlobName::new(prefix.trim_end_matches('/'))
     }
@@ -144,7 +170,13 @@ impl StorageBackend for RemoteStore {
         let bytes = Bytes::from(parts.concat());
         let root = payload_root(&bytes).filter(|_| name.folder() == Some("packs"));
         match self.engine.upload(name.as_str(), &bytes, root) {
-            Ok(Uploaded::Created) => Ok(Put::Created),
+            Ok(Uploaded::Created) => {
+                // Whoever has written an entry reads it next.
+                if let Some(number) = entry_number(name) {
+                    self.entries().insert(number, bytes);
+                }
+                Ok(Put::Created)
+            }
             Ok(Uploaded::Exists) => Ok(Put::Exists),
             Err(error) => Err(self.failed("store", name, error)),
         }
@@ -188,30 +220,12 @@ impl StorageBackend for RemoteStore {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
-        let folder = self.folder_of(prefix)?;
-        let failed = |error| self.failed("list", &folder, error);
-        let mut blobs: Vec<BlobInfo> = Vec::new();
-        loop {
-            let after = blobs.last().map(|blob| blob.name.as_str().to_owned());
-            let ask = Request::List { folder: prefix.to_owned(), after: after.clone() };
-            let Reply::Listing { blobs: page, more } = self.engine.ask(&ask).map_err(failed)? else {
-                return Err(failed(self.engine.nonsense("list")));
-            };
-            let is_behind =
-                |name: &str| name.starts_with(prefix) && after.as_deref().is_none_or(|after| name > after);
-            if !page.iter().all(|blob| is_behind(&blob.name)) {
-                return Err(failed(self.engine.nonsense("list")));
-            }
-            let known = |blob: crate::sync::Blob| {
-                Some(BlobInfo { name: BlobName::new(&blob.name).ok()?, len: blob.len })
-            };
-            blobs.extend(page.into_iter().filter_map(known));
-            if !more {
-                return Ok(blobs);
-            }
-        }
+        self.list_after(prefix, None)
     }
 
+    fn names_after(&self, prefix: &str, after: &BlobName) -> Result<Vec<BlobName>, StoreError> {
+        Ok(self.list_after(prefix, Some(after))?.into_iter().map(|blob| blob.name).collect())
+    }
     fn prove(&self, pack: &PackId, first: u32, count: u32) -> Result<Option<ShardProof>, StoreError> {
         let ask = Request::Prove { pack: *pack, first, count };
         let failed = |error| io_error("prove", &format!("pack {pack} in {}", self.location()), error);

@@ -15,13 +15,16 @@ use crate::limits::ENVELOPE_LEN_MAX;
 use crate::store::{BlobName, StorageBackend};
 
 use super::RepoError;
-use super::log::{Log, ROLE_WRITE, check_certificate};
+use super::client::SeenHead;
+use super::log::{Log, ROLE_WRITE, check_certificate, seen_head};
 use super::state::{Condemned, LogState, RefLogEntry};
 
 /// After how many entries a writer adds a checkpoint: reading as many takes about a millisecond.
 pub(super) const EVERY: u64 = 64;
 /// How many checkpoints are kept: one more than is needed, for whoever has begun to read it.
 const KEPT: usize = 2;
+/// After how many entries the state is kept near again.
+const NEAR_EVERY: u64 = 4;
 pub(super) const FOLDER: &str = "checkpoint/";
 
 fn name(number: u64) -> BlobName {
@@ -41,6 +44,28 @@ impl Log {
         let newest = self.vault.keyring().newest_epoch();
         let usable = numbers.into_iter().rev().find_map(|number| self.read_checkpoint(number, newest).ok());
         usable.unwrap_or_default()
+    }
+
+    /// The state that was kept near, if what is seen of the log goes on from it.
+    pub(super) fn start_near(&self, seen: SeenHead) -> Option<LogState> {
+        let kept = self.near.as_ref()?.state()?;
+        let (number, rest) = kept.split_first_chunk()?;
+        let (checkpoint, file) = rest.split_first_chunk()?;
+        let (number, checkpoint) = (u64::from_le_bytes(*number), u64::from_le_bytes(*checkpoint));
+        let newest = self.vault.keyring().newest_epoch();
+        let state =
+            self.open_checkpoint("the state of the log that was kept", (number, newest), file).ok()?;
+        let goes_on = number < seen.number || seen_head(&state) == Some(seen);
+        goes_on.then_some(LogState { checkpoint, ..state })
+    }
+
+    /// Keeps the state near, if that is worth it: `from` is what it was read from.
+    pub(super) fn keep_near(&self, state: &LogState, from: u64, device: &Signer) {
+        let Some(near) = self.near.as_ref().filter(|_| state.number >= from + NEAR_EVERY) else { return };
+        if let Some(file) = self.sealed_checkpoint(state, device) {
+            let numbers = [state.number.to_le_bytes(), state.checkpoint.to_le_bytes()].concat();
+            near.keep_state(&[numbers, file].concat());
+        }
     }
 
     /// Numbers of the checkpoints that there are, ascending.
@@ -96,7 +121,8 @@ impl Log {
         Ok(state)
     }
 
-    /// Writes a checkpoint if the last one lies far enough back. What goes wrong is of no consequence.
+    /// Writes a checkpoint if the last one lies far enough back; who began with what was kept near may not know of those that others have written since,
+    /// and write one more. What goes wrong is of no consequence.
     pub(super) fn write_checkpoint(&self, state: &mut LogState, device: &Signer) {
         if state.number < state.checkpoint + EVERY {
             return;

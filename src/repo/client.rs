@@ -71,6 +71,12 @@ impl Client {
         }
     }
 
+    /// The device's signing key, if there is one that can be read.
+    pub(super) fn known_device(&self) -> Option<Signer> {
+        let seed: [u8; 32] = self.kept("device.key", 32)?.try_into().ok()?;
+        Some(Signer::from_seed(&Secret32::new(seed)))
+    }
+
     fn new_device(&self, path: &Path) -> Result<Signer, RepoError> {
         let signer = Signer::generate().map_err(RepoError::crypto("cannot make a device key"))?;
         self.write(path, signer.seed().as_bytes())?;

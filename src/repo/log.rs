@@ -16,6 +16,7 @@ use crate::store::{BlobName, Put, StorageBackend};
 
 use super::client::SeenHead;
 use super::error::GONE;
+use super::near::NearFiles;
 use super::state::{LogState, RefMove};
 use super::{Client, RepoError, config};
 
@@ -69,6 +70,8 @@ pub(super) struct Log {
     pub(super) root_key: DeviceId,
     location: String,
     healed: Mutex<BTreeSet<u64>>,
+    /// Where the log's state is kept, if the store is far.
+    pub(super) near: Option<Arc<NearFiles>>,
 }
 
 /// An entry that was read.
@@ -90,7 +93,12 @@ enum Attempt {
 impl Log {
     pub(super) fn new(vault: Arc<Vault>, instance: InstanceId, root_key: DeviceId) -> Self {
         let location = vault.store().location();
-        Self { vault, instance, root_key, location, healed: Mutex::default() }
+        Self { vault, instance, root_key, location, healed: Mutex::default(), near: None }
+    }
+
+    /// The same log, whose state is kept near.
+    pub(super) fn keeping_near(self, near: Option<Arc<NearFiles>>) -> Self {
+        Self { near, ..self }
     }
 
     /// Applies all entries that `state` does not have yet. Signatures of entries up to `trusted` were verified before:
@@ -108,7 +116,7 @@ impl Log {
     pub(super) fn read_all(&self, state: &mut LogState, seen: Option<SeenHead>) -> Result<(), RepoError> {
         loop {
             self.advance(state, seen)?;
-            let last = self.last_listed()?.max(seen.map_or(0, |seen| seen.number));
+            let last = self.last_listed(state.number)?.max(seen.map_or(0, |seen| seen.number));
             let next = state.number + 1;
             if last < next {
                 return self.check_begun(state, last);
@@ -134,9 +142,14 @@ impl Log {
         Err(RepoError::Log { number: state.number.max(1), why })
     }
 
-    /// The highest number of an entry that the store lists.
-    fn last_listed(&self) -> Result<u64, RepoError> {
-        let names = self.vault.store().names("log/").map_err(self.store())?;
+    /// The highest number of an entry that the store lists, of `from` and those behind it.
+    fn last_listed(&self, from: u64) -> Result<u64, RepoError> {
+        let store = self.vault.store();
+        let names = match from.checked_sub(1) {
+            None => store.names(FOLDER),
+            Some(before) => store.names_after(FOLDER, &entry_name(before)),
+        };
+        let names = names.map_err(self.store())?;
         Ok(names.iter().filter_map(entry_number).max().unwrap_or(0))
     }
 
@@ -590,14 +603,17 @@ pub(super) fn seal_entry(name: &BlobName, bytes: &[u8]) -> Result<Vec<u8>, RepoE
 /// Where entries of logs lie that others have taken the place of.
 pub(super) const LOST: &str = "lost/";
 
+/// Where entries lie.
+const FOLDER: &str = "log/";
+
 /// Name of an entry in the store.
 pub(super) fn entry_name(number: u64) -> BlobName {
-    BlobName::new(&format!("log/{number:010}")).expect("digits make a legal name")
+    BlobName::new(&format!("{FOLDER}{number:010}")).expect("digits make a legal name")
 }
 
 /// The number of the entry in this blob, if it is one.
 pub(super) fn entry_number(name: &BlobName) -> Option<u64> {
-    name.as_str().strip_prefix("log/")?.parse().ok()
+    name.as_str().strip_prefix(FOLDER)?.parse().ok()
 }
 
 /// The present head of a state, to remember.

@@ -1,4 +1,5 @@
-//! What a client keeps of far repositories, so that it need not be fetched each time: parts of the index, in one folder a repository.
+//! What a client keeps of far repositories, so that it need not be fetched each time: parts of the index and the state of the
+//! log, in one folder a repository.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cas::{NearParts, SegmentPart};
 use crate::id::SegmentId;
+use crate::limits::ENVELOPE_LEN_MAX;
 use crate::store::Vfs;
+
+/// The file of the log's state.
+const STATE: &str = "log";
+/// Most bytes of it: those of a checkpoint, and what stands before it.
+const STATE_LEN_MAX: u64 = ENVELOPE_LEN_MAX + 16;
 
 /// Parts of index segments as files, named by segment and part. Whatever fails costs only fetching them again.
 #[derive(Debug)]
@@ -21,6 +28,22 @@ impl NearFiles {
         Self { vfs, dir, is_swept: AtomicBool::new(false) }
     }
 
+    /// What [`keep_state`](Self::keep_state) kept last.
+    pub(super) fn state(&self) -> Option<Vec<u8>> {
+        self.vfs.read(&self.dir.join(STATE), STATE_LEN_MAX).ok()
+    }
+
+    /// Keeps the state of the log, sealed.
+    pub(super) fn keep_state(&self, bytes: &[u8]) {
+        self.write(self.dir.join(STATE), bytes);
+    }
+
+    fn write(&self, path: PathBuf, bytes: &[u8]) {
+        if self.vfs.create_dirs(&self.dir).is_ok() {
+            let _ = self.vfs.write_replace(&path, bytes);
+        }
+    }
+
     fn path(&self, segment: &SegmentId, part: SegmentPart) -> PathBuf {
         self.dir.join(format!("{segment}-{}", part as u8))
     }
@@ -33,9 +56,7 @@ impl NearParts for NearFiles {
     }
 
     fn keep(&self, segment: &SegmentId, part: SegmentPart, bytes: &[u8]) {
-        if self.vfs.create_dirs(&self.dir).is_ok() {
-            let _ = self.vfs.write_replace(&self.path(segment, part), bytes);
-        }
+        self.write(self.path(segment, part), bytes);
     }
 
     /// Looks once through the folder: what others leave meanwhile the next process finds.

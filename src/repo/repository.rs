@@ -227,13 +227,17 @@ impl Repository {
         let nonces = NonceSource::new().map_err(RepoError::crypto("cannot draw random numbers"))?;
         store.keyed(keyring.shard_key().as_bytes());
         let cache = client.cache_dir.as_ref().filter(|_| store.is_far());
+        let near = cache.map(|dir| {
+            let dir = dir.join(config.instance.to_string());
+            Arc::new(NearFiles::new(Arc::clone(&client.vfs), dir))
+        });
         let mut vault = Vault::new(store, keyring, config.cipher, config.family, nonces);
-        if let Some(dir) = cache {
-            let dir = dir.join(format!("index-{}", config.instance));
-            vault = vault.keeping_near(Arc::new(NearFiles::new(Arc::clone(&client.vfs), dir)));
+        if let Some(near) = &near {
+            vault = vault.keeping_near(Arc::clone(near) as _);
         }
         let vault = Arc::new(vault);
         let log = Log::new(Arc::clone(&vault), config.instance, DeviceId::new(config.root_key));
+        let log = log.keeping_near(near);
         let journal = Arc::new(Journal::new(log));
         let index = Index::new(Arc::clone(&vault)).refreshed_by(journal.clone());
         let index = Arc::new(index);
@@ -265,8 +269,7 @@ impl Repository {
                 Err(error) => return Err(error),
             }
         }
-        let mut state = self.journal.log.start();
-        self.journal.log.read_all(&mut state, seen)?;
+        let state = self.read_state(seen)?;
         self.index.update(state.index_view());
         self.notices.extend(self.journal.log.healed().into_iter().map(|number| {
             let name = log::entry_name(number);
@@ -281,6 +284,28 @@ impl Repository {
         }
         self.journal.advance_to(state);
         Ok(())
+    }
+
+    /// Reads the log on from what was kept of it near, or else from its last checkpoint.
+    fn read_state(&self, seen: Option<SeenHead>) -> Result<LogState, RepoError> {
+        let log = &self.journal.log;
+        let near = seen.and_then(|seen| log.start_near(seen));
+        let from = near.as_ref().map_or(0, |state| state.number);
+        let on = near.and_then(|mut state| log.read_all(&mut state, seen).is_ok().then_some(state));
+        let state = match on {
+            Some(state) => state,
+            None => {
+                let mut state = log.start();
+                log.read_all(&mut state, seen)?;
+                state
+            }
+        };
+        if let Some(device) =
+            self.client.known_device().filter(|key| state.devices.contains_key(&key.public()))
+        {
+            log.keep_near(&state, from, &device);
+        }
+        Ok(state)
     }
 
     /// Remembers the head of the log that was read. First it makes sure that this lasts: the entry's writer may have been killed before

@@ -210,6 +210,14 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
         Ok(self.list(prefix)?.into_iter().map(|blob| blob.name).collect())
     }
 
+    /// The names of one folder behind `after`, sorted.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    fn names_after(&self, prefix: &str, after: &BlobName) -> Result<Vec<BlobName>, StoreError> {
+        Ok(self.names(prefix)?.into_iter().filter(|name| name > after).collect())
+    }
+
     /// Shards of a pack's payload with their Merkle paths, from whoever holds the pack elsewhere: perhaps fewer than were asked for. `None`: the
     /// bytes lie here, and who wants to know reads them.
     ///

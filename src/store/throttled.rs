@@ -121,6 +121,10 @@ impl StorageBackend for ThrottledStore {
         self.inner.names(prefix)
     }
 
+    fn names_after(&self, prefix: &str, after: &BlobName) -> Result<Vec<BlobName>, StoreError> {
+        self.inner.names_after(prefix, after)
+    }
+
     fn prove(&self, pack: &PackId, first: u32, count: u32) -> Result<Option<ShardProof>, StoreError> {
         let proof = self.inner.prove(pack, first, count)?;
         self.down(proof.as_ref().map_or(0, |proof| proof.bytes.len()));

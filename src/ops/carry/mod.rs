@@ -36,6 +36,8 @@ use source::RepoPacks;
 
 /// Packs that are in memory at once, unless a request says how many: one is read while another is stored.
 const IN_FLIGHT: usize = 3;
+/// So many packs are asked for one by one, whether they are there; of more all names are listed.
+const ASKED_FOR: usize = 8;
 
 /// What was carried.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -212,13 +214,18 @@ impl Trip<'_> {
 
     /// The files of packs that the receiver's store has, whether its log names them or not.
     fn listed(&self, choice: &Choice) -> Result<HashSet<crate::store::BlobName>, OpsError> {
-        if choice.verbatim.is_empty() {
-            return Ok(HashSet::new());
-        }
         let store = self.to.chunks().vault().store();
-        let names = store.names("packs/");
-        let names = names.map_err(|source| RepoError::Store { location: store.location(), source })?;
-        Ok(names.into_iter().collect())
+        let failed = |source| RepoError::Store { location: store.location(), source };
+        if choice.verbatim.len() > ASKED_FOR {
+            return Ok(store.names("packs/").map_err(failed)?.into_iter().collect());
+        }
+        let mut there = HashSet::new();
+        for name in choice.verbatim.iter().map(|pack| pack_name(&pack.uid)) {
+            if store.len(&name).map_err(failed)?.is_some() {
+                there.insert(name);
+            }
+        }
+        Ok(there)
     }
 
     fn bring(

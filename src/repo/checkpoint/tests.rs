@@ -1,11 +1,14 @@
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::format::log::{PackRecord, SegmentRecord};
 use crate::id::{Root, SegmentId};
+use crate::repo::log::entry_name;
 use crate::repo::testkit::{Place, password};
-use crate::repo::{Draft, Repository, ResolveContext};
-use crate::store::StorageBackend;
+use crate::repo::{Client, Draft, ErrorKind, Repository, ResolveContext};
+use crate::store::{BlobInfo, MemoryStore, Put, StorageBackend, StoreError};
 use crate::testing::Rng;
 
 /// Appends an entry that does something, drawn at random, which the rules of the log allow.
@@ -200,4 +203,95 @@ fn nobody_begins_at_a_checkpoint_from_before_a_rotation() {
     let opened = place.open("secret").unwrap();
     assert_eq!((opened.journal_log().start().number, opened.state().checkpoint), (0, 0));
     assert_eq!(opened.state().number, repo.state().number);
+}
+
+/// A store far away, which counts what is read of the log.
+#[derive(Debug)]
+struct Far {
+    store: Arc<MemoryStore>,
+    read: AtomicUsize,
+}
+
+impl StorageBackend for Far {
+    fn location(&self) -> String {
+        "far away".to_owned()
+    }
+
+    fn is_far(&self) -> bool {
+        true
+    }
+
+    fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
+        self.store.put_new(name, parts)
+    }
+
+    fn replace(&self, name: &BlobName, bytes: &[u8]) -> Result<(), StoreError> {
+        self.store.replace(name, bytes)
+    }
+
+    fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError> {
+        if matches!(name.folder(), Some("log" | "checkpoint")) {
+            self.read.fetch_add(1, Ordering::Relaxed);
+        }
+        self.store.get(name, max)
+    }
+
+    fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
+        self.store.read_at(name, offset, len)
+    }
+
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, StoreError> {
+        self.store.len(name)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
+        self.store.list(prefix)
+    }
+
+    fn delete(&self, name: &BlobName) -> Result<bool, StoreError> {
+        self.store.delete(name)
+    }
+}
+
+/// Opens the repository from afar; how many entries and checkpoints that read.
+fn open_from_afar(place: &Place, cache: &Path) -> Result<(Repository, usize), RepoError> {
+    let far = Arc::new(Far { store: Arc::clone(&place.store), read: AtomicUsize::new(0) });
+    let client = Client { cache_dir: Some(cache.to_owned()), ..place.client() };
+    let repo = Repository::open(far.clone(), &password("secret"), client)?;
+    Ok((repo, far.read.load(Ordering::Relaxed)))
+}
+
+#[test]
+fn from_afar_only_the_head_and_what_came_since_is_read() {
+    let (place, repo) = place_after(EVERY as usize - 2, 12);
+    let cache = tempfile::tempdir().unwrap();
+    let mut rng = Rng::new(13);
+    let open = || open_from_afar(&place, cache.path()).unwrap();
+    let (_, read) = open();
+    assert!(read as u64 >= repo.state().number, "{read}");
+    // The head, to see whether it is still there, and nothing behind it.
+    let (opened, read) = open();
+    assert_eq!((read, opened.state().body()), (2, repo.state().body()));
+    // What others append is read, whether they write a checkpoint with it or not.
+    for more in 1..=8 {
+        step(&repo, &mut rng);
+        let (opened, read) = open();
+        let since = (more - 1) % 4 + 1;
+        assert_eq!((read, opened.state().body()), (since + 2, repo.state().body()), "{more}");
+    }
+    assert!(repo.state().checkpoint > 0);
+    // Damaged, it is of no use, and does no harm.
+    let kept = cache.path().join(repo.instance().to_string()).join("log");
+    let mut bytes = std::fs::read(&kept).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[..middle].fill(7);
+    std::fs::write(&kept, bytes).unwrap();
+    assert_eq!(open().0.state().body(), repo.state().body());
+    // A state of before a rotation neither.
+    let (repo, _) = repo.key_rotate(&password("secret"), false).unwrap();
+    assert_eq!(open().0.state().body(), repo.state().body());
+    // And it hides nothing that was taken away.
+    place.store.delete(&entry_name(repo.state().number)).unwrap();
+    let error = open_from_afar(&place, cache.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rollback, "{error}");
 }

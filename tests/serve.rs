@@ -129,6 +129,26 @@ fn a_changed_key_of_a_server_is_refused_and_so_is_a_wrong_pin() {
 }
 
 #[test]
+fn packs_that_a_running_server_has_lost_are_missed() {
+    let world = World::new();
+    let ann = world.client("ann");
+    let url = world.server.url("r");
+    ann.done(&["init", "--bare", &url]);
+    ann.write("a", 3_000_000, 1);
+    ann.at(&url, &["commit", "-q", "-m", "one", "."]);
+    assert!(ann.at(&url, &["check", "--read-data"]).contains("no errors found"));
+    ann.done(&["audit", &url, "-r", &url]);
+    let packs = world.server.root.join("r/packs");
+    for pack in fs::read_dir(packs).unwrap() {
+        fs::remove_file(pack.unwrap().path()).unwrap();
+    }
+    let told = ann.fails(&["audit", &url, "-r", &url]);
+    assert!(told.contains(".warp"), "{told}");
+    let told = ann.fails_at(&url, &["check", "--read-data"]);
+    assert!(told.contains("0 objects verified"), "{told}");
+}
+
+#[test]
 fn a_key_that_was_revoked_is_refused_at_once() {
     let world = World::new();
     let ann = world.client("ann");

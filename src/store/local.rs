@@ -126,12 +126,17 @@ impl LocalStore {
 
     /// An open file and its length, from among those kept open where that is worth it.
     fn opened(&self, name: &BlobName) -> Result<OpenFile, StoreError> {
-        if let Some(file) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+        let kept = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(name);
+        // Whoever holds on to a file that was deleted would say that nothing is lost.
+        if let Some(file) = kept.filter(|file| file.file.has_name().unwrap_or(false)) {
             return Ok(file);
         }
         let path = self.path(name);
         let file = match self.vfs.open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(self.not_found(name)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+                return Err(self.not_found(name));
+            }
             other => other.map_err(failed("open", &path))?,
         };
         let len = file.len().map_err(failed("read", &path))?;
@@ -412,6 +417,22 @@ mod tests {
         assert!(matches!(LocalStore::create(dir.path(), vfs.clone()), Err(StoreError::AlreadyAStore { .. })));
         let again = LocalStore::open(dir.path(), vfs).unwrap();
         assert_eq!(again.get(&name("config/0000000001"), 3).unwrap(), b"one");
+    }
+
+    #[test]
+    fn a_file_that_others_have_deleted_or_replaced_is_not_read_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalStore::create(dir.path(), Arc::new(OsVfs::new())).unwrap();
+        let pack = name("packs/0f.warp");
+        store.put_new(&pack, &[b"old"]).unwrap();
+        assert_eq!(store.read_at(&pack, 0, 3).unwrap(), b"old");
+        fs::remove_file(dir.path().join("packs/0f.warp")).unwrap();
+        assert!(store.read_at(&pack, 0, 3).unwrap_err().is_not_found());
+        fs::write(dir.path().join("packs/0f.warp"), b"new").unwrap();
+        assert_eq!(store.read_at(&pack, 0, 3).unwrap(), b"new");
+        fs::write(dir.path().join("other"), b"put in its place").unwrap();
+        fs::rename(dir.path().join("other"), dir.path().join("packs/0f.warp")).unwrap();
+        assert_eq!(store.read_at(&pack, 0, 16).unwrap(), b"put in its place");
     }
 
     #[test]

@@ -213,6 +213,11 @@ impl ReadFile for OsReadFile {
     fn len(&self) -> io::Result<u64> {
         Ok(again(|| self.0.metadata())?.len())
     }
+
+    fn has_name(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        Ok(again(|| self.0.metadata())?.nlink() > 0)
+    }
 }
 
 /// Makes a call of the system until no signal interrupts it.

@@ -71,6 +71,14 @@ pub trait ReadFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// If the system refuses.
     fn len(&self) -> io::Result<u64>;
+
+    /// Whether it still has a name, as far as the system can tell: one that was deleted can be read on while it is open.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    fn has_name(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// A disk.

@@ -431,4 +431,8 @@ impl ReadFile for FaultRead {
         self.faults.look(&self.path)?;
         self.inner.len()
     }
+
+    fn has_name(&self) -> io::Result<bool> {
+        self.inner.has_name()
+    }
 }

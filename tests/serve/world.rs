@@ -23,7 +23,7 @@ pub(crate) struct World {
 /// `warp serve`.
 pub(crate) struct Server {
     child: Option<Child>,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     home: PathBuf,
     address: String,
     key: String,

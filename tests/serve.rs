@@ -129,6 +129,24 @@ fn a_changed_key_of_a_server_is_refused_and_so_is_a_wrong_pin() {
 }
 
 #[test]
+fn who_is_refused_leaves_no_connection_behind() {
+    let world = World::new();
+    let ann = world.client("ann");
+    let url = world.server.url("r");
+    ann.done(&["init", "--bare", &url]);
+    // More than a key may have at once.
+    for _ in 0..20 {
+        assert!(ann.fails_at(&world.server.url("nothing"), &["log"]).contains("no repository"));
+    }
+    ann.at(&url, &["log"]);
+    let begun = std::time::Instant::now();
+    world.server.terminate();
+    assert!(world.server.ended_well());
+    // It waits for nobody; with one connection left it would take 10 s.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn packs_that_a_running_server_has_lost_are_missed() {
     let world = World::new();
     let ann = world.client("ann");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use quinn::{Connection, ConnectionError, Endpoint, TransportErrorCode};
 use tokio::time::timeout;
 
-use super::{ConnectOptions, Count, Welcome, ask, no_welcome, welcome};
+use super::{ConnectOptions, Count, FAREWELL, Welcome, ask, no_welcome, welcome};
 use crate::format::wire::{Failure, Reply, Request};
 use crate::net::frames::FramePool;
 use crate::net::known_hosts::UnknownHost;
@@ -52,6 +52,16 @@ pub(super) struct Farewell {
 }
 
 impl Farewell {
+    /// Ends a connection; `None`: it was cut, and has nothing to say.
+    fn of(connection: Connection) -> Option<Self> {
+        if connection.close_reason().is_some() {
+            return None;
+        }
+        let before = connection.stats().udp_tx.datagrams;
+        connection.close(close::DONE, b"");
+        Some(Self { connection, before })
+    }
+
     /// Waits until the word is on its way. Whether it arrives nobody waits for: that would take several round trips.
     pub(super) async fn said(&self) {
         while self.connection.stats().udp_tx.datagrams <= self.before {
@@ -134,12 +144,8 @@ impl Slot {
 
     /// Ends the connection.
     pub(super) fn end(&self) -> Option<Farewell> {
-        let connection = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // One that was cut has nothing to say.
-        let connection = connection.filter(|connection| connection.close_reason().is_none())?;
-        let before = connection.stats().udp_tx.datagrams;
-        connection.close(close::DONE, b"");
-        Some(Farewell { connection, before })
+        let connection = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Farewell::of(connection)
     }
 }
 
@@ -156,6 +162,24 @@ impl Dialler {
     /// Connects, makes sure of the other end's key, and says hello.
     async fn connect(&self, endpoint: &Endpoint) -> Result<(Connection, PeerKey, Welcome), NetError> {
         let (mut connection, key) = self.handshake(endpoint).await?;
+        match self.begin(endpoint, &mut connection, key).await {
+            Ok(welcome) => Ok((connection, key, welcome)),
+            Err(error) => {
+                // The process may end at once, and the server would count the connection until it times out.
+                if let Some(farewell) = Farewell::of(connection) {
+                    let _ = timeout(FAREWELL, farewell.said()).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(
+        &self,
+        endpoint: &Endpoint,
+        connection: &mut Connection,
+        key: PeerKey,
+    ) -> Result<Welcome, NetError> {
         if self.trusted.get() != Some(&key) {
             self.check(key).await?;
             // Whoever was asked may have taken longer to answer than the server waits for a hello.
@@ -164,12 +188,11 @@ impl Dialler {
                 if shown != key {
                     self.check(shown).await?;
                 }
-                connection = again;
+                *connection = again;
             }
             let _ = self.trusted.set(key);
         }
-        let welcome = self.hello(&connection).await?;
-        Ok((connection, key, welcome))
+        self.hello(connection).await
     }
 
     /// Tries the addresses of the host one after the other.
@@ -270,10 +293,7 @@ impl Dialler {
         let late = |_| self.unreachable("it has accepted the connection, but does not answer");
         let reply = timeout(HELLO_PATIENCE, asked).await.map_err(late)??;
         match reply {
-            Reply::Failed(failure) => {
-                connection.close(close::DONE, b"");
-                Err(self.refused(failure))
-            }
+            Reply::Failed(failure) => Err(self.refused(failure)),
             reply => welcome(&reply).ok_or_else(|| no_welcome(&self.location).into()),
         }
     }

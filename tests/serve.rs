@@ -147,6 +147,28 @@ fn who_is_refused_leaves_no_connection_behind() {
 }
 
 #[test]
+fn who_waits_for_a_server_that_is_gone_can_stop() {
+    let mut world = World::new();
+    let ann = world.client("ann");
+    let url = world.server.url("r");
+    ann.init();
+    ann.done(&["remote", "add", "--create", "origin", &url]);
+    ann.write("a", 4_000_000, 1);
+    ann.commit();
+    let mut push = ann.command(&["push", "--limit-upload", "500"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    world.server.kill();
+    std::thread::sleep(Duration::from_millis(500));
+    let pid = rustix::process::Pid::from_child(&push);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let asked = std::time::Instant::now();
+    assert_eq!(push.wait().unwrap().code(), Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    world.server.start();
+    ann.done(&["push"]);
+}
+
+#[test]
 fn packs_that_a_running_server_has_lost_are_missed() {
     let world = World::new();
     let ann = world.client("ann");

@@ -95,6 +95,12 @@ impl CliError {
         Self { error: Box::new(error), ..Self::new(exit, "") }
     }
 
+    /// The same where the user wanted it to stop: then a failure is no news.
+    pub(crate) fn interrupted(self) -> Self {
+        let exit = if matches!(self.exit, Exit::Failed) { Exit::Interrupted } else { self.exit };
+        Self { exit, ..self }
+    }
+
     /// Adds a hint: what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

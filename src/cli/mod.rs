@@ -85,6 +85,8 @@ pub(crate) fn main() -> ExitCode {
     };
     let mut ui = Ui::new(cli.globals.verbosity(), cli.globals.color.unwrap_or_default());
     let result = run(&mut ui, cli);
+    // Whatever failed because it was to stop.
+    let result = result.map_err(|error| if signals::cancelled() { error.interrupted() } else { error });
     ui.finish(result).into()
 }
 

@@ -35,6 +35,14 @@ const PHASES: [&str; 10] = [
     "checking",
 ];
 
+/// Bytes that connections have carried so far.
+static CARRIED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts bytes that a connection has carried.
+pub(crate) fn carried(bytes: u64) {
+    CARRIED.fetch_add(bytes, Relaxed);
+}
+
 /// What a progress display shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Show {
@@ -67,6 +75,20 @@ struct Counts {
     bytes: AtomicU64,
     total_files: AtomicU64,
     total_bytes: AtomicU64,
+    /// What connections had carried when the phase began.
+    carried_before: AtomicU64,
+}
+
+impl Counts {
+    /// How many bytes of the phase are done. Packs are counted when they are there, and what of them is under way a piece at a time.
+    fn done(&self) -> u64 {
+        let (bytes, total) = (self.bytes.load(Relaxed), self.total_bytes.load(Relaxed));
+        let carried = CARRIED.load(Relaxed).saturating_sub(self.carried_before.load(Relaxed));
+        match self.phase.load(Relaxed) == number(Phase::Store) {
+            true => bytes.max(carried.min(total)),
+            false => bytes,
+        }
+    }
 }
 
 impl Progress {
@@ -130,7 +152,7 @@ impl Shared {
 
     fn draw(&self) {
         let counts = &self.counts;
-        let (bytes, total) = (counts.bytes.load(Relaxed), counts.total_bytes.load(Relaxed));
+        let (bytes, total) = (counts.done(), counts.total_bytes.load(Relaxed));
         match total {
             0 => self.bar.unset_length(),
             total => self.bar.set_length(total.max(bytes)),
@@ -157,7 +179,7 @@ impl Shared {
 
     /// The whole state in one line, for SIGUSR1.
     fn line(&self) -> String {
-        let (bytes, total) = (self.counts.bytes.load(Relaxed), self.counts.total_bytes.load(Relaxed));
+        let (bytes, total) = (self.counts.done(), self.counts.total_bytes.load(Relaxed));
         let of = if total > 0 { format!(" of {}", size::human(total)) } else { String::new() };
         let elapsed = super::time::duration(self.started.elapsed().as_millis() as u64);
         let bytes = size::human(bytes);
@@ -171,7 +193,7 @@ impl Shared {
             seconds: self.started.elapsed().as_secs(),
             files: counts.files.load(Relaxed),
             total_files: counts.total_files.load(Relaxed),
-            bytes: counts.bytes.load(Relaxed),
+            bytes: counts.done(),
             total_bytes: counts.total_bytes.load(Relaxed),
             problems: self.problems.load(Relaxed),
             path,
@@ -218,6 +240,7 @@ impl Observer for Progress {
         ] {
             counter.store(value, Relaxed);
         }
+        counts.carried_before.store(CARRIED.load(Relaxed), Relaxed);
         self.shared.bar.reset_eta();
     }
 

@@ -1,14 +1,14 @@
 //! Other repositories: where they lie, and how they are opened with the keys at hand.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use warp::erasure::ErasureConfig;
 use warp::ops::spread::{Seat, SpreadOptions, SpreadStore};
 use warp::repo::{Credentials, Head, RemoteUrl, RepoError, Repository, WorkDir};
-use warp::store::{Limits, LocalStore, OsVfs, StorageBackend, ThrottledStore};
+use warp::store::{Limits, LocalStore, OsVfs, StorageBackend, Throttle, ThrottledStore};
 use warp::sync::{TransferConfig, VerificationMode};
 
 use super::cmd::check_room;
@@ -16,6 +16,7 @@ use super::context::{Context, Opened, named_location};
 use super::error::CliError;
 use super::escape;
 use super::password::Source;
+use super::signals;
 use super::ui::Ui;
 
 /// How fast bytes may go
@@ -56,6 +57,10 @@ pub(crate) struct LimitArgs {
     /// How long a server may take to answer at all; `None`: as long as is usual.
     #[arg(skip)]
     patience: Option<Duration>,
+
+    /// What all connections of the command share.
+    #[arg(skip)]
+    throttle: OnceLock<Option<Arc<Throttle>>>,
 }
 
 /// How long a group waits for a member before it does without: several times what a far and lossy line takes.
@@ -77,6 +82,7 @@ impl From<&RateArgs> for LimitArgs {
             connections: 1,
             allow_missing: 0,
             patience: None,
+            throttle: OnceLock::new(),
         }
     }
 }
@@ -102,13 +108,22 @@ impl LimitArgs {
         self.connections.into()
     }
 
-    /// The store within the limits.
-    pub(crate) fn apply(&self, store: Arc<dyn StorageBackend>) -> Arc<dyn StorageBackend> {
-        let [upload, download] =
-            [self.rates.limit_upload, self.rates.limit_download].map(|rate| rate.map(|kib| kib << 10));
-        match (upload, download) {
-            (None, None) => store,
-            _ => Arc::new(ThrottledStore::new(store, Limits { upload, download })),
+    /// The limits, which everything shares that is opened with them.
+    pub(crate) fn throttle(&self) -> Option<Arc<Throttle>> {
+        let new = || {
+            let [upload, download] =
+                [self.rates.limit_upload, self.rates.limit_download].map(|rate| rate.map(|kib| kib << 10));
+            let is_limited = upload.is_some() || download.is_some();
+            is_limited.then(|| Arc::new(Throttle::new(Limits { upload, download }, signals::cancelled)))
+        };
+        self.throttle.get_or_init(new).clone()
+    }
+
+    /// A store of this machine within the limits.
+    fn throttled(&self, store: LocalStore) -> Arc<dyn StorageBackend> {
+        match self.throttle() {
+            None => Arc::new(store),
+            Some(throttle) => Arc::new(ThrottledStore::new(Arc::new(store), throttle)),
         }
     }
 }
@@ -167,10 +182,10 @@ impl Context {
             RemoteUrl::Path(path) if create => {
                 let vfs = Arc::new(OsVfs::new());
                 check_room(path, &vfs)?;
-                Ok(Arc::new(LocalStore::create(path, vfs)?))
+                Ok(limits.throttled(LocalStore::create(path, vfs)?))
             }
             RemoteUrl::Path(path) => {
-                Ok(Arc::new(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
+                Ok(limits.throttled(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
             }
             RemoteUrl::Server { .. } => self.open_server(&url.to_string(), create, limits),
             RemoteUrl::Group { .. } => Ok(Arc::new(self.open_group(url, create, limits)?)),
@@ -188,6 +203,7 @@ impl Context {
             return Err(CliError::usage(format!("{} is no group", escape::line(&url.to_string()))));
         };
         let patience = (!create).then_some(MEMBER_PATIENCE);
+        limits.throttle();
         let hurried = LimitArgs { patience, ..limits.clone() };
         let seat = |member: &RemoteUrl| match self.open_remote(member, create, &hurried) {
             Err(error) if create => Err(error),
@@ -279,7 +295,7 @@ impl Context {
         (limits, password): (&LimitArgs, Option<&RemotePassword>),
     ) -> Result<Remote, CliError> {
         let Named { name, url } = named;
-        let store = limits.apply(self.open_remote(&url, false, limits)?);
+        let store = self.open_remote(&url, false, limits)?;
         let place = url.to_string();
         let repo = match (opened.repo.open_sibling(Arc::clone(&store), self.client()?), password) {
             (Err(RepoError::Rotated { .. }), _) => self.open_rotated(ui, store, &place)?,

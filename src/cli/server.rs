@@ -2,20 +2,20 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use warp::net::{
-    ConnectOptions, HostKeyPolicy, Identity, KnownHosts, NetError, QuicTransport, RemoteStore, RemoteUrl,
-    UnknownHost,
+    ConnectOptions, HostKeyPolicy, Identity, KnownHosts, NetError, PacedTransport, QuicTransport,
+    RemoteStore, RemoteUrl, UnknownHost,
 };
 use warp::store::{OsVfs, StorageBackend};
-use warp::sync::{FailCode, TransferConfig};
+use warp::sync::{FailCode, TransferConfig, Transport};
 
 use super::config;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::escape;
 use super::remote::LimitArgs;
+use super::signals;
 
 /// Takes the keys of servers that were never seen, where nobody can be asked.
 const ACCEPT_NEW: &str = "WARP_ACCEPT_NEW_HOST_KEYS";
@@ -41,11 +41,14 @@ impl Context {
         let connections = limits.connections();
         let usual = ConnectOptions::new(known, policy());
         let timeout = limits.patience().unwrap_or(usual.timeout);
-        let options = ConnectOptions { create, connections, timeout, ..usual };
+        let options = ConnectOptions { create, connections, timeout, cancelled: signals::cancelled, ..usual };
         let transport =
             QuicTransport::connect(&url, &identity, options).map_err(|error| told(&identity, error))?;
-        let config = self.transfer(limits);
-        let store = RemoteStore::open(Arc::new(transport), (&url.repository, create), config)?;
+        let transport: Arc<dyn Transport> = match limits.throttle() {
+            None => Arc::new(transport),
+            Some(throttle) => Arc::new(PacedTransport::new(Arc::new(transport), throttle)),
+        };
+        let store = RemoteStore::open(transport, (&url.repository, create), self.transfer(limits))?;
         Ok(Arc::new(store))
     }
 
@@ -53,8 +56,8 @@ impl Context {
     pub(crate) fn transfer(&self, limits: &LimitArgs) -> TransferConfig {
         TransferConfig {
             verification: limits.verification(),
-            sleep: thread::sleep,
-            observer: super::ui::warner(self.globals.verbosity()),
+            sleep: signals::sleep,
+            observer: super::ui::link_observer(self.globals.verbosity()),
             ..TransferConfig::default()
         }
     }

@@ -1,10 +1,14 @@
 //! Signals: Ctrl-C asks an operation to stop, twice stops at once; SIGUSR1 asks for a line of progress.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 use super::error::Exit;
+
+/// How long a signal may go unnoticed while nothing else is done.
+const STEP: Duration = Duration::from_millis(50);
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
@@ -29,6 +33,14 @@ fn take(signal: i32) {
 /// Whether the user wants the operation to stop.
 pub(crate) fn cancelled() -> bool {
     CANCELLED.load(Ordering::Relaxed)
+}
+
+/// Waits so long, or until the user wants the operation to stop.
+pub(crate) fn sleep(time: Duration) {
+    let end = Instant::now() + time;
+    while !cancelled() && Instant::now() < end {
+        std::thread::sleep(STEP.min(end.saturating_duration_since(Instant::now())));
+    }
 }
 
 /// Whether the user asked for a line of progress since the last call.

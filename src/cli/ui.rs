@@ -12,7 +12,8 @@ use warp::observe::Observer;
 use super::error::{CliError, Exit};
 use super::escape;
 use super::json;
-use super::progress::{Progress, Show};
+use super::progress::{self, Progress, Show};
+use super::signals;
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -51,6 +52,29 @@ impl Observer for Warner {
             false => writeln!(err, "{clear}warning: {}", escape::line(text)),
         };
     }
+}
+
+/// Who is told of a connection: what it has carried, and when it is lost.
+#[derive(Debug)]
+struct Link(Warner);
+
+impl Observer for Link {
+    fn notice(&self, text: &str) {
+        self.0.notice(text);
+    }
+
+    fn advance(&self, _: u64, bytes: u64) {
+        progress::carried(bytes);
+    }
+
+    fn cancelled(&self) -> bool {
+        signals::cancelled()
+    }
+}
+
+/// Who is told of connections to servers.
+pub(crate) fn link_observer(level: Verbosity) -> Arc<dyn Observer> {
+    Arc::new(Link(Warner(level)))
 }
 
 /// Who takes warnings that can come at any time, from any thread.

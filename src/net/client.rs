@@ -25,6 +25,9 @@ use crate::sync::{PeerKey, Pending, Transport, TransportError};
 const WORKERS: usize = 2;
 /// Buffers of long frames that are kept for the next replies: new ones cost page faults.
 const KEPT_BUFFERS: usize = 32;
+/// How often a thread that waits for a reply looks whether it shall stop, and how long it goes on waiting then.
+const STEP: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_secs(2);
 /// How long an ended connection is given to say so.
 const FAREWELL: Duration = Duration::from_millis(100);
 
@@ -43,13 +46,23 @@ pub struct ConnectOptions {
     pub known_hosts: KnownHosts,
     /// What to do about a server that is not among them.
     pub policy: HostKeyPolicy,
+    /// Whether whoever waits for replies wants to stop: those that are under way are waited for a little longer, and no longer.
+    pub cancelled: fn() -> bool,
 }
 
 impl ConnectOptions {
     /// One connection, 64 requests, 10 s.
     pub fn new(known_hosts: KnownHosts, policy: HostKeyPolicy) -> Self {
         let timeout = Duration::from_secs(10);
-        Self { create: false, connections: 1, requests: 64, timeout, known_hosts, policy }
+        Self {
+            create: false,
+            connections: 1,
+            requests: 64,
+            timeout,
+            known_hosts,
+            policy,
+            cancelled: || false,
+        }
     }
 }
 
@@ -150,8 +163,24 @@ impl Transport for QuicTransport {
             let _ = done.send(result);
         });
         let location = self.location();
-        let lost = move |_| TransportError::Cut { location, why: "this end has given it up".to_owned() };
-        Pending::new(move || reply.recv().map_err(lost)?)
+        let cancelled = self.shared.dialler.cancelled();
+        Pending::new(move || wait(&reply, cancelled).unwrap_or_else(|why| Err(given_up(&location, why))))
+    }
+}
+
+/// Waits for a reply, and not much longer once somebody wants to stop.
+fn wait<T>(reply: &mpsc::Receiver<T>, cancelled: fn() -> bool) -> Result<T, &'static str> {
+    let mut left = GRACE;
+    loop {
+        match reply.recv_timeout(STEP) {
+            Ok(reply) => return Ok(reply),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err("this end has given it up"),
+            Err(mpsc::RecvTimeoutError::Timeout) if cancelled() => match left.checked_sub(STEP) {
+                Some(less) => left = less,
+                None => return Err("it was interrupted"),
+            },
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
     }
 }
 

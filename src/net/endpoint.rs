@@ -34,9 +34,9 @@ const INITIAL_WINDOW: u64 = 64 << 10;
 /// What is taken for the round trip before one was measured: a lost first packet is sent again after three of it.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// An end that says nothing for so long is gone.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(15);
 /// How often an end that has nothing to say shows that it is there: thrice within [`IDLE`], and often enough for routers.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// Bytes of a socket's buffers that are asked for; the system gives what it allows (`net.core.rmem_max`). With the usual 208 KiB a burst does not
 /// fit, and half of the speed is lost.
 const SOCKET_BUFFER: usize = 8 << 20;

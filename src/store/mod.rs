@@ -20,5 +20,5 @@ pub use error::{GroupError, StoreError};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use os_vfs::OsVfs;
-pub use throttled::{Limits, ThrottledStore};
+pub use throttled::{Limits, Throttle, ThrottledStore};
 pub use vfs::{FileInfo, ReadFile, TempFile, Vfs};

@@ -10,6 +10,8 @@ use super::{BlobInfo, BlobName, Put, ShardProof, StorageBackend, StoreError};
 
 /// What may go at once after a pause, in seconds of the rate.
 const BURST: Duration = Duration::from_millis(250);
+/// How often whoever waits looks whether to stop.
+const STEP: Duration = Duration::from_millis(100);
 
 /// Most bytes a second each way; `None`: any number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,8 +43,43 @@ impl Bucket {
         free_at.saturating_duration_since(now)
     }
 
-    fn wait(&self, bytes: u64) {
-        thread::sleep(self.book(bytes, Instant::now()));
+    /// Waits until these bytes may go, or somebody wants to stop.
+    fn wait(&self, bytes: u64, cancelled: fn() -> bool) {
+        let now = Instant::now();
+        let end = now + self.book(bytes, now);
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|_| !cancelled()) {
+            thread::sleep(left.min(STEP));
+        }
+    }
+}
+
+/// Limits that everything keeps to that shares them.
+#[derive(Debug)]
+pub struct Throttle {
+    upload: Option<Bucket>,
+    download: Option<Bucket>,
+    cancelled: fn() -> bool,
+}
+
+impl Throttle {
+    /// Nothing has gone yet. `cancelled` says whether nobody shall wait any more.
+    pub fn new(limits: Limits, cancelled: fn() -> bool) -> Self {
+        let [upload, download] = [limits.upload, limits.download].map(|rate| rate.map(Bucket::new));
+        Self { upload, download, cancelled }
+    }
+
+    /// Waits until so many bytes may go out.
+    pub fn up(&self, bytes: usize) {
+        if let Some(bucket) = &self.upload {
+            bucket.wait(bytes as u64, self.cancelled);
+        }
+    }
+
+    /// Waits until so many bytes may come in.
+    pub fn down(&self, bytes: usize) {
+        if let Some(bucket) = &self.download {
+            bucket.wait(bytes as u64, self.cancelled);
+        }
     }
 }
 
@@ -50,27 +87,21 @@ impl Bucket {
 #[derive(Debug)]
 pub struct ThrottledStore {
     inner: Arc<dyn StorageBackend>,
-    upload: Option<Bucket>,
-    download: Option<Bucket>,
+    throttle: Arc<Throttle>,
 }
 
 impl ThrottledStore {
-    /// `inner` within limits.
-    pub fn new(inner: Arc<dyn StorageBackend>, limits: Limits) -> Self {
-        let [upload, download] = [limits.upload, limits.download].map(|rate| rate.map(Bucket::new));
-        Self { inner, upload, download }
+    /// `inner` within limits, which others may share.
+    pub fn new(inner: Arc<dyn StorageBackend>, throttle: Arc<Throttle>) -> Self {
+        Self { inner, throttle }
     }
 
     fn up(&self, bytes: usize) {
-        if let Some(bucket) = &self.upload {
-            bucket.wait(bytes as u64);
-        }
+        self.throttle.up(bytes);
     }
 
     fn down(&self, bytes: usize) {
-        if let Some(bucket) = &self.download {
-            bucket.wait(bytes as u64);
-        }
+        self.throttle.down(bytes);
     }
 }
 
@@ -160,7 +191,10 @@ mod tests {
     #[test]
     fn keeps_the_contract() {
         let limits = Limits { upload: Some(1 << 30), download: Some(1 << 30) };
-        contract::run(&ThrottledStore::new(Arc::new(MemoryStore::new()), limits));
+        contract::run(&ThrottledStore::new(
+            Arc::new(MemoryStore::new()),
+            Arc::new(Throttle::new(limits, || false)),
+        ));
     }
 
     #[test]
@@ -224,7 +258,7 @@ mod tests {
     fn proofs_come_through_and_take_their_time() {
         let inner = Arc::new(Elsewhere(MemoryStore::new(), false.into()));
         let limits = Limits { upload: None, download: Some(10_000) };
-        let store = ThrottledStore::new(inner.clone(), limits);
+        let store = ThrottledStore::new(inner.clone(), Arc::new(Throttle::new(limits, || false)));
         let (pack, begun) = (PackId::new([1; 16]), Instant::now());
         assert_eq!(store.prove(&pack, 0, 1).unwrap().unwrap().bytes.len(), 5000);
         assert!(begun.elapsed() >= Duration::from_millis(240));
@@ -236,7 +270,8 @@ mod tests {
     #[test]
     fn each_way_has_its_own_limit() {
         let limits = Limits { upload: Some(40_000), download: None };
-        let store = ThrottledStore::new(Arc::new(MemoryStore::new()), limits);
+        let store =
+            ThrottledStore::new(Arc::new(MemoryStore::new()), Arc::new(Throttle::new(limits, || false)));
         let (name, begun) = (BlobName::new("a").unwrap(), Instant::now());
         store.put_new(&name, &[&[0; 20_000]]).unwrap();
         let written = begun.elapsed();

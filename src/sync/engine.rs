@@ -32,7 +32,8 @@ pub struct TransferConfig {
     pub pause: Duration,
     /// Waits.
     pub sleep: fn(Duration),
-    /// Is told when the other end is lost and is looked for again, and when it is back.
+    /// Is told how many bytes of blobs have gone over, when the other end is lost and is looked for again, and when it is back; says whether to give up
+    /// instead.
     pub observer: Arc<dyn Observer>,
 }
 
@@ -216,8 +217,9 @@ impl TransferEngine {
     fn again<T>(&self, mut act: impl FnMut(u32) -> Result<T, TransferError>) -> Result<T, TransferError> {
         let mut attempt = 0;
         loop {
+            let may_try = || attempt < self.config.retries && !self.config.observer.cancelled();
             let error = match act(attempt) {
-                Err(error) if attempt < self.config.retries && self.given_up().is_none() => error,
+                Err(error) if may_try() && self.given_up().is_none() => error,
                 Err(TransferError::Transport { source }) => {
                     if source.is_transient() {
                         self.given_up().get_or_insert_with(|| source.clone());
@@ -287,7 +289,9 @@ impl TransferEngine {
 
     fn put(&self, name: &str, bytes: &Bytes) -> Result<Reply, TransferError> {
         self.counts.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.once(Request::Put { name: name.to_owned(), replace: false, bytes: bytes.clone() })
+        let put = self.once(Request::Put { name: name.to_owned(), replace: false, bytes: bytes.clone() })?;
+        self.config.observer.advance(0, bytes.len() as u64);
+        Ok(put)
     }
 
     /// Puts a blob in place of a damaged one.
@@ -359,7 +363,11 @@ impl TransferEngine {
             }
             let Some((number, pending)) = under_way.pop_front() else { break };
             match self.wait(pending) {
-                Ok(Reply::Done) => upload.arrived(number),
+                Ok(Reply::Done) => {
+                    upload.arrived(number);
+                    let place = upload.place(number);
+                    self.config.observer.advance(0, place.end - place.start);
+                }
                 Ok(_) => return Err(self.nonsense("piece")),
                 // It came too early: what is missing before it is under way.
                 Err(TransferError::Failed { failure, .. }) if failure.code == FailCode::Busy => {
@@ -400,7 +408,7 @@ impl TransferEngine {
         if len > max {
             return Err(lie());
         }
-        self.counts.received.fetch_add(first.len() as u64, Ordering::Relaxed);
+        self.received(first.len());
         let len = usize::try_from(len).map_err(|_| lie())?;
         let mut all = Vec::with_capacity(len);
         all.extend_from_slice(&first);
@@ -408,6 +416,11 @@ impl TransferEngine {
             self.read_into(name, first.len() as u64, len, &mut all)?;
         }
         Ok(all)
+    }
+
+    fn received(&self, bytes: usize) {
+        self.counts.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.config.observer.advance(0, bytes as u64);
     }
 
     /// `len` bytes of a blob from byte `offset` on.
@@ -446,7 +459,7 @@ impl TransferEngine {
             })?;
             match reply {
                 Reply::Blob { bytes, .. } if bytes.len() == wanted => {
-                    self.counts.received.fetch_add(wanted as u64, Ordering::Relaxed);
+                    self.received(wanted);
                     all.extend_from_slice(&bytes);
                 }
                 _ => return Err(self.nonsense("read")),

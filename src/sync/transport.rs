@@ -15,7 +15,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// The repository at the other end, for messages.
     fn location(&self) -> String;
 
-    /// Sends a request. Waits only while too many are under way.
+    /// Sends a request. Waits only while too many are under way, or for leave to send as much.
     fn submit(&self, request: Request) -> Pending;
 
     /// Sends a request and waits for the reply.

@@ -70,7 +70,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let inner = if args.bare { dir.clone() } else { dir.join(DOT_WARP) };
     check_room(&dir, &vfs).and_then(|()| check_room(&inner, &vfs))?;
     let place = url.to_string();
-    let from = ctx.open_alone(args.limits.apply(ctx.open_remote(&url, false, &args.limits)?), &place)?;
+    let from = ctx.open_alone(ctx.open_remote(&url, false, &args.limits)?, &place)?;
     let head = first_branch(&from, args.branch.as_deref(), Context::head_of(&url))?;
     let store = Arc::new(LocalStore::create(&inner, vfs)?);
     let repo = from.create_sibling(store, !args.bare, ctx.client()?)?;

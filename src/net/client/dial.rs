@@ -155,6 +155,10 @@ impl Dialler {
         Self { url, location, identity, options: Arc::new(options), trusted: OnceLock::new() }
     }
 
+    pub(super) fn cancelled(&self) -> fn() -> bool {
+        self.options.cancelled
+    }
+
     pub(super) fn location(&self) -> &str {
         &self.location
     }

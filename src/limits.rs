@@ -55,6 +55,8 @@ pub const GROUP_MEMBERS_MAX: usize = 64;
 pub const PROOFS_MAX: usize = 2048;
 /// Most bytes of a repository's path at a server.
 pub const REPOSITORY_NAME_LEN_MAX: usize = KIB;
+/// Most bytes of one part of it: a folder of that name takes any suffix that a server may need.
+pub const REPOSITORY_PART_LEN_MAX: usize = 100;
 /// Most bytes of the state of a working directory that a client keeps: about 10 for each of 100 million files.
 pub const LIVE_STATE_LEN_MAX: u64 = 1 << 30;
 /// Most bytes of the repository's configuration.

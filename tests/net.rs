@@ -15,8 +15,8 @@ use tokio::runtime::Runtime;
 use warp::format::wire::{FailCode, Frame, FrameTrailer, Reply, Request};
 use warp::limits::PIECE_LEN;
 use warp::net::{
-    ConnectOptions, HostKeyPolicy, Identity, KnownHosts, Metrics, NetError, QuicTransport, RemoteUrl, Server,
-    ServerLimits, Stopper, endpoint,
+    ConnectOptions, HostKeyPolicy, Identity, KnownHosts, Metrics, NetError, QuicTransport, Server,
+    ServerLimits, ServerUrl, Stopper, endpoint,
 };
 use warp::store::OsVfs;
 use warp::sync::{Handler, PeerKey, Transport, TransportError};
@@ -49,7 +49,7 @@ impl Running {
         Self { address, key, metrics, stopper, thread }
     }
 
-    fn url(&self) -> RemoteUrl {
+    fn url(&self) -> ServerUrl {
         format!("warp://{}/repo#{}", self.address, self.key).parse().unwrap()
     }
 
@@ -253,7 +253,7 @@ fn two_connections_that_race_for_a_name_are_told_who_was_first() {
 fn a_server_with_another_key_than_the_url_says_hears_nothing() {
     let server = Running::with(StoreHandler::new(), ServerLimits::default());
     let other = Identity::generate().unwrap().key();
-    let url = RemoteUrl { pin: Some(other), ..server.url() };
+    let url = ServerUrl { key: Some(other), ..server.url() };
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path(), HostKeyPolicy::AcceptNew);
     let error = QuicTransport::connect(&url, &Identity::generate().unwrap(), options).unwrap_err();
@@ -276,7 +276,7 @@ fn a_new_host_is_asked_about_and_a_changed_one_refused_with_the_line_that_knows_
     };
     let server = Running::with(StoreHandler::new(), ServerLimits::default());
     let (address, key) = (server.address, server.key);
-    let url = RemoteUrl { pin: None, ..server.url() };
+    let url = ServerUrl { key: None, ..server.url() };
     let connect = |policy| QuicTransport::connect(&url, &me, options(dir.path(), policy));
 
     let refused = connect(ask(false)).unwrap_err();
@@ -312,7 +312,7 @@ fn a_key_that_the_server_refuses_is_told_so() {
 #[test]
 fn where_nobody_listens_the_error_says_what_to_look_at() {
     let socket = std::net::UdpSocket::bind(loopback()).unwrap();
-    let url: RemoteUrl = format!("warp://{}/repo", socket.local_addr().unwrap()).parse().unwrap();
+    let url: ServerUrl = format!("warp://{}/repo", socket.local_addr().unwrap()).parse().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let options =
         ConnectOptions { timeout: Duration::from_millis(300), ..options(dir.path(), HostKeyPolicy::Strict) };
@@ -674,7 +674,7 @@ fn breaks_off() -> (SocketAddr, PeerKey, JoinHandle<()>) {
 fn a_server_that_dies_within_a_reply_is_a_cut_and_the_next_request_connects_anew() {
     let (address, key, thread) = breaks_off();
     let dir = tempfile::tempdir().unwrap();
-    let url: RemoteUrl = format!("warp://{address}/repo#{key}").parse().unwrap();
+    let url: ServerUrl = format!("warp://{address}/repo#{key}").parse().unwrap();
     let options = options(dir.path(), HostKeyPolicy::Strict);
     let transport = QuicTransport::connect(&url, &Identity::generate().unwrap(), options).unwrap();
     let error = transport.call(get("packs/a")).unwrap_err();

@@ -14,7 +14,7 @@ use common::program::{Home, news};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use warp::format::wire::{FailCode, Rights};
-use warp::net::{ConnectOptions, HostKeyPolicy, Identity, KnownHosts, NetError, QuicTransport, RemoteUrl};
+use warp::net::{ConnectOptions, HostKeyPolicy, Identity, KnownHosts, NetError, QuicTransport, ServerUrl};
 use warp::store::OsVfs;
 
 struct Served {
@@ -40,7 +40,7 @@ fn serve(access: &str, more: &[&str]) -> Served {
 }
 
 impl Served {
-    fn url(&self) -> RemoteUrl {
+    fn url(&self) -> ServerUrl {
         let text = |name: &str| self.told[name].as_str().unwrap();
         format!("warp://{}/team/laptop#{}", text("address"), text("key")).parse().unwrap()
     }

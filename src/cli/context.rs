@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use warp::format::config::KdfParams;
 use warp::id::CommitId;
-use warp::net::RemoteUrl;
+use warp::net::{ParseUrlError, ServerUrl};
 use warp::ops;
 use warp::repo::{
     Client, Credentials, ErrorKind, Head, Probe, RepoError, Repository, ResolveContext, VersionInfo, WorkDir,
@@ -122,9 +122,9 @@ impl Context {
     pub(crate) fn locate(&self) -> Result<Location, CliError> {
         let named = self.globals.repo.as_ref().or(self.settings.repository.as_ref());
         if let Some(dir) = named {
-            return Ok(match group_url(dir).or_else(|| server_url(dir)) {
-                Some(url) => Location { dir: PathBuf::from(url), root: None },
-                None => named_location(&self.cwd.join(dir)),
+            return Ok(match group_url(dir).is_some() || server_url(dir)?.is_some() {
+                true => Location { dir: dir.clone(), root: None },
+                false => named_location(&self.cwd.join(dir)),
             });
         }
         let mut upwards = self.cwd.ancestors().filter(|folder| folder.join(DOT_WARP).is_dir());
@@ -158,8 +158,8 @@ impl Context {
             let store = self.open_remote(&self.remote_url(url)?, false, &LimitArgs::default())?;
             return Ok((location, store));
         }
-        if let Some(url) = server_url(&location.dir) {
-            let store = self.open_server(url, false, &LimitArgs::default())?;
+        if let Some(url) = server_url(&location.dir)? {
+            let store = self.open_server(&url, false, &LimitArgs::default())?;
             return Ok((location, store));
         }
         let store = LocalStore::open(&location.dir, Arc::new(OsVfs::new()));
@@ -223,8 +223,9 @@ fn again(error: &warp::repo::RepoError, source: &Source) -> bool {
 }
 
 /// The place of a repository, if it is at a server.
-pub(crate) fn server_url(place: &Path) -> Option<&str> {
-    place.to_str().filter(|text| RemoteUrl::is_meant(text))
+pub(crate) fn server_url(place: &Path) -> Result<Option<ServerUrl>, CliError> {
+    let text = place.to_str().filter(|text| ServerUrl::is_meant(text));
+    text.map(str::parse).transpose().map_err(|error: ParseUrlError| CliError::usage(error.to_string()))
 }
 
 /// The place of a repository, if it is a group's.

@@ -187,7 +187,7 @@ impl Context {
             RemoteUrl::Path(path) => {
                 Ok(limits.throttled(LocalStore::open(&named_location(path).dir, Arc::new(OsVfs::new()))?))
             }
-            RemoteUrl::Server { .. } => self.open_server(&url.to_string(), create, limits),
+            RemoteUrl::Server(url) => self.open_server(url, create, limits),
             RemoteUrl::Group { .. } => Ok(Arc::new(self.open_group(url, create, limits)?)),
         }
     }

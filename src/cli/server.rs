@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use warp::net::{
     ConnectOptions, HostKeyPolicy, Identity, KnownHosts, NetError, PacedTransport, QuicTransport,
-    RemoteStore, RemoteUrl, UnknownHost,
+    RemoteStore, ServerUrl, UnknownHost,
 };
 use warp::store::{OsVfs, StorageBackend};
 use warp::sync::{FailCode, TransferConfig, Transport};
@@ -30,11 +30,10 @@ impl Context {
     /// Opens a repository at a server; `create`: makes room for it, where nothing is yet.
     pub(crate) fn open_server(
         &self,
-        url: &str,
+        url: &ServerUrl,
         create: bool,
         limits: &LimitArgs,
     ) -> Result<Arc<dyn StorageBackend>, CliError> {
-        let url: RemoteUrl = url.parse().map_err(|error| CliError::usage(format!("{error}")))?;
         let identity = self.transport_identity()?;
         let known = config::state_dir(self.home())?.join("known_hosts");
         let known = KnownHosts::new(Arc::new(OsVfs::new()), known);
@@ -43,7 +42,7 @@ impl Context {
         let timeout = limits.patience().unwrap_or(usual.timeout);
         let options = ConnectOptions { create, connections, timeout, cancelled: signals::cancelled, ..usual };
         let transport =
-            QuicTransport::connect(&url, &identity, options).map_err(|error| told(&identity, error))?;
+            QuicTransport::connect(url, &identity, options).map_err(|error| told(&identity, error))?;
         let transport: Arc<dyn Transport> = match limits.throttle() {
             None => Arc::new(transport),
             Some(throttle) => Arc::new(PacedTransport::new(Arc::new(transport), throttle)),

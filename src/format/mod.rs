@@ -16,7 +16,9 @@ pub mod index;
 pub mod log;
 pub mod node;
 pub mod pack;
+pub mod peer_key;
 pub mod receipt;
+pub mod server_url;
 pub mod shard;
 pub mod state;
 #[cfg(test)]

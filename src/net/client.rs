@@ -16,7 +16,7 @@ use tokio::runtime::{Handle, Runtime};
 use self::dial::{Dialler, Slot};
 use self::ways::Ways;
 use super::frames::{self, FramePool, ReadFault};
-use super::{HostKeyPolicy, Identity, KnownHosts, NetError, RemoteUrl, close};
+use super::{HostKeyPolicy, Identity, KnownHosts, NetError, ServerUrl, close};
 use crate::format::DecodeError;
 use crate::format::wire::{Frame, Reply, Request, Rights};
 use crate::sync::{PeerKey, Pending, Transport, TransportError};
@@ -109,7 +109,7 @@ impl QuicTransport {
     ///
     /// # Errors
     /// If nobody answers, the server's key is not the one that it should be, or it does not let this key in.
-    pub fn connect(url: &RemoteUrl, identity: &Identity, options: ConnectOptions) -> Result<Self, NetError> {
+    pub fn connect(url: &ServerUrl, identity: &Identity, options: ConnectOptions) -> Result<Self, NetError> {
         let runtime = runtime()?;
         let slots = {
             let _inside = runtime.enter();

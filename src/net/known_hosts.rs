@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::identity::failed;
-use super::{NetError, RemoteUrl};
+use super::{NetError, ServerUrl};
 use crate::store::Vfs;
 use crate::sync::PeerKey;
 
@@ -66,9 +66,9 @@ impl KnownHosts {
     ///
     /// # Errors
     /// If it shows another key than its URL or the file says, if nobody says yes, or if the file cannot be read or written.
-    pub fn check(&self, url: &RemoteUrl, key: PeerKey, policy: &HostKeyPolicy) -> Result<(), NetError> {
+    pub fn check(&self, url: &ServerUrl, key: PeerKey, policy: &HostKeyPolicy) -> Result<(), NetError> {
         let host = url.authority();
-        if let Some(pinned) = url.pin {
+        if let Some(pinned) = url.key {
             let mismatch = NetError::PinMismatch { host, found: key, pinned };
             return if pinned == key { Ok(()) } else { Err(mismatch) };
         }
@@ -157,7 +157,7 @@ mod tests {
         Bench { dir, hosts }
     }
 
-    fn url(text: &str) -> RemoteUrl {
+    fn url(text: &str) -> ServerUrl {
         text.parse().unwrap()
     }
 

@@ -3,7 +3,7 @@
 //!
 //! What is said on a connection stands in [`format::wire`](crate::format::wire), who says what in [`sync`](crate::sync); this room
 //! carries it. Both ends prove with raw public keys (RFC 7250) who they are; no authority has a say. A client knows a server's key
-//! from [`KnownHosts`] or from its [`RemoteUrl`], a server leaves it to its [`Handler`](crate::sync::Handler) what a key may do.
+//! from [`KnownHosts`] or from its [`ServerUrl`], a server leaves it to its [`Handler`](crate::sync::Handler) what a key may do.
 
 mod client;
 mod close;
@@ -16,8 +16,8 @@ mod paced;
 mod remote;
 mod server;
 mod tls;
-mod url;
 
+pub use crate::format::server_url::{ParseUrlError, ServerUrl};
 pub use client::{ConnectOptions, QuicTransport, Welcome};
 pub use error::NetError;
 pub use identity::Identity;
@@ -25,4 +25,3 @@ pub use known_hosts::{HostKeyPolicy, KnownHosts, UnknownHost};
 pub use paced::PacedTransport;
 pub use remote::RemoteStore;
 pub use server::{Metrics, Server, ServerLimits, Stopper};
-pub use url::{DEFAULT_PORT, ParseUrlError, RemoteUrl};

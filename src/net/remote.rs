@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::id::PackId;
-use crate::store::{BlobInfo, BlobName, Put, ShardProof, StorageBackend, StoreError};
+use crate::store::{BlobInfo, BlobName, Put, ShardProof, StorageBackend, StoreError, TakeBlob};
 use crate::sync::{
     FailCode, Reply, Request, Rights, Shards, TransferConfig, TransferCounts, TransferEngine, TransferError,
     Transport, Uploaded, payload_root,
@@ -72,6 +72,17 @@ impl RemoteStore {
         match error.failure().map(|failure| (failure.code, failure.number)) {
             Some((FailCode::NotFound, _)) => StoreError::NotFound { name: text, location },
             _ => io_error(action, &format!("{text} in {location}"), error),
+        }
+    }
+
+    /// Why a whole blob of at most `max` bytes was not read.
+    fn unread(&self, name: &BlobName, max: u64, error: TransferError) -> StoreError {
+        match error.failure() {
+            Some(failure) if failure.code == FailCode::TooLarge => {
+                let (name, location) = (name.to_string(), self.location());
+                StoreError::TooLarge { name, location, len: failure.number, max }
+            }
+            _ => self.failed("read", name, error),
         }
     }
 
@@ -192,12 +203,17 @@ impl StorageBackend for RemoteStore {
         if let Some(number) = entry_number(name) {
             return self.entry(number, name, max);
         }
-        self.engine.get(name.as_str(), max).map_err(|error| match error.failure() {
-            Some(failure) if failure.code == FailCode::TooLarge => {
-                let (name, location) = (name.to_string(), self.location());
-                StoreError::TooLarge { name, location, len: failure.number, max }
-            }
-            _ => self.failed("read", name, error),
+        self.engine.get(name.as_str(), max).map_err(|error| self.unread(name, max, error))
+    }
+
+    fn get_many(&self, names: &[BlobName], max: u64, take: &mut TakeBlob<'_>) -> Result<(), StoreError> {
+        // Entries of the log come many in one reply.
+        if names.iter().any(|name| entry_number(name).is_some()) {
+            return names.iter().try_for_each(|name| take(name, self.get(name, max)));
+        }
+        self.engine.get_many(names.iter().map(BlobName::as_str), max, |number, got| {
+            let name = &names[number];
+            take(name, got.map_err(|error| self.unread(name, max, error)))
         })
     }
 

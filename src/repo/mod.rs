@@ -47,7 +47,7 @@ pub use rebuild::Rebuild;
 pub(crate) use rebuild::Survivors;
 pub use recover::{Recovery, RecoverySheet};
 pub use refs::check_ref_name;
-pub use remotes::{DEFAULT_PORT, RemoteUrl, RemoteUrlError, check_remote_name};
+pub use remotes::{RemoteUrl, RemoteUrlError, check_remote_name};
 pub(crate) use repository::read_version;
 pub use repository::{CreateOptions, Probe, Repository};
 pub use resolve::ResolveContext;

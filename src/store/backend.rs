@@ -110,6 +110,9 @@ pub struct ShardProof {
     pub bytes: Vec<u8>,
 }
 
+/// What [`StorageBackend::get_many`] hands blobs to, with their names.
+pub type TakeBlob<'t> = dyn FnMut(&BlobName, Result<Vec<u8>, StoreError>) -> Result<(), StoreError> + 't;
+
 /// A blob that is being written and is not yet there. Dropping it discards it.
 pub trait BlobWriter: Send + fmt::Debug {
     /// Appends bytes.
@@ -173,6 +176,15 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::TooLarge`], before anything is allocated.
     fn get(&self, name: &BlobName, max: u64) -> Result<Vec<u8>, StoreError>;
+
+    /// Many small blobs, each as [`get`](Self::get) reads it: `take` is given one after the other, in the order of the names. A store
+    /// that is far away fetches the next ones meanwhile. No more of them are in memory than are under way at once.
+    ///
+    /// # Errors
+    /// The first error that `take` returns: then the rest is not read. What is wrong with a blob `take` is told, and decides.
+    fn get_many(&self, names: &[BlobName], max: u64, take: &mut TakeBlob<'_>) -> Result<(), StoreError> {
+        names.iter().try_for_each(|name| take(name, self.get(name, max)))
+    }
 
     /// Exactly `len` bytes from byte `offset` on.
     ///

@@ -18,6 +18,7 @@ pub fn run(store: &dyn StorageBackend) {
     a_repair_takes_the_place_of_a_blob(store);
     reads_are_exact_or_short(store);
     what_is_not_there_is_not_found(store);
+    many_come_one_after_the_other(store);
     listings_are_sorted_and_complete(store);
     deleting_frees_the_name(store);
     one_racer_wins(store);
@@ -89,6 +90,41 @@ fn what_is_not_there_is_not_found(store: &dyn StorageBackend) {
         assert!(store.read_at(&missing, 0, 0).is_err_and(|error| error.is_not_found()), "{missing}");
         assert_eq!(store.len(&missing).expect("len"), None, "{missing}");
         assert!(!store.delete(&missing).expect("delete"), "{missing}");
+    }
+}
+
+fn many_come_one_after_the_other(store: &dyn StorageBackend) {
+    for folder in ["config", "log"] {
+        let names: Vec<BlobName> = (0..5).map(|n| name(&format!("{folder}/many-{n}"))).collect();
+        for (n, blob) in names.iter().enumerate().filter(|(n, _)| *n != 2) {
+            assert_eq!(store.put_new(blob, &[&vec![n as u8; n]]).expect("put"), Put::Created);
+        }
+        let mut met = Vec::new();
+        let take = &mut |blob: &BlobName, got| {
+            met.push((blob.clone(), got));
+            Ok(())
+        };
+        store.get_many(&names, 3, take).expect("nothing is refused");
+        assert!(met.iter().map(|(blob, _)| blob).eq(&names), "{met:?}");
+        for (n, (_, got)) in met.into_iter().enumerate() {
+            match got {
+                Ok(bytes) => assert!(n != 2 && bytes == vec![n as u8; n], "{n}: {bytes:?}"),
+                Err(error) if n == 2 => assert!(error.is_not_found(), "{error:?}"),
+                Err(error) => {
+                    assert!(matches!(error, StoreError::TooLarge { len: 4, max: 3, .. }), "{error:?}")
+                }
+            }
+        }
+        let mut calls = 0;
+        let stopped = store.get_many(&names[1..], 9, &mut |_, got| {
+            calls += 1;
+            got.map(drop)
+        });
+        assert!(stopped.is_err_and(|error| error.is_not_found()) && calls == 2, "{calls} calls");
+        store.get_many(&[], 9, &mut |_, got| got.map(drop)).expect("nothing was asked for");
+        for blob in &names {
+            store.delete(blob).expect("delete");
+        }
     }
 }
 

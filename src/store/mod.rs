@@ -15,7 +15,7 @@ mod throttled;
 mod vfs;
 
 pub(crate) use backend::part_of;
-pub use backend::{BlobInfo, BlobName, BlobWriter, Put, ShardProof, StorageBackend};
+pub use backend::{BlobInfo, BlobName, BlobWriter, Put, ShardProof, StorageBackend, TakeBlob};
 pub use error::{GroupError, StoreError};
 pub use local::LocalStore;
 pub use memory::MemoryStore;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::id::PackId;
 
-use super::{BlobInfo, BlobName, Put, ShardProof, StorageBackend, StoreError};
+use super::{BlobInfo, BlobName, Put, ShardProof, StorageBackend, StoreError, TakeBlob};
 
 /// What may go at once after a pause, in seconds of the rate.
 const BURST: Duration = Duration::from_millis(250);
@@ -128,6 +128,13 @@ impl StorageBackend for ThrottledStore {
         let bytes = self.inner.get(name, max)?;
         self.down(bytes.len());
         Ok(bytes)
+    }
+
+    fn get_many(&self, names: &[BlobName], max: u64, take: &mut TakeBlob<'_>) -> Result<(), StoreError> {
+        self.inner.get_many(names, max, &mut |name, got| {
+            self.down(got.as_ref().map_or(0, Vec::len));
+            take(name, got)
+        })
     }
 
     fn read_at(&self, name: &BlobName, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {

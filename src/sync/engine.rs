@@ -24,7 +24,7 @@ pub struct TransferConfig {
     pub verification: VerificationMode,
     /// Over how many ends each pack is spread, and how many of them bring it back: what a group is opened with. `None`: one end has all of it.
     pub erasure: Option<ErasureConfig>,
-    /// Requests under way at once for one blob: pieces of 1 MiB.
+    /// Requests under way at once for one blob, in pieces of 1 MiB, or for many that are smaller.
     pub window: u32,
     /// How often something is tried again that was cut off, one after the other.
     pub retries: u32,
@@ -399,10 +399,50 @@ impl TransferEngine {
     /// # Errors
     /// [`TransferError`].
     pub fn get(&self, name: &str, max: u64) -> Result<Vec<u8>, TransferError> {
-        let (len, first) = match self.ask(&Request::Get { name: name.to_owned(), max })? {
-            Reply::Blob { len, bytes } => (len, bytes),
-            _ => return Err(self.nonsense("get")),
-        };
+        let reply = self.ask(&Request::Get { name: name.to_owned(), max })?;
+        self.whole(name, max, reply)
+    }
+
+    /// Whole blobs of at most `max` bytes each, with many requests under way at once. `take` is given them in the order of the names,
+    /// with their numbers from 0 on.
+    ///
+    /// # Errors
+    /// The first one that `take` returns: then the rest is not asked for.
+    pub fn get_many<'n, E>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        max: u64,
+        mut take: impl FnMut(usize, Result<Vec<u8>, TransferError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut names, mut under_way) = (names.into_iter(), VecDeque::new());
+        for number in 0.. {
+            while under_way.len() < self.config.window.max(1) as usize
+                && let Some(name) = names.next()
+            {
+                let request = Request::Get { name: name.to_owned(), max };
+                // Where the other end was given up, nobody dials anew for each of many.
+                let pending = self.given_up().is_none().then(|| self.transport.submit(request.clone()));
+                under_way.push_back((name, request, pending));
+            }
+            let Some((name, request, pending)) = under_way.pop_front() else { break };
+            let reply = self.reply(&request, pending);
+            take(number, reply.and_then(|reply| self.whole(name, max, reply)))?;
+        }
+        Ok(())
+    }
+
+    /// The reply to a request that is under way, or is to be sent: again where that was cut off or the other end is busy.
+    fn reply(&self, request: &Request, pending: Option<Pending>) -> Result<Reply, TransferError> {
+        let mut first = pending;
+        self.again(|_| match first.take() {
+            Some(pending) => self.wait(pending),
+            None => self.once(request.clone()),
+        })
+    }
+
+    /// The blob of which a reply to `get` has the beginning.
+    fn whole(&self, name: &str, max: u64, reply: Reply) -> Result<Vec<u8>, TransferError> {
+        let Reply::Blob { len, bytes: first } = reply else { return Err(self.nonsense("get")) };
         let why = "it has another length than was asked for";
         let lie = || TransferError::Lie { location: self.location(), name: name.to_owned(), why };
         if len > max {
@@ -412,6 +452,7 @@ impl TransferEngine {
         let len = usize::try_from(len).map_err(|_| lie())?;
         let mut all = Vec::with_capacity(len);
         all.extend_from_slice(&first);
+        // Of most blobs the first reply has all.
         if all.len() < len {
             self.read_into(name, first.len() as u64, len, &mut all)?;
         }
@@ -452,12 +493,7 @@ impl TransferEngine {
                 }
             }
             let Some((request, wanted, pending)) = under_way.pop_front() else { return Ok(()) };
-            let mut first = Some(pending);
-            let reply = self.again(|_| match first.take() {
-                Some(pending) => self.wait(pending),
-                None => self.once(request.clone()),
-            })?;
-            match reply {
+            match self.reply(&request, Some(pending))? {
                 Reply::Blob { bytes, .. } if bytes.len() == wanted => {
                     self.received(wanted);
                     all.extend_from_slice(&bytes);

@@ -4,14 +4,13 @@
 //! answers them: QUIC in [`net`](crate::net), a simulated network in tests.
 
 mod engine;
-mod peer;
 mod transport;
 mod upload;
 mod verify;
 
+pub use crate::format::peer_key::{ParseKeyError, PeerKey};
 pub use crate::format::wire::{Blob, FailCode, Failure, Frame, FrameTrailer, Reply, Request, Rights, Shards};
 pub use engine::{TransferConfig, TransferCounts, TransferEngine, TransferError, Uploaded};
-pub use peer::{ParseKeyError, PeerKey};
 pub use transport::{Handler, Peer, Pending, Session, Transport, TransportError};
 pub use upload::Upload;
 pub use verify::{ParseModeError, VerificationMode};

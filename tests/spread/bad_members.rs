@@ -191,3 +191,35 @@ fn a_group_takes_as_many_members_as_its_code_has_shards() {
     assert!(open(&|options| options.allow_missing = 3, MEMBERS).is_err());
     assert!(open(&|options| options.config = ErasureConfig::new(60, 5).unwrap(), MEMBERS).is_err());
 }
+
+#[test]
+fn many_small_blobs_come_from_one_member_and_what_it_lacks_or_fails_at_from_others() {
+    let world = World::new();
+    let names: Vec<BlobName> =
+        (1..=40).map(|number| BlobName::new(&format!("receipts/{number:010}")).unwrap()).collect();
+    for (at, name) in names.iter().enumerate() {
+        // Each lacks some, and nobody has the last one.
+        let has = |member: &usize| at % MEMBERS != *member && at + 1 < names.len();
+        for member in (0..MEMBERS).filter(has) {
+            world.members[member].inner.put_new(name, &[name.as_str().as_bytes()]).unwrap();
+        }
+    }
+    for dead in [None, Some(0), Some(3)] {
+        let (store, _) = world.group().unwrap();
+        if let Some(dead) = dead {
+            world.set(dead, Trick::Dead);
+        }
+        let (mut taken, mut missing) = (Vec::new(), 0);
+        let take = &mut |name: &BlobName, got: Result<Vec<u8>, StoreError>| {
+            match got {
+                Err(error) if error.is_not_found() => missing += 1,
+                got => assert_eq!(got?, name.as_str().as_bytes(), "without {dead:?}"),
+            }
+            taken.push(name.clone());
+            Ok(())
+        };
+        store.get_many(&names, 100, take).unwrap();
+        assert_eq!((taken, missing), (names.clone(), 1), "without {dead:?}");
+        world.heal();
+    }
+}

@@ -9,5 +9,6 @@ mod common;
 mod audit;
 mod cuts;
 mod liars;
+mod many;
 mod rights;
 mod world;

@@ -126,7 +126,7 @@ fn places(ctx: &Context, args: &Args) -> Result<(RemoteUrl, Option<PathBuf>), Cl
 fn default_dir(url: &RemoteUrl) -> Result<PathBuf, CliError> {
     let path = match url {
         RemoteUrl::Path(path) => path.as_path(),
-        RemoteUrl::Server { path, .. } => Path::new(path),
+        RemoteUrl::Server(url) => Path::new(&url.repository),
         RemoteUrl::Group { .. } => {
             return Err(CliError::usage("say where to, behind the places of the group"));
         }

@@ -7,6 +7,7 @@ use warp::chonkers::ChonkersConfig;
 use warp::chunk::seqcdc::SeqCdcConfig;
 use warp::compress::Level;
 use warp::format::pack::Parity;
+use warp::net::ServerUrl;
 use warp::repo::{
     ChunkerConfig, ChunkerKind, CreateOptions, Credentials, ErrorKind, Head, Repository, WorkDir,
     check_ref_name,
@@ -124,8 +125,8 @@ struct Initialized {
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let named = args.dir.as_ref().or(ctx.globals.repo.as_ref());
-    if let Some(url) = named.and_then(|dir| server_url(dir)) {
-        return at_server(ui, ctx, args, url);
+    if let Some(url) = named.map(|dir| server_url(dir)).transpose()?.flatten() {
+        return at_server(ui, ctx, args, &url);
     }
     let dir = match (&args.dir, &ctx.globals.repo) {
         (Some(_), Some(_)) => return Err(CliError::usage("name the directory once: as DIR or with -r")),
@@ -149,7 +150,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
 }
 
 /// Makes a repository at a server.
-fn at_server(ui: &mut Ui, ctx: &Context, args: &Args, url: &str) -> Result<Exit, CliError> {
+fn at_server(ui: &mut Ui, ctx: &Context, args: &Args, url: &ServerUrl) -> Result<Exit, CliError> {
     if !args.bare {
         return Err(CliError::usage("a server keeps no working directories: say --bare"));
     }
@@ -158,7 +159,10 @@ fn at_server(ui: &mut Ui, ctx: &Context, args: &Args, url: &str) -> Result<Exit,
     let store = ctx.open_server(url, true, &LimitArgs::default())?;
     match Repository::probe(&*store) {
         Ok(_) => {
-            return Err(CliError::failed(format!("there is a repository at {} already", escape::line(url))));
+            return Err(CliError::failed(format!(
+                "there is a repository at {} already",
+                escape::line(&url.to_string())
+            )));
         }
         Err(error) if error.kind() == ErrorKind::NoRepository => {}
         Err(error) => return Err(error.into()),

@@ -13,7 +13,7 @@ use crate::format::wire::{Failure, Reply, Request};
 use crate::net::frames::FramePool;
 use crate::net::known_hosts::UnknownHost;
 use crate::net::tls::{self, Expectation, SERVER_NAME};
-use crate::net::{HostKeyPolicy, Identity, NetError, RemoteUrl, close, endpoint};
+use crate::net::{HostKeyPolicy, Identity, NetError, ServerUrl, close, endpoint};
 use crate::sync::{PeerKey, TransportError};
 
 /// The alert of a server that knows none of the protocols it is offered (RFC 7301).
@@ -26,7 +26,7 @@ const HELLO_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Knows how to reach a server, and what it must show.
 pub(super) struct Dialler {
-    url: RemoteUrl,
+    url: ServerUrl,
     location: String,
     identity: Identity,
     options: Arc<ConnectOptions>,
@@ -150,7 +150,7 @@ impl Slot {
 }
 
 impl Dialler {
-    pub(super) fn new(url: RemoteUrl, identity: Identity, options: ConnectOptions) -> Self {
+    pub(super) fn new(url: ServerUrl, identity: Identity, options: ConnectOptions) -> Self {
         let location = url.location();
         Self { url, location, identity, options: Arc::new(options), trusted: OnceLock::new() }
     }
@@ -236,7 +236,7 @@ impl Dialler {
         endpoint: &Endpoint,
         address: SocketAddr,
     ) -> Result<(Connection, PeerKey), NetError> {
-        let expectation = Expectation::new(self.url.pin);
+        let expectation = Expectation::new(self.url.key);
         let config = endpoint::client_config(&self.identity, address, Arc::clone(&expectation))?;
         let connecting = endpoint.connect_with(config, address, SERVER_NAME);
         let connecting = connecting.map_err(|error| self.unreachable(&error.to_string()))?;
@@ -251,7 +251,7 @@ impl Dialler {
 
     fn no_handshake(&self, error: &ConnectionError, expectation: &Expectation) -> NetError {
         let host = self.url.authority();
-        if let (Some(pinned), Some(found)) = (self.url.pin, expectation.shown())
+        if let (Some(pinned), Some(found)) = (self.url.key, expectation.shown())
             && pinned != found
         {
             return NetError::PinMismatch { host, found, pinned };

@@ -16,7 +16,7 @@ use crate::format::receipt::Receipt;
 use crate::format::shard::ShardHeader;
 use crate::format::wire::{FailCode, Failure, Reply, Rights};
 use crate::id::{PackId, Root};
-use crate::ops::spread::parse_shard_name;
+use crate::ops::spread::shard_name;
 use crate::repo::{PublicLog, RepoError};
 use crate::store::{BlobName, Put, StorageBackend};
 use crate::sync::PeerKey;
@@ -24,6 +24,7 @@ use crate::sync::PeerKey;
 use super::names::Kind;
 use super::proofs::Proofs;
 use super::receipts;
+use super::shards::Shards;
 use super::uploads::Uploads;
 use super::{Grant, denied, locked, refused, rules, store_failure};
 
@@ -53,6 +54,8 @@ struct State {
     checked: HashMap<PackId, PackHeader>,
     /// The same of packs that lie at several hosts, one shard here: their lengths.
     shards: HashMap<PackId, u64>,
+    /// All shards that lie here.
+    lying: Shards,
 }
 
 impl Hosted {
@@ -167,8 +170,10 @@ impl Hosted {
         put: Result<Put, crate::store::StoreError>,
     ) -> Result<Reply, Failure> {
         let reply = self.stored(len, put)?;
+        let mut state = locked(&self.state);
+        state.lying.came(header.pack.uid, header.number);
         if matches!(reply, Reply::Created { .. }) {
-            locked(&self.state).shards.insert(header.pack.uid, header.pack.len);
+            state.shards.insert(header.pack.uid, header.pack.len);
         }
         Ok(reply)
     }
@@ -219,6 +224,9 @@ impl Hosted {
             _ => return Err(refused(format!("{name} is never written in place"))),
         }
         self.store.replace(name, bytes).map_err(|error| logged(&error))?;
+        if let Kind::Shard(pack, number) = kind {
+            locked(&self.state).lying.came(pack, number);
+        }
         Ok(Reply::Done)
     }
 
@@ -315,7 +323,7 @@ impl Hosted {
         }
         let public = log.check_next(file).map_err(|error| repo_failure(&error))?;
         rules::check_entry(log, grant, &public)?;
-        self.check_stored(&state, &public, brought)?;
+        self.check_stored(&mut state, &public, brought).inspect_err(|_| state.lying.doubt())?;
         self.receipt(file, &public, grant, key)?;
         let put = self.store.put_new(name, &[file]).map_err(|error| logged(&error))?;
         state.used += file.len() as u64;
@@ -328,13 +336,13 @@ impl Hosted {
     }
 
     /// What an entry adds is there, and is what the entry says. What is not there at all an entry that is `brought` along may lack.
-    fn check_stored(&self, state: &State, public: &EntryPublic, brought: bool) -> Result<(), Failure> {
+    fn check_stored(&self, state: &mut State, public: &EntryPublic, brought: bool) -> Result<(), Failure> {
         for record in &public.packs_added {
             let is_right = match (state.checked.get(&record.uid), state.shards.get(&record.uid)) {
                 (Some(header), _) => is_of(header, record) && self.is_there(record)?,
                 (None, Some(len)) => *len == record.len,
                 // It came before this host was started, which may have been killed before the name was durable.
-                (None, None) => match self.shard_of(record)? {
+                (None, None) => match self.shard_of(&mut state.lying, record)? {
                     Some(header) => header.pack.len == record.len,
                     None if brought && !self.has(&crate::cas::pack_name(&record.uid))? => true,
                     None => {
@@ -369,13 +377,11 @@ impl Hosted {
     }
 
     /// The header of the shard of a pack that is here, if there is one and it is right.
-    fn shard_of(&self, record: &PackRecord) -> Result<Option<ShardHeader>, Failure> {
-        let names = self.store.names("shards/").map_err(|error| logged(&error))?;
-        for name in names {
-            if let Some((pack, number)) = parse_shard_name(name.as_str())
-                && pack == record.uid
-                && let Some(header) = self.stored_shard(&name, pack, number)?
-            {
+    fn shard_of(&self, lying: &mut Shards, record: &PackRecord) -> Result<Option<ShardHeader>, Failure> {
+        let numbers = lying.of(&record.uid, || self.store.names("shards/"));
+        for number in numbers.map_err(|error| logged(&error))? {
+            let name = shard_name(&record.uid, usize::from(number));
+            if let Some(header) = self.stored_shard(&name, record.uid, number)? {
                 self.settle(&name)?;
                 return Ok(Some(header));
             }
@@ -433,8 +439,17 @@ impl Hosted {
             }
         }
         let len = self.store.len(name).map_err(|error| logged(&error))?.unwrap_or(0);
-        let existed = self.store.delete(name).map_err(|error| logged(&error))?;
-        let mut state = locked(&self.state);
+        let (existed, mut state) = match kind {
+            // In one step: a shard that comes meanwhile must not be thought gone.
+            Kind::Shard(pack, number) => {
+                let mut state = locked(&self.state);
+                let existed = self.store.delete(name).map_err(|error| logged(&error))?;
+                state.shards.remove(&pack);
+                state.lying.went(pack, number);
+                (existed, state)
+            }
+            _ => (self.store.delete(name).map_err(|error| logged(&error))?, locked(&self.state)),
+        };
         if existed {
             state.used = state.used.saturating_sub(len);
         }

@@ -11,6 +11,7 @@ mod proofs;
 mod receipts;
 mod rules;
 mod session;
+mod shards;
 mod uploads;
 
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! Which names repositories and blobs may have at a host.
 
+use crate::format::server_url::check_repository_path;
 use crate::format::wire::{FailCode, Failure};
 use crate::id::PackId;
-use crate::limits::REPOSITORY_NAME_LEN_MAX;
 use crate::ops::spread::parse_shard_name;
 use crate::store::BlobName;
 
@@ -21,15 +21,7 @@ pub(super) enum Kind {
 
 /// Checks the path of a repository: what it names lies below the root, and is nothing that a repository consists of.
 pub(super) fn check_repository(path: &str) -> Result<(), Failure> {
-    let is_good = |part: &str| {
-        let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        (1..=100).contains(&part.len()) && !part.starts_with('.') && part.chars().all(legal)
-    };
-    if path.len() <= REPOSITORY_NAME_LEN_MAX && path.split('/').all(is_good) {
-        return Ok(());
-    }
-    let why = "a repository's path consists of parts of letters, digits, '.', '_' and '-' that do not begin with a dot";
-    Err(Failure::new(FailCode::Malformed, 0, why))
+    check_repository_path(path).map_err(|why| Failure::new(FailCode::Malformed, 0, why))
 }
 
 /// Checks the name of a blob.

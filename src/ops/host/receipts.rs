@@ -18,15 +18,16 @@ pub(in crate::ops) fn read_receipts(
     store: &dyn StorageBackend,
 ) -> Result<HashMap<CommitId, Receipt>, StoreError> {
     let mut receipts = HashMap::new();
-    for name in store.names(FOLDER)? {
-        let bytes = match store.get(&name, Receipt::LEN_MAX) {
-            Err(error) if error.is_not_found() => continue,
+    store.get_many(&store.names(FOLDER)?, Receipt::LEN_MAX, &mut |_, got| {
+        let bytes = match got {
+            Err(error) if error.is_not_found() => return Ok(()),
             bytes => bytes?,
         };
-        let Ok(receipt) = Receipt::decode(&bytes) else { continue };
+        let Ok(receipt) = Receipt::decode(&bytes) else { return Ok(()) };
         for commit in &receipt.commits {
             receipts.entry(*commit).or_insert_with(|| receipt.clone());
         }
-    }
+        Ok(())
+    })?;
     Ok(receipts)
 }

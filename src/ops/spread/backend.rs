@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cas::pack_name;
 use crate::crypto::Secret32;
 use crate::id::PackId;
-use crate::store::{BlobInfo, BlobName, Put, StorageBackend, StoreError, part_of};
+use crate::store::{BlobInfo, BlobName, Put, StorageBackend, StoreError, TakeBlob, part_of};
 
 use super::lead::{Lead, check_config, check_entry, entry_number};
 use super::member::{Fault, Member, fault};
@@ -76,6 +76,38 @@ impl SpreadStore {
             return Err(StoreError::NotFound { name: name.to_string(), location: self.location() });
         }
         Err(self.too_few("read", name, "no member has it as it was stored".to_owned(), &faults))
+    }
+
+    /// Reads many blobs that all have whole, from one member as long as it answers.
+    fn many_whole(&self, names: &[BlobName], max: u64, take: &mut TakeBlob<'_>) -> Result<(), StoreError> {
+        let mut rest = names;
+        while let Some(first) = rest.first() {
+            let holders = self.holders(first);
+            let member = holders.first().and_then(|member| Some((member, member.store().ok()?)));
+            let Some((member, store)) = member else {
+                return rest.iter().try_for_each(|name| take(name, self.get(name, max)));
+            };
+            let (mut taken, mut is_at_fault) = (0, false);
+            let done = store.get_many(rest, max, &mut |name, got| {
+                if got.as_ref().is_err_and(|error| !error.is_not_found()) {
+                    is_at_fault = true;
+                    return got.map(drop);
+                }
+                taken += 1;
+                if got.is_ok() {
+                    self.note_served(name, member);
+                }
+                // Another member may have what this one lacks.
+                take(name, got.or_else(|_| self.get(name, max)))
+            });
+            if !is_at_fault {
+                return done;
+            }
+            // This blames the member, so that the rest is asked of another one.
+            take(&rest[taken], self.get(&rest[taken], max))?;
+            rest = &rest[taken + 1..];
+        }
+        Ok(())
     }
 
     fn note_served(&self, name: &BlobName, member: &Member) {
@@ -252,6 +284,15 @@ impl StorageBackend for SpreadStore {
             (_, Some(number)) => self.whole(name, read, &|file| check_entry(number, file).map(drop)),
             (Some("config"), _) => self.whole(name, read, &|bytes| check_config(bytes)),
             _ => self.whole(name, read, &|_| Ok(())),
+        }
+    }
+
+    fn get_many(&self, names: &[BlobName], max: u64, take: &mut TakeBlob<'_>) -> Result<(), StoreError> {
+        let is_proved =
+            |name: &BlobName| ["packs", "log", "config"].contains(&name.folder().unwrap_or_default());
+        match names.iter().any(is_proved) {
+            true => names.iter().try_for_each(|name| take(name, self.get(name, max))),
+            false => self.many_whole(names, max, take),
         }
     }
 

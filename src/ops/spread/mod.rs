@@ -30,7 +30,7 @@ use crate::sync::TransferConfig;
 
 pub use member::Seat;
 pub use mend::{GroupReport, MemberReport, MendRequest, mend};
-pub(in crate::ops) use shards::parse_shard_name;
+pub(in crate::ops) use shards::{parse_shard_name, shard_name};
 
 use lead::Lead;
 use member::{Fault, Member};

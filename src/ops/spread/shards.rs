@@ -18,7 +18,7 @@ use super::member::{Fault, Member, fault};
 pub(super) const FOLDER: &str = "shards/";
 
 /// Name of a shard at its member.
-pub(super) fn shard_name(pack: &PackId, number: usize) -> BlobName {
+pub(in crate::ops) fn shard_name(pack: &PackId, number: usize) -> BlobName {
     BlobName::new(&format!("{FOLDER}{pack}-{number:02}")).expect("hex digits make a legal name")
 }
 

@@ -11,7 +11,7 @@ use warp::format::wire::{FailCode, Failure, Reply, Request, Rights};
 use warp::id::Root;
 use warp::merkle::{MerkleProof, MerkleTree, leaf_hash};
 use warp::net::{
-    ConnectOptions, HostKeyPolicy, Identity, KnownHosts, QuicTransport, RemoteUrl, Server, ServerLimits,
+    ConnectOptions, HostKeyPolicy, Identity, KnownHosts, QuicTransport, Server, ServerLimits, ServerUrl,
     Stopper,
 };
 use warp::store::OsVfs;
@@ -50,11 +50,11 @@ impl Framed {
         let limits = ServerLimits { rate: 1_000_000, burst: 1_000_000, ..ServerLimits::default() };
         let server = Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &server_key, handler, limits)?;
         let (address, stopper) = (server.local_addr()?, server.stopper());
-        let place = RemoteUrl {
+        let place = ServerUrl {
             host: address.ip().to_string(),
             port: address.port(),
             repository: "bench".to_owned(),
-            pin: Some(server.key()),
+            key: Some(server.key()),
         };
         let thread = Some(std::thread::spawn(move || server.run()));
         // The key is known: no file is looked at.

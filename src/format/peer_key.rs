@@ -1,4 +1,4 @@
-//! Names of the two ends: public keys.
+//! Names of the two ends of a connection: public keys.
 
 use std::fmt;
 use std::str::FromStr;

@@ -21,6 +21,8 @@ const ENTRIES_LEN_MAX: usize = 4 << 20;
 pub struct RemoteStore {
     engine: TransferEngine,
     rights: Rights,
+    /// Bytes that it might grow by when it was opened.
+    room: u64,
     /// Files of log entries that came with others.
     entries: Mutex<BTreeMap<u64, Bytes>>,
 }
@@ -45,9 +47,9 @@ impl RemoteStore {
         let hello = Request::Hello { repository: repository.to_owned(), create };
         let engine = TransferEngine::new(Arc::clone(&transport), config.clone(), 1, seed);
         match engine.ask(&hello) {
-            Ok(Reply::Welcome { rights, ahead, .. }) => {
+            Ok(Reply::Welcome { rights, room, ahead, .. }) => {
                 let engine = TransferEngine::new(transport, config, ahead, seed);
-                Ok(Self { engine, rights, entries: Mutex::default() })
+                Ok(Self { engine, rights, room, entries: Mutex::default() })
             }
             Ok(_) => Err(io_error("open", &location, engine.nonsense("hello"))),
             Err(TransferError::Failed { failure, .. }) if failure.code == FailCode::NoRepository => {
@@ -175,6 +177,14 @@ impl StorageBackend for RemoteStore {
 
     fn is_far(&self) -> bool {
         true
+    }
+
+    fn room(&self) -> Option<u64> {
+        Some(self.room)
+    }
+
+    fn may_delete(&self) -> bool {
+        self.rights.has(Rights::GC)
     }
 
     fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {

@@ -153,6 +153,16 @@ pub trait StorageBackend: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Bytes that the store may grow by, as far as it keeps to a quota and has said so: for what would be refused half-way.
+    fn room(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether it takes blobs away for whoever uses it.
+    fn may_delete(&self) -> bool {
+        true
+    }
+
     /// Stores `parts`, one after the other, as one blob under a name that must be free.
     ///
     /// On [`Put::Created`] the blob is durable. After a crash at any moment it is wholly there or not at all. Of

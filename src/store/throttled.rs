@@ -114,6 +114,14 @@ impl StorageBackend for ThrottledStore {
         self.inner.is_far()
     }
 
+    fn room(&self) -> Option<u64> {
+        self.inner.room()
+    }
+
+    fn may_delete(&self) -> bool {
+        self.inner.may_delete()
+    }
+
     fn put_new(&self, name: &BlobName, parts: &[&[u8]]) -> Result<Put, StoreError> {
         self.up(parts.iter().map(|part| part.len()).sum());
         self.inner.put_new(name, parts)

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use warp::cas::pack_name;
 use warp::format::dirtree::Timestamp;
 use warp::observe::Silent;
-use warp::ops::{self, ForgetRequest, GarbageCollector, GcConfig, MaxUnused};
+use warp::ops::{
+    self, ForgetRequest, GarbageCollector, GcConfig, MaxUnused, PushRequest, RefUpdate, RepackRequest,
+};
 use warp::repo::{ErrorKind, GroupBy, Quota, RetentionPolicy};
-use warp::store::{BlobName, StorageBackend, StoreError};
-use warp::sync::Rights;
+use warp::store::{BlobName, MemoryStore, StorageBackend, StoreError};
+use warp::sync::{Rights, VerificationMode};
 
 use crate::common::password;
 use crate::world::{LAPTOP, OWNER, READER, STRANGER, World};
@@ -200,4 +202,33 @@ fn repositories_are_made_by_who_may_and_not_within_another() {
     assert_eq!(world.open(LAPTOP).unwrap().timeline().commits().len(), 0);
     let error = world.open(STRANGER).unwrap_err();
     assert_ne!(error.kind(), ErrorKind::Damaged, "{error}");
+}
+
+#[test]
+fn what_would_be_refused_at_the_end_is_refused_before_anything_is_sent() {
+    let world = World::with_quota(Some(400_000));
+    let there = world.create();
+    let first = world.commit(&there, &world.tree(1, 100_000)).unwrap();
+    let here = there.create_sibling(Arc::new(MemoryStore::new()), false, world.client()).unwrap();
+    ops::copy_all(&there, &here, (None, VerificationMode::Final), &Silent).unwrap();
+    let second = world.commit(&here, &world.tree(2, 2_000_000)).unwrap();
+    let packs = || world.store().list("packs/").unwrap();
+    let before = packs();
+    let there = world.open(OWNER).unwrap();
+    let update = RefUpdate {
+        from: "main".to_owned(),
+        name: "heads/main".to_owned(),
+        new: Some(second),
+        force: true,
+        expected: None,
+    };
+    let request = PushRequest { updates: vec![update], ..PushRequest::default() };
+    let error = ops::push(&here, &there, &request, &Silent).unwrap_err();
+    assert!(error.to_string().contains("quota"), "{error}");
+    let laptop = world.open(LAPTOP).unwrap();
+    let request = RepackRequest { aggressive: true, ..RepackRequest::default() };
+    let error = ops::repack(&laptop, request, &Silent).unwrap_err();
+    assert!(error.to_string().contains("the right gc"), "{error}");
+    assert_eq!(packs(), before);
+    world.assert_restores(&world.open(OWNER).unwrap(), first, &world.tree(1, 100_000));
 }

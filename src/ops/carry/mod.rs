@@ -180,7 +180,9 @@ impl Trip<'_> {
         }
         let packs = RepoPacks::new(&theirs, self.in_flight()).verified_by(self.job.verification, seed()?);
         let bringer = Bringer::new((self.to, self.ours, &ours), &packs, self.observer);
-        let bringer = bringer.beside(self.listed(&choice)?).challenging(self.job.challenges);
+        let there = self.listed(&choice)?;
+        self.check_room(&choice, &there)?;
+        let bringer = bringer.beside(there).challenging(self.job.challenges);
         let done = self.bring(&bringer, &choice, &theirs);
         let challenges = bringer.challenges();
         let brought = bringer.into_brought();
@@ -226,6 +228,21 @@ impl Trip<'_> {
             }
         }
         Ok(there)
+    }
+
+    /// Refuses what the receiver has no room for, before any of it is sent.
+    fn check_room(&self, choice: &Choice, there: &HashSet<crate::store::BlobName>) -> Result<(), OpsError> {
+        let new = choice.verbatim.iter().filter(|pack| !there.contains(&pack_name(&pack.uid)));
+        let needed: u64 = new.map(|pack| pack.len).sum();
+        match self.to.chunks().vault().store().room() {
+            Some(room) if needed > room => Err(OpsError::Refused {
+                why: format!(
+                    "{} takes {room} bytes more, and {needed} would go there: its quota must grow, or `warp gc` make room",
+                    self.to.location()
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn bring(

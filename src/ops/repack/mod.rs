@@ -69,6 +69,10 @@ pub fn repack(
     observer: &dyn Observer,
 ) -> Result<RepackOutcome, OpsError> {
     let mut outcome = RepackOutcome { dry_run: request.dry_run, ..RepackOutcome::default() };
+    if !request.dry_run && !repo.chunks().vault().store().may_delete() {
+        let why = format!("the key of this client lacks the right gc for {}", repo.location());
+        return Err(OpsError::Refused { why });
+    }
     if !request.dry_run {
         outcome.left_over_files = sweep::sweep(repo, &Due::after(repo, request.grace), "repack")?.files;
     }

@@ -5,6 +5,9 @@
 #[path = "serve/world.rs"]
 mod world;
 
+#[path = "serve/relay.rs"]
+mod relay;
+
 mod common;
 
 use std::fs;
@@ -369,6 +372,66 @@ fn a_full_disk_at_the_server_is_told_and_what_was_there_is_whole() {
     assert!(ann.at(&url, &["check", "--read-data"]).contains("no errors found"));
     drop(world);
     drop(disk);
+}
+
+/// A line as to a far place: 2 % loss, 30 ms there and back, 4 MB/s.
+const FAR: relay::Line = relay::Line {
+    delay: [Duration::from_millis(15), Duration::from_millis(3)],
+    lost_one_in: 50,
+    rate: 4_000_000,
+};
+
+#[test]
+fn over_a_line_that_loses_and_reorders_datagrams_everything_arrives() {
+    let world = World::new();
+    let ann = world.client("ann");
+    ann.write("tree/a", 5_000_000, 1);
+    ann.init();
+    ann.commit();
+    let relay = relay::Relay::to(world.server.address(), FAR);
+    let url = relay.url("r");
+    ann.done(&["remote", "add", "--create", "origin", &url]);
+    ann.done(&["push", "origin", "main"]);
+    ann.write("tree/b", 1_000_000, 2);
+    ann.commit();
+    ann.done(&["push", "--verify", "per-chunk"]);
+    let bob = world.client("bob");
+    bob.clone_from(&url);
+    warp::testing::assert_same_tree(&ann.path("work/tree"), &bob.path("work/tree"));
+    let (carried, lost) = relay.counts();
+    println!("{carried} bytes came through, {lost} datagrams were lost");
+    // The content goes both ways.
+    assert!(lost > 20 && (12_000_000..20_000_000).contains(&carried), "{carried}, {lost}");
+}
+
+#[test]
+fn a_line_that_is_dead_for_a_while_is_told_of_and_waited_for() {
+    let world = World::new();
+    let ann = world.client("ann");
+    ann.write("tree/a", 6_000_000, 1);
+    ann.init();
+    ann.commit();
+    let relay = relay::Relay::to(world.server.address(), FAR);
+    ann.done(&["remote", "add", "--create", "origin", &relay.url("r")]);
+    let push = ann.command(&["push", "--limit-upload", "1500"]).spawn().unwrap();
+    while relay.counts().0 < 2_000_000 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Longer than it takes to notice, and to try in vain.
+    relay.die(true);
+    std::thread::sleep(Duration::from_secs(28));
+    relay.die(false);
+    let output = push.wait_with_output().unwrap();
+    let told = news(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("trying again") && told.contains("is back"), "{told}");
+    // Of what had arrived not all goes again.
+    let carried = relay.counts().0;
+    println!("{carried} bytes came through");
+    assert!(carried < 9_000_000, "{carried}");
+    let bob = world.client("bob");
+    bob.clone_from(&world.server.url("r"));
+    warp::testing::assert_same_tree(&ann.path("work/tree"), &bob.path("work/tree"));
 }
 
 #[test]

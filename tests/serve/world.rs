@@ -122,6 +122,10 @@ impl Server {
         format!("warp://{}/{repository}", self.address)
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn key(&self) -> &str {
         &self.key
     }

@@ -84,7 +84,9 @@ fn a_host_that_answers_with_another_shard_an_old_path_or_nothing_is_found() {
     ];
     for (number, lie) in lies.into_iter().enumerate() {
         let (report, _) = audit(&world, &all(), lie);
-        assert_eq!(report.faults.len() as u64, report.checked, "lie {number}");
+        let is_all_wrong = report.faults.iter().all(|fault| fault.asked > 0 && fault.unproved == fault.asked);
+        assert!(is_all_wrong, "lie {number}: {:?}", report.faults);
+        assert_eq!(report.faults.len() as u64, report.packs, "lie {number}");
     }
 }
 
@@ -96,4 +98,17 @@ fn a_pack_that_is_lost_whole_is_named_whatever_the_host_says_of_its_length() {
     let (report, _) = audit(&world, &all(), |_, reply| reply);
     assert!(!report.faults.is_empty());
     assert!(report.faults.iter().all(|fault| fault.file == lost.as_str()), "{:?}", report.faults);
+}
+
+#[test]
+fn bytes_that_are_wrong_at_a_host_are_one_shard_of_one_pack() {
+    let world = world();
+    let name = pack_name(world.behind().state().pack_order.first().unwrap());
+    let mut bytes = world.store().get(&name, u64::MAX).unwrap();
+    let place = bytes.len() / 2;
+    bytes[place] ^= 1;
+    world.store().overwrite(&name, bytes);
+    let (report, _) = audit(&world, &all(), |_, reply| reply);
+    let [fault] = &report.faults[..] else { panic!("{:?}", report.faults) };
+    assert_eq!((fault.file.as_str(), fault.unproved, fault.shards.len()), (name.as_str(), 1, 1));
 }

@@ -41,7 +41,7 @@ pub(crate) struct LimitArgs {
     /// What is proved on the way: none, final, per-chunk, or "sampling N%"
     ///
     /// final compares the Merkle root over each pack once it has come; per-chunk takes a proof with every piece, sampling with so many of a hundred,
-    /// and refuses the first wrong one as it comes. A server checks every pack as a whole before its log may name it, whatever is said here.
+    /// and refuses the first wrong one as it comes; what is fetched is then read whole, and healed if its parity can. A server checks every pack as a whole before its log may name it, whatever is said here.
     #[arg(long, value_name = "MODE", default_value = "final")]
     verify: VerificationMode,
 

@@ -17,6 +17,7 @@ use crate::observe::{Observer, Phase};
 use crate::repo::{RepoError, Repository};
 use crate::store::{ShardProof, StorageBackend};
 
+use super::check::told;
 use super::{OpsError, work};
 pub use possession::PossessionReport;
 use possession::possession;
@@ -267,16 +268,4 @@ fn note(
     let fault = AuditFault { file, asked, unproved, shards: shards.to_vec(), why: told(error) };
     faults.lock().expect("no panic while locked").push(fault);
     Ok(())
-}
-
-/// An error with all that it comes from.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -178,7 +178,8 @@ impl Trip<'_> {
         if self.job.dry_run {
             return Ok(foreseen(&cargo, &choice));
         }
-        let packs = RepoPacks::new(&theirs, self.in_flight()).verified_by(self.job.verification, seed()?);
+        let packs = RepoPacks::new(&theirs, self.in_flight(), self.observer);
+        let packs = packs.verified_by(self.job.verification, seed()?);
         let bringer = Bringer::new((self.to, self.ours, &ours), &packs, self.observer);
         let there = self.listed(&choice)?;
         self.check_room(&choice, &there)?;

@@ -161,7 +161,9 @@ fn text(ui: &mut Ui, remote: &str, report: &AuditReport) -> Result<(), CliError>
 
 /// What is wrong with a pack, in one line however many of its shards could not be proved.
 fn line(fault: &AuditFault) -> String {
-    let (file, why) = (escape::line(&fault.file), escape::line(&fault.why));
+    // Most errors begin with the name of the file.
+    let why = fault.why.strip_prefix(&format!("{}: ", fault.file)).unwrap_or(&fault.why);
+    let (file, why) = (escape::line(&fault.file), escape::line(why));
     let which = match (fault.asked, &fault.shards[..]) {
         (0, _) => return format!("{file}: {why}"),
         (_, []) => String::new(),

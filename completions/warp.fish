@@ -24,7 +24,7 @@ function __fish_warp_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c warp -n "__fish_warp_needs_command" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_needs_command" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_needs_command" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_needs_command" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_needs_command" -l key-file -d 'Open the repository with a key file' -r -F
@@ -92,7 +92,7 @@ backup\t'Pieces four times as large: for terabytes of large files'
 fine\t'Pieces of about 11 KiB with chonkers, 8 KiB with seqcdc: finds more that repeats, at the price of a larger index'"
 complete -c warp -n "__fish_warp_using_subcommand init" -l compression -d 'How commits compress: auto, off, or a zstd level from 1 to 22' -r
 complete -c warp -n "__fish_warp_using_subcommand init" -l parity -d 'Share of each pack that may be damaged and is healed all the same, 1% to 50%, or none [default: 3%]' -r
-complete -c warp -n "__fish_warp_using_subcommand init" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand init" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand init" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand init" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand init" -l key-file -d 'Open the repository with a key file' -r -F
@@ -111,11 +111,11 @@ complete -c warp -n "__fish_warp_using_subcommand init" -l accept-rollback -d 'T
 complete -c warp -n "__fish_warp_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand clone" -l spread -d 'Clone from a group, whose places stand where URL stands, in their order' -r
 complete -c warp -n "__fish_warp_using_subcommand clone" -s b -l branch -d 'Bring the files of this branch' -r
-complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-upload -d 'Send at most so many KiB a second' -r
-complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-upload -d 'Send at most so much a second: a number of KiB, or of bytes with a unit, as in 500K or 1.5M' -r
+complete -c warp -n "__fish_warp_using_subcommand clone" -l limit-download -d 'Receive at most so much a second, said in the same way' -r
 complete -c warp -n "__fish_warp_using_subcommand clone" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
 complete -c warp -n "__fish_warp_using_subcommand clone" -l connections -d 'Connections to a server' -r
-complete -c warp -n "__fish_warp_using_subcommand clone" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand clone" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand clone" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand clone" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand clone" -l key-file -d 'Open the repository with a key file' -r -F
@@ -153,7 +153,7 @@ complete -c warp -n "__fish_warp_using_subcommand commit" -s x -l one-file-syste
 false\t''"
 complete -c warp -n "__fish_warp_using_subcommand commit" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
 false\t''"
-complete -c warp -n "__fish_warp_using_subcommand commit" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand commit" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand commit" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand commit" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand commit" -l key-file -d 'Open the repository with a key file' -r -F
@@ -188,7 +188,7 @@ false\t''"
 complete -c warp -n "__fish_warp_using_subcommand status" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand status" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand status" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand status" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand status" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand status" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand status" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand status" -l key-file -d 'Open the repository with a key file' -r -F
@@ -209,7 +209,7 @@ complete -c warp -n "__fish_warp_using_subcommand log" -s n -l max-count -d 'At 
 complete -c warp -n "__fish_warp_using_subcommand log" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand log" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand log" -l path -d 'Only commits that were made of this path' -r -F
-complete -c warp -n "__fish_warp_using_subcommand log" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand log" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand log" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand log" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand log" -l key-file -d 'Open the repository with a key file' -r -F
@@ -231,7 +231,7 @@ complete -c warp -n "__fish_warp_using_subcommand log" -s h -l help -d 'Print he
 complete -c warp -n "__fish_warp_using_subcommand show" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand show" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand show" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand show" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand show" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand show" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand show" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand show" -l key-file -d 'Open the repository with a key file' -r -F
@@ -264,7 +264,7 @@ false\t''"
 complete -c warp -n "__fish_warp_using_subcommand diff" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand diff" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand diff" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand diff" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand diff" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand diff" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand diff" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand diff" -l key-file -d 'Open the repository with a key file' -r -F
@@ -288,7 +288,7 @@ complete -c warp -n "__fish_warp_using_subcommand diff" -s h -l help -d 'Print h
 complete -c warp -n "__fish_warp_using_subcommand ls" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand ls" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand ls" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand ls" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand ls" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand ls" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand ls" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand ls" -l key-file -d 'Open the repository with a key file' -r -F
@@ -309,7 +309,7 @@ complete -c warp -n "__fish_warp_using_subcommand ls" -s h -l help -d 'Print hel
 complete -c warp -n "__fish_warp_using_subcommand cat" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand cat" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand cat" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand cat" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand cat" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand cat" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand cat" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand cat" -l key-file -d 'Open the repository with a key file' -r -F
@@ -328,7 +328,7 @@ complete -c warp -n "__fish_warp_using_subcommand find" -l in -d 'Look only in t
 complete -c warp -n "__fish_warp_using_subcommand find" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand find" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand find" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand find" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand find" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand find" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand find" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand find" -l key-file -d 'Open the repository with a key file' -r -F
@@ -349,7 +349,7 @@ complete -c warp -n "__fish_warp_using_subcommand find" -s h -l help -d 'Print h
 complete -c warp -n "__fish_warp_using_subcommand stats" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand stats" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand stats" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand stats" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand stats" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand stats" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand stats" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand stats" -l key-file -d 'Open the repository with a key file' -r -F
@@ -375,7 +375,7 @@ complete -c warp -n "__fish_warp_using_subcommand checkout" -s x -l one-file-sys
 false\t''"
 complete -c warp -n "__fish_warp_using_subcommand checkout" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
 false\t''"
-complete -c warp -n "__fish_warp_using_subcommand checkout" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand checkout" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand checkout" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand checkout" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand checkout" -l key-file -d 'Open the repository with a key file' -r -F
@@ -404,7 +404,7 @@ complete -c warp -n "__fish_warp_using_subcommand switch" -s x -l one-file-syste
 false\t''"
 complete -c warp -n "__fish_warp_using_subcommand switch" -l git-ignore -d 'Obey .gitignore files, not only .warpignore' -r -f -a "true\t''
 false\t''"
-complete -c warp -n "__fish_warp_using_subcommand switch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand switch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand switch" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand switch" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand switch" -l key-file -d 'Open the repository with a key file' -r -F
@@ -432,7 +432,7 @@ complete -c warp -n "__fish_warp_using_subcommand restore" -s e -l exclude -d 'N
 complete -c warp -n "__fish_warp_using_subcommand restore" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand restore" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand restore" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand restore" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand restore" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand restore" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand restore" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand restore" -l key-file -d 'Open the repository with a key file' -r -F
@@ -462,7 +462,7 @@ complete -c warp -n "__fish_warp_using_subcommand archive" -s e -l exclude -d 'N
 complete -c warp -n "__fish_warp_using_subcommand archive" -l host -d 'Only commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand archive" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand archive" -l path -d 'Only commits of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand archive" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand archive" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand archive" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand archive" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand archive" -l key-file -d 'Open the repository with a key file' -r -F
@@ -477,7 +477,7 @@ complete -c warp -n "__fish_warp_using_subcommand archive" -l no-progress -d 'Sh
 complete -c warp -n "__fish_warp_using_subcommand archive" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand archive" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_subcommand_from create verify unbundle list-heads help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_subcommand_from create verify unbundle list-heads help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_subcommand_from create verify unbundle list-heads help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_subcommand_from create verify unbundle list-heads help" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_subcommand_from create verify unbundle list-heads help" -l key-file -d 'Open the repository with a key file' -r -F
@@ -498,7 +498,7 @@ complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_su
 complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_subcommand_from create verify unbundle list-heads help" -f -a "list-heads" -d 'List the branches and tags of a bundle'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and not __fish_seen_subcommand_from create verify unbundle list-heads help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -s m -l message -d 'Say what it is for; `bundle list-heads` shows it' -r
-complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -l key-file -d 'Open the repository with a key file' -r -F
@@ -516,7 +516,7 @@ complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -l sample -d 'Look only at N shards of its packs, drawn at random, instead of all' -r
-complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -l key-file -d 'Open the repository with a key file' -r -F
@@ -532,7 +532,7 @@ complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -l init -d 'Make a new repository, without a working directory, and take the bundle into that' -r -F
-complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -l key-file -d 'Open the repository with a key file' -r -F
@@ -548,7 +548,7 @@ complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from unbundle" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from list-heads" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from list-heads" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from list-heads" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from list-heads" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from list-heads" -l key-file -d 'Open the repository with a key file' -r -F
@@ -570,7 +570,7 @@ complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand bundle; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s d -l delete -d 'Delete a branch whose commits another branch has' -r
 complete -c warp -n "__fish_warp_using_subcommand branch" -s D -d 'Delete a branch in any case' -r
-complete -c warp -n "__fish_warp_using_subcommand branch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand branch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand branch" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand branch" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand branch" -l key-file -d 'Open the repository with a key file' -r -F
@@ -591,7 +591,7 @@ complete -c warp -n "__fish_warp_using_subcommand branch" -l json -d 'Print JSON
 complete -c warp -n "__fish_warp_using_subcommand branch" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand branch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand tag" -s d -l delete -d 'Delete a tag' -r
-complete -c warp -n "__fish_warp_using_subcommand tag" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand tag" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand tag" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand tag" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand tag" -l key-file -d 'Open the repository with a key file' -r -F
@@ -607,10 +607,11 @@ complete -c warp -n "__fish_warp_using_subcommand tag" -l no-progress -d 'Show n
 complete -c warp -n "__fish_warp_using_subcommand tag" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand tag" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand audit" -l samples -d 'How many shards to ask for' -r
-complete -c warp -n "__fish_warp_using_subcommand audit" -l limit-upload -d 'Send at most so many KiB a second' -r
-complete -c warp -n "__fish_warp_using_subcommand audit" -l limit-download -d 'Receive at most so many KiB a second' -r
-complete -c warp -n "__fish_warp_using_subcommand audit" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand audit" -l samples -d 'How many shards to ask for; 0: none, with --possession' -r
+complete -c warp -n "__fish_warp_using_subcommand audit" -l limit-upload -d 'Send at most so much a second: a number of KiB, or of bytes with a unit, as in 500K or 1.5M' -r
+complete -c warp -n "__fish_warp_using_subcommand audit" -l limit-download -d 'Receive at most so much a second, said in the same way' -r
+complete -c warp -n "__fish_warp_using_subcommand audit" -l remote-password-file -d 'Read the password of a remote that has other keys from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand audit" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand audit" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand audit" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand audit" -l key-file -d 'Open the repository with a key file' -r -F
@@ -626,7 +627,7 @@ complete -c warp -n "__fish_warp_using_subcommand audit" -l no-progress -d 'Show
 complete -c warp -n "__fish_warp_using_subcommand audit" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand audit" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand audit" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -l key-file -d 'Open the repository with a key file' -r -F
@@ -649,7 +650,7 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_su
 complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "show" -d 'Look at a remote: its branches there and here'
 complete -c warp -n "__fish_warp_using_subcommand remote; and not __fish_seen_subcommand_from add remove rm rename set-url show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l spread -d 'Spread packs over several places, such that any K of K+M bring everything back: 4+2, 6+3, 10+4, 16+4' -r
-complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with a key file' -r -F
@@ -665,7 +666,7 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with a key file' -r -F
@@ -680,7 +681,7 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l key-file -d 'Open the repository with a key file' -r -F
@@ -695,7 +696,7 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l key-file -d 'Open the repository with a key file' -r -F
@@ -710,7 +711,7 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l key-file -d 'Open the repository with a key file' -r -F
@@ -725,7 +726,8 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from set-url" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l remote-password-file -d 'Read the password of a remote that has other keys from a file' -r -F
+complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with a key file' -r -F
@@ -746,11 +748,11 @@ complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "set-url" -d 'Say that a remote lies elsewhere'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "show" -d 'Look at a remote: its branches there and here'
 complete -c warp -n "__fish_warp_using_subcommand remote; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-upload -d 'Send at most so many KiB a second' -r
-complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-upload -d 'Send at most so much a second: a number of KiB, or of bytes with a unit, as in 500K or 1.5M' -r
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l limit-download -d 'Receive at most so much a second, said in the same way' -r
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l connections -d 'Connections to a server' -r
-complete -c warp -n "__fish_warp_using_subcommand fetch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fetch" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l key-file -d 'Open the repository with a key file' -r -F
@@ -759,7 +761,7 @@ complete -c warp -n "__fish_warp_using_subcommand fetch" -l color -d 'When to us
 always\t'Always, also into files and pipes'
 never\t'Never'"
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l threads -d 'Work with this many threads; 0: one for each core' -r
-complete -c warp -n "__fish_warp_using_subcommand fetch" -l all -d 'From all remotes'
+complete -c warp -n "__fish_warp_using_subcommand fetch" -l all -d 'From all remotes; one that cannot be reached is named, and the others are fetched from'
 complete -c warp -n "__fish_warp_using_subcommand fetch" -s p -l prune -d 'Forget branches that are no longer there'
 complete -c warp -n "__fish_warp_using_subcommand fetch" -s t -l tags -d 'Take all tags, and name those that stand elsewhere here'
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l no-tags -d 'Take no tags'
@@ -770,11 +772,11 @@ complete -c warp -n "__fish_warp_using_subcommand fetch" -l no-progress -d 'Show
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand fetch" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-upload -d 'Send at most so many KiB a second' -r
-complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-upload -d 'Send at most so much a second: a number of KiB, or of bytes with a unit, as in 500K or 1.5M' -r
+complete -c warp -n "__fish_warp_using_subcommand pull" -l limit-download -d 'Receive at most so much a second, said in the same way' -r
 complete -c warp -n "__fish_warp_using_subcommand pull" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
 complete -c warp -n "__fish_warp_using_subcommand pull" -l connections -d 'Connections to a server' -r
-complete -c warp -n "__fish_warp_using_subcommand pull" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand pull" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand pull" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand pull" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand pull" -l key-file -d 'Open the repository with a key file' -r -F
@@ -792,12 +794,12 @@ complete -c warp -n "__fish_warp_using_subcommand pull" -s h -l help -d 'Print h
 complete -c warp -n "__fish_warp_using_subcommand push" -l spread -d 'Push to a group, whose places stand where REMOTE stands, in their order; refspecs follow' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l allow-missing -d 'Push to a group though N of its members cannot be reached; `warp repair --group` brings them later what they missed' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l force-with-lease -d 'The same for those that stand where they stood when they were fetched, or at a commit; may be repeated' -r
-complete -c warp -n "__fish_warp_using_subcommand push" -l limit-upload -d 'Send at most so many KiB a second' -r
-complete -c warp -n "__fish_warp_using_subcommand push" -l limit-download -d 'Receive at most so many KiB a second' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l limit-upload -d 'Send at most so much a second: a number of KiB, or of bytes with a unit, as in 500K or 1.5M' -r
+complete -c warp -n "__fish_warp_using_subcommand push" -l limit-download -d 'Receive at most so much a second, said in the same way' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l verify -d 'What is proved on the way: none, final, per-chunk, or "sampling N%"' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l connections -d 'Connections to a server' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l remote-password-file -d 'Read the password of a remote that has other keys from a file' -r -F
-complete -c warp -n "__fish_warp_using_subcommand push" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand push" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand push" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand push" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand push" -l key-file -d 'Open the repository with a key file' -r -F
@@ -819,7 +821,7 @@ complete -c warp -n "__fish_warp_using_subcommand push" -l no-progress -d 'Show 
 complete -c warp -n "__fish_warp_using_subcommand push" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand push" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand push" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand undo" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undo" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand undo" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand undo" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand undo" -l key-file -d 'Open the repository with a key file' -r -F
@@ -854,7 +856,7 @@ complete -c warp -n "__fish_warp_using_subcommand forget" -l keep-id -d 'Keep th
 complete -c warp -n "__fish_warp_using_subcommand forget" -l host -d 'Only commits of this host; with REV: what `latest` means' -r
 complete -c warp -n "__fish_warp_using_subcommand forget" -l tag -d 'Only commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand forget" -l path -d 'Only commits that were made of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand forget" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand forget" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand forget" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand forget" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand forget" -l key-file -d 'Open the repository with a key file' -r -F
@@ -876,7 +878,7 @@ complete -c warp -n "__fish_warp_using_subcommand forget" -s h -l help -d 'Print
 complete -c warp -n "__fish_warp_using_subcommand gc" -l grace -d 'How long condemned packs stay: 0, or as in 90m, 12h, 3d' -r
 complete -c warp -n "__fish_warp_using_subcommand gc" -l max-unused -d 'Leave so much that is not needed rather than write packs anew: a share of what is needed, or a size' -r
 complete -c warp -n "__fish_warp_using_subcommand gc" -l max-repack-size -d 'Write at most so much of packs anew in this run' -r
-complete -c warp -n "__fish_warp_using_subcommand gc" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand gc" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand gc" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand gc" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand gc" -l key-file -d 'Open the repository with a key file' -r -F
@@ -894,7 +896,7 @@ complete -c warp -n "__fish_warp_using_subcommand gc" -l no-progress -d 'Show no
 complete -c warp -n "__fish_warp_using_subcommand gc" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand gc" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand gc" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand undelete" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand undelete" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand undelete" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand undelete" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand undelete" -l key-file -d 'Open the repository with a key file' -r -F
@@ -917,7 +919,7 @@ complete -c warp -n "__fish_warp_using_subcommand rewrite" -l path -d 'Drop this
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -l host -d 'Only from commits of this host' -r
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -l tag -d 'Only from commits with this tag; may be repeated' -r
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -l path-filter -d 'Only from commits that were made of this path; may be repeated' -r -F
-complete -c warp -n "__fish_warp_using_subcommand rewrite" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand rewrite" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -l key-file -d 'Open the repository with a key file' -r -F
@@ -936,7 +938,7 @@ complete -c warp -n "__fish_warp_using_subcommand rewrite" -l json -d 'Print JSO
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand rewrite" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand repack" -l max-repack-size -d 'With --old-keys: write at most so much anew in this run' -r
-complete -c warp -n "__fish_warp_using_subcommand repack" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand repack" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand repack" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand repack" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand repack" -l key-file -d 'Open the repository with a key file' -r -F
@@ -955,7 +957,7 @@ complete -c warp -n "__fish_warp_using_subcommand repack" -l json -d 'Print JSON
 complete -c warp -n "__fish_warp_using_subcommand repack" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand repack" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand parity" -l max-repack-size -d 'Write at most so much of packs anew in this run' -r
-complete -c warp -n "__fish_warp_using_subcommand parity" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand parity" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand parity" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand parity" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand parity" -l key-file -d 'Open the repository with a key file' -r -F
@@ -975,7 +977,7 @@ complete -c warp -n "__fish_warp_using_subcommand check" -l read-data-subset -d 
 complete -c warp -n "__fish_warp_using_subcommand check" -l max-age -d 'Spare packs that this client verified less than AGE ago, such as `30d`' -r
 complete -c warp -n "__fish_warp_using_subcommand check" -l group -d 'Look at the members of a group, a remote that was added with --spread, and tell how many of them each pack can still lose' -r
 complete -c warp -n "__fish_warp_using_subcommand check" -l seed -d 'Take the same packs whenever the same number is given' -r
-complete -c warp -n "__fish_warp_using_subcommand check" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand check" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand check" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand check" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand check" -l key-file -d 'Open the repository with a key file' -r -F
@@ -998,7 +1000,7 @@ complete -c warp -n "__fish_warp_using_subcommand fsck" -l read-data-subset -d '
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l max-age -d 'Spare packs that this client verified less than AGE ago, such as `30d`' -r
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l group -d 'Look at the members of a group, a remote that was added with --spread, and tell how many of them each pack can still lose' -r
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l seed -d 'Take the same packs whenever the same number is given' -r
-complete -c warp -n "__fish_warp_using_subcommand fsck" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand fsck" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand fsck" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1019,7 +1021,7 @@ complete -c warp -n "__fish_warp_using_subcommand fsck" -l accept-rollback -d 'T
 complete -c warp -n "__fish_warp_using_subcommand fsck" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand repair" -l group -d 'The group: the name of a remote that was added with --spread' -r
 complete -c warp -n "__fish_warp_using_subcommand repair" -l replace -d 'Put another member, which is empty, in the place of one, and keep it in the remote' -r
-complete -c warp -n "__fish_warp_using_subcommand repair" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand repair" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand repair" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand repair" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand repair" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1035,7 +1037,7 @@ complete -c warp -n "__fish_warp_using_subcommand repair" -l no-progress -d 'Sho
 complete -c warp -n "__fish_warp_using_subcommand repair" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand repair" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand repair" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand recover" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand recover" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand recover" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand recover" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand recover" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1053,7 +1055,7 @@ complete -c warp -n "__fish_warp_using_subcommand recover" -l json -d 'Print JSO
 complete -c warp -n "__fish_warp_using_subcommand recover" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand verify" -l sample -d 'Look only at N shards, drawn at random, instead of all' -r
-complete -c warp -n "__fish_warp_using_subcommand verify" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand verify" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand verify" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand verify" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand verify" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1068,7 +1070,7 @@ complete -c warp -n "__fish_warp_using_subcommand verify" -l no-progress -d 'Sho
 complete -c warp -n "__fish_warp_using_subcommand verify" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand verify" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand head" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand head" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand head" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand head" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand head" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1083,7 +1085,7 @@ complete -c warp -n "__fish_warp_using_subcommand head" -l no-progress -d 'Show 
 complete -c warp -n "__fish_warp_using_subcommand head" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand head" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand head" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd rotate export recover import transport help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd rotate export recover import transport help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd rotate export recover import transport help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd rotate export recover import transport help" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and not __fish_seen_subcommand_from add list remove passwd rotate export recover import transport help" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1112,7 +1114,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-password-command -d 'Run a command that prints the new password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1127,7 +1129,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1142,7 +1144,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1160,7 +1162,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-password-command -d 'Run a command that prints the new password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1175,7 +1177,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1191,7 +1193,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from export" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1211,7 +1213,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-password-command -d 'Run a command that prints the new password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from recover" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1231,7 +1233,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-password-file -d 'Read the new password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-password-command -d 'Run a command that prints the new password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l new-key-file -d 'Take a file\'s bytes as a new key' -r -F
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1246,7 +1248,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from transport" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from transport" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from transport" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from transport" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from transport" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1270,7 +1272,7 @@ complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcomman
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Open the repository with a recovery sheet, and set a new password'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "transport" -d 'Print the public key by which servers know this client'
 complete -c warp -n "__fish_warp_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1290,7 +1292,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_su
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "unset" -d 'Take a key\'s value away'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "list" -d 'Print all values, and where each comes from'
 complete -c warp -n "__fish_warp_using_subcommand config; and not __fish_seen_subcommand_from get set unset list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1306,7 +1308,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1322,7 +1324,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1338,7 +1340,7 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1361,15 +1363,15 @@ complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcom
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "list" -d 'Print all values, and where each comes from'
 complete -c warp -n "__fish_warp_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c warp -n "__fish_warp_using_subcommand serve" -l root -d 'Folder of the repositories' -r -F
-complete -c warp -n "__fish_warp_using_subcommand serve" -l listen -d 'Address and UDP port to listen at; [::] takes IPv4 as well' -r
-complete -c warp -n "__fish_warp_using_subcommand serve" -l host-key -d 'File of the server\'s own key, made on first use [default: host.key in the state directory]' -r -F
+complete -c warp -n "__fish_warp_using_subcommand serve" -l listen -d 'Address or name, and UDP port, to listen at; [::] takes IPv4 as well' -r
+complete -c warp -n "__fish_warp_using_subcommand serve" -l host-key -d 'File of the server\'s own key, made on first use [default: host.key in $XDG_STATE_HOME/warp, else in ~/.local/state/warp]' -r -F
 complete -c warp -n "__fish_warp_using_subcommand serve" -l access -d 'File that says who may do what [default: `access` in --root]' -r -F
 complete -c warp -n "__fish_warp_using_subcommand serve" -l metrics -d 'Serve figures for Prometheus at this TCP address, which must be a loopback one' -r
 complete -c warp -n "__fish_warp_using_subcommand serve" -l log-format -d 'How the log on standard error is written' -r -f -a "text\t'A line for people'
 json\t'An object for programs, one a line'"
 complete -c warp -n "__fish_warp_using_subcommand serve" -l max-connections -d 'Most connections at once' -r
 complete -c warp -n "__fish_warp_using_subcommand serve" -l quota -d 'Most bytes of one repository, as in 500G [default: no limit but the disk]' -r
-complete -c warp -n "__fish_warp_using_subcommand serve" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand serve" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand serve" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand serve" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand serve" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1395,7 +1397,7 @@ disk\t'Writing, reading, small files'"
 complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -l size -d 'Bytes of each input, as in 64M [default: 64M in memory, 256M on the disk]' -r
 complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -l seconds -d 'About how long to measure each line' -r
 complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -l dir -d 'Measure the disk under this directory; what is written there is removed again' -r -F
-complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand bench; and not __fish_seen_subcommand_from net help" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1416,7 +1418,7 @@ complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcomm
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -l rounds -d 'How often each is measured' -r
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -l connections -d 'Connections that requests are spread over' -r
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -l requests -d 'Requests under way at once' -r
-complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1433,7 +1435,7 @@ complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcomm
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from net" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "net" -d 'Measure the network side, over this machine\'s loopback'
 complete -c warp -n "__fish_warp_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand completions" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand completions" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand completions" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1448,7 +1450,7 @@ complete -c warp -n "__fish_warp_using_subcommand completions" -l no-progress -d
 complete -c warp -n "__fish_warp_using_subcommand completions" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand completions" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1466,7 +1468,7 @@ complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subc
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -f -a "man" -d 'Write all man pages'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -f -a "completions" -d 'Write the completions of all shells'
 complete -c warp -n "__fish_warp_using_subcommand util; and not __fish_seen_subcommand_from man completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l key-file -d 'Open the repository with a key file' -r -F
@@ -1481,7 +1483,7 @@ complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcomma
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Print JSON: one object a line, or for log one array'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -l accept-rollback -d 'Take a repository that is older than when it was last seen'
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, or one made with `warp init --bare`' -r -F
+complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -s r -l repo -d 'The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH' -r -F
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l password-file -d 'Read the password from a file' -r -F
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l password-command -d 'Run a command that prints the password' -r
 complete -c warp -n "__fish_warp_using_subcommand util; and __fish_seen_subcommand_from completions" -l key-file -d 'Open the repository with a key file' -r -F

@@ -399,6 +399,22 @@ fn a_repository_with_other_keys_gets_commits_made_anew() {
     done(&["restore", "--source", "main", "--target", target.to_str().unwrap(), "--verify"]);
     fs::create_dir(target.join(".warp")).unwrap();
     world.same("ann", "out");
+    // Whoever asks gives its password, as for a push.
+    let shown = world.done("ann", &["remote", "show", "origin", "--remote-password-file", &pass]);
+    assert!(shown.contains("main fetched; the local branch stands there"), "{shown}");
+    let audit = ["audit", "--remote-password-file", &pass, "--possession"];
+    assert!(world.done("ann", &audit).contains(", 0 could not be proved"));
+    // Commits of others there cannot be pulled: the hint says what can be done, and that works.
+    let copied = world.path("tree-of-another");
+    fs::create_dir(&copied).unwrap();
+    done(&["commit", "-q", "-m", "made there", "--branch", "main", copied.to_str().unwrap()]);
+    fs::write(world.path("ann").join("large"), "another").unwrap();
+    world.commit("ann");
+    let said = world.refused("ann", &["push", "--remote-password-file", &pass]);
+    assert!(said.contains("main:incoming/main") && !said.contains("warp pull"), "{said}");
+    world.done("ann", &["push", "--remote-password-file", &pass, "origin", "main:incoming/main"]);
+    let shown = world.done("ann", &["remote", "show", "origin", "--remote-password-file", &pass]);
+    assert!(shown.contains("main made there, with other keys than here"), "{shown}");
     for args in [&["fetch"][..], &["pull"]] {
         let said = world.refused("ann", args);
         assert!(said.contains("do not share their keys") && said.contains("warp push"), "{said}");
@@ -426,7 +442,7 @@ fn pull_keeps_what_is_not_committed() {
     fs::write(world.path("bob").join("notes"), "mine").unwrap();
     let head = world.id("bob", "HEAD");
     let said = world.refused("bob", &["pull"]);
-    assert!(said.contains("uncommitted changes would be lost"), "{said}");
+    assert!(said.contains("uncommitted changes would be lost") && !said.contains("--force"), "{said}");
     assert_eq!(world.id("bob", "HEAD"), head);
     assert_eq!(fs::read(world.path("bob").join("notes")).unwrap(), b"mine");
     // What the other side did not touch stays beside what comes.
@@ -581,6 +597,72 @@ fn limits_hold() {
     let took = begun.elapsed();
     assert!(took > Duration::from_millis(1200), "{took:?}");
     assert_eq!(world.on("ann", &["push", "--limit-upload", "0"]).status.code(), Some(2));
+    world.done("ann", &["push", "--limit-upload", "1.5M"]);
+    let wrong = world.on("ann", &["push", "--limit-upload", "fast"]);
+    assert!(wrong.status.code() == Some(2) && news(&wrong).contains("500K"), "{}", news(&wrong));
+}
+
+#[test]
+fn fetching_from_all_remotes_goes_on_where_one_is_gone() {
+    let mut world = World::new();
+    world.clone("hub", "bob");
+    let new = world.change("bob", "notes");
+    world.done("bob", &["push"]);
+    for name in ["absent", "zero"] {
+        world.done("ann", &["remote", "add", name, &world.at(name)]);
+    }
+    let said = world.refused("ann", &["fetch", "--all"]);
+    assert!(said.contains("2 of 3 remotes") && said.contains("absent, zero"), "{said}");
+    assert!(
+        said.contains(&format!("warning: absent: there is no repository in {}", world.at("absent"))),
+        "{said}"
+    );
+    assert_eq!(world.id("ann", "origin/main"), new);
+}
+
+#[test]
+fn an_audit_of_nothing_is_wrong_usage() {
+    let world = World::new();
+    let output = world.on("ann", &["audit", "--samples", "0"]);
+    assert_eq!(output.status.code(), Some(2), "{}", news(&output));
+    world.done("ann", &["audit", "--samples", "0", "--possession"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_pack_is_said_once_and_whole_packs_that_answer_wrong_are_counted() {
+    let world = World::new();
+    let packs = world.packs("hub");
+    let (name, _) = packs.iter().max_by_key(|(_, len)| **len).unwrap();
+    let path = world.path("hub").join("packs").join(name);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bytes[middle + 1] ^= 1;
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::write(&path, bytes).unwrap();
+    let said = world.refused("ann", &["audit", "--possession"]);
+    assert_eq!(said.matches("could not be proved (shard").count(), 1, "{said}");
+    assert!(said.contains(": 1 of ") && said.contains(", 1 could not be proved\n"), "{said}");
+    assert!(said.contains("1 of them answered wrong, 0 could not be asked for"), "{said}");
+    let told = world.on("ann", &["--json", "--no-progress", "audit"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&told["unproved"], &told["faults"][0]["shards_unproved"]), (&1.into(), &1.into()), "{told}");
+}
+
+#[test]
+fn a_group_that_was_never_made_and_a_word_that_is_no_place_are_named() {
+    let world = World::with_ann();
+    let places: Vec<String> = (0..6).map(|n| world.at(&format!("g{n}"))).collect();
+    let spread: Vec<&str> =
+        ["push", "--spread", "4+2"].into_iter().chain(places.iter().map(String::as_str)).collect();
+    let output = world.on("ann", &[&spread[..], &["main"]].concat());
+    assert_eq!(output.status.code(), Some(10));
+    let said = news(&output);
+    assert!(said.contains("remote add --create --spread 4+2"), "{said}");
+    assert_eq!(said.matches("there is no repository").count(), 1, "{said}");
+    let output = world.on("ann", &[&spread[..8], &["main"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(news(&output).contains("main") && news(&output).contains("slash"), "{}", news(&output));
 }
 
 /// Nothing of a server's address is taken for a path.

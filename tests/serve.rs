@@ -204,6 +204,42 @@ fn a_key_that_was_revoked_is_refused_at_once() {
 }
 
 #[test]
+fn who_lacks_a_right_is_told_which_line_grants_it() {
+    let world = World::new();
+    let (owner, ann) = (world.client("owner"), world.client("ann"));
+    world.server.allow(&format!("{} * all\n{} * read,append\n", owner.key(), ann.key()));
+    std::thread::sleep(Duration::from_millis(1200));
+    let url = world.server.url("team/new");
+    let told = ann.fails(&["init", "--bare", &url]);
+    assert!(told.contains(&format!("{} team/new admin", ann.key())), "{told}");
+    let told = ann.fails_at(&url, &["log"]);
+    assert!(
+        told.contains("there is no repository at warp://") && !told.contains("refuses the key"),
+        "{told}"
+    );
+    // A right that it has with other branches is not said to be lacking.
+    owner.write("tree/a", 20_000, 1);
+    owner.init();
+    owner.commit();
+    owner.done(&["remote", "add", "--create", "origin", &url]);
+    owner.done(&["push", "origin", "main", "main:ann/main"]);
+    let ids = owner.at(&url, &["branch", "--namespaces"]);
+    let of = |name: &str| {
+        ids.lines().find(|line| line.ends_with(name)).unwrap().split_whitespace().next().unwrap()
+    };
+    let line =
+        format!("{} * all\n{} * read\n{} * append {}\n", owner.key(), ann.key(), ann.key(), of("heads/ann"));
+    world.server.allow(&line);
+    std::thread::sleep(Duration::from_millis(1200));
+    ann.clone_from(&url);
+    ann.write("tree/b", 20_000, 2);
+    ann.commit();
+    let told = ann.fails(&["push", "origin", "main"]);
+    assert!(told.contains("only in other namespaces") && told.contains(of("heads")), "{told}");
+    ann.done(&["push", "origin", "main:ann/main"]);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_named_and_so_is_a_repository() {
     let world = World::new();
     let ann = world.client("ann");

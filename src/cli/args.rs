@@ -21,10 +21,10 @@ const LATEST: &str = "Which commit `latest` is";
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = GLOBAL)]
 pub(crate) struct GlobalArgs {
-    /// The repository: a folder with a `.warp` in it, or one made with `warp init --bare`
+    /// The repository: a folder with a `.warp` in it, one made with `warp init --bare`, or warp://HOST/PATH
     ///
     /// Without it: the variable WARP_REPOSITORY, the setting `repository`, the nearest folder upwards that holds a `.warp`.
-    #[arg(short, long, global = true, value_name = "DIR", display_order = 900)]
+    #[arg(short, long, global = true, value_name = "PLACE", display_order = 900)]
     pub(crate) repo: Option<PathBuf>,
 
     /// Read the password from a file

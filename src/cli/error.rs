@@ -107,6 +107,14 @@ impl CliError {
         self
     }
 
+    /// The same of a command that has no --force.
+    pub(crate) fn unforced(self) -> Self {
+        match self.hint.as_deref() {
+            Some(OVERWRITE_HINT) => self.hint(OVERWRITE_UNFORCED_HINT),
+            _ => self,
+        }
+    }
+
     fn of_kind(kind: ErrorKind, error: Box<dyn Error + Send + Sync>) -> Self {
         Self { exit: exit_of(kind), hint: hint_for(kind).map(str::to_owned), paths: Vec::new(), error }
     }
@@ -168,6 +176,10 @@ pub(crate) const LOG_LOST_HINT: &str = "copy the repository to a sound disk befo
 const LAST_LOST_HINT: &str = "if the repository was brought back from a copy on purpose, say --accept-rollback once; if the last entries of its log were lost, `warp recover` makes the log anew from the packs";
 /// What helps if the configuration is from before a rotation of the keys.
 const CONFIG_OLD_HINT: &str = "its folder `config` was put back from an older copy: bring the newer one back, or use a recovery sheet that was printed after `warp key rotate`";
+/// What helps where files would be lost.
+const OVERWRITE_HINT: &str = "commit them first, or say --force to lose what they hold now";
+/// The same of a command without --force.
+const OVERWRITE_UNFORCED_HINT: &str = "commit them first, or put them elsewhere, and run it again";
 /// How a password is given.
 pub(crate) const NO_PASSWORD_HINT: &str = "give the password with WARP_PASSWORD, --password-file FILE, --password-command CMD, or run warp in a terminal";
 
@@ -193,8 +205,7 @@ impl From<OpsError> for CliError {
         match error {
             OpsError::WouldOverwrite { ref paths } => {
                 let paths = paths.clone();
-                let hint = "commit them first, or say --force to lose what they hold now";
-                Self { paths, ..Self::of_kind(ErrorKind::Refused, Box::new(error)) }.hint(hint)
+                Self { paths, ..Self::of_kind(ErrorKind::Refused, Box::new(error)) }.hint(OVERWRITE_HINT)
             }
             OpsError::NoPaths { ref paths, .. } => {
                 Self { paths: paths.clone(), ..Self::of_kind(ErrorKind::NotFound, Box::new(error)) }

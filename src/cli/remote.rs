@@ -13,21 +13,22 @@ use warp::sync::{TransferConfig, VerificationMode};
 
 use super::cmd::check_room;
 use super::context::{Context, Opened, named_location};
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::escape;
 use super::password::Source;
 use super::signals;
+use super::size;
 use super::ui::Ui;
 
 /// How fast bytes may go
 #[derive(clap::Args, Debug, Default, Clone)]
 pub(crate) struct RateArgs {
-    /// Send at most so many KiB a second
-    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    /// Send at most so much a second: a number of KiB, or of bytes with a unit, as in 500K or 1.5M
+    #[arg(long, value_name = "RATE", value_parser = size::parse_rate)]
     limit_upload: Option<u64>,
 
-    /// Receive at most so many KiB a second
-    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    /// Receive at most so much a second, said in the same way
+    #[arg(long, value_name = "RATE", value_parser = size::parse_rate)]
     limit_download: Option<u64>,
 }
 
@@ -40,7 +41,7 @@ pub(crate) struct LimitArgs {
     /// What is proved on the way: none, final, per-chunk, or "sampling N%"
     ///
     /// final compares the Merkle root over each pack once it has come; per-chunk takes a proof with every piece, sampling with so many of a hundred,
-    /// and refuses the first wrong one as it comes. A server checks every pack as a whole before its log may name it, whatever is said here.
+    /// and refuses the first wrong one as it comes; what is fetched is then read whole, and healed if its parity can. A server checks every pack as a whole before its log may name it, whatever is said here.
     #[arg(long, value_name = "MODE", default_value = "final")]
     verify: VerificationMode,
 
@@ -111,8 +112,7 @@ impl LimitArgs {
     /// The limits, which everything shares that is opened with them.
     pub(crate) fn throttle(&self) -> Option<Arc<Throttle>> {
         let new = || {
-            let [upload, download] =
-                [self.rates.limit_upload, self.rates.limit_download].map(|rate| rate.map(|kib| kib << 10));
+            let (upload, download) = (self.rates.limit_upload, self.rates.limit_download);
             let is_limited = upload.is_some() || download.is_some();
             is_limited.then(|| Arc::new(Throttle::new(Limits { upload, download }, signals::cancelled)))
         };
@@ -207,14 +207,20 @@ impl Context {
         let hurried = LimitArgs { patience, ..limits.clone() };
         let seat = |member: &RemoteUrl| match self.open_remote(member, create, &hurried) {
             Err(error) if create => Err(error),
-            opened => Ok(Seat { place: member.to_string(), store: opened.map_err(|error| error.message()) }),
+            opened => Ok((member.to_string(), opened)),
         };
         // One that is dead is waited for while others are connected to.
         let seats = thread::scope(|scope| {
             let opening: Vec<_> = members.iter().map(|member| scope.spawn(move || seat(member))).collect();
             let lost = |_| CliError::failed("a thread that connects has died");
-            opening.into_iter().map(|seat| seat.join().map_err(lost)?).collect::<Result<_, _>>()
+            opening.into_iter().map(|seat| seat.join().map_err(lost)?).collect::<Result<Vec<_>, _>>()
         })?;
+        check_made(*config, &seats)?;
+        let seat = |(place, store): (String, Result<_, CliError>)| Seat {
+            place,
+            store: store.map_err(|error| error.message()),
+        };
+        let seats = seats.into_iter().map(seat).collect();
         let transfer = TransferConfig { erasure: Some(*config), ..self.transfer(limits) };
         let options = SpreadOptions::of(&transfer).expect("it says how packs are spread");
         Ok(SpreadStore::open(seats, SpreadOptions { allow_missing: limits.allow_missing, ..options })?)
@@ -233,6 +239,14 @@ impl Context {
             return Err(CliError::usage(message));
         }
         let rest = words.split_off(config.shards());
+        if let Some((word, number)) = words.iter().zip(1..).find(|(word, _)| !is_place(word)) {
+            let message = format!(
+                "--spread {config} takes {} places, and word {number} is none: {}",
+                config.shards(),
+                escape::line(word)
+            );
+            return Err(CliError::usage(message).hint(PLACE_HINT));
+        }
         let members = words.iter().map(|word| self.remote_url(word)).collect::<Result<_, _>>()?;
         let url = RemoteUrl::group(config, members).map_err(|error| CliError::usage(error.to_string()))?;
         Ok((url, rest))
@@ -258,7 +272,7 @@ impl Context {
         if let Some((name, url)) = remotes.iter().find(|(name, _)| name == text) {
             return Ok(Named { name: Some(name.clone()), url: self.remote_url(url)? });
         }
-        if text.contains('/') || text.starts_with('.') {
+        if is_place(text) {
             return Ok(Named { name: None, url: self.remote_url(text)? });
         }
         let error = CliError::failed(format!("there is no remote {}", escape::name(text.as_bytes())));
@@ -364,6 +378,27 @@ impl Context {
     }
 }
 
+/// Whether a word is a place, and not a name.
+fn is_place(word: &str) -> bool {
+    word.contains('/') || word.starts_with('.')
+}
+
+/// Refuses a group that nobody has made yet: all of its members say the same.
+fn check_made<T>(config: ErasureConfig, seats: &[(String, Result<T, CliError>)]) -> Result<(), CliError> {
+    let is_missing =
+        |store: &Result<T, CliError>| store.as_ref().is_err_and(|error| error.exit == Exit::NoRepository);
+    if !seats.iter().all(|(_, store)| is_missing(store)) {
+        return Ok(());
+    }
+    let places: Vec<String> = seats.iter().map(|(place, _)| escape::line(place)).collect();
+    let message =
+        format!("there is no repository at any of the {} places: {}", places.len(), places.join(", "));
+    let hint = format!("`warp remote add --create --spread {config} NAME PLACE…` makes the group");
+    Err(CliError::new(Exit::NoRepository, message).hint(hint))
+}
+
+/// How places are told from names.
+const PLACE_HINT: &str = "a place has a slash in it or begins with a dot, as in ./usb, /mnt/nas or warp://HOST/PATH; refspecs follow behind all places";
 /// What helps where keys are not shared.
 const OTHER_FAMILY_HINT: &str = "`warp clone` and `warp remote add --create` make repositories that share their keys; `warp push` \
                                  from the other one to this one makes its commits anew here";

@@ -8,7 +8,7 @@ use warp::net::{
     RemoteStore, ServerUrl, UnknownHost,
 };
 use warp::store::{OsVfs, StorageBackend};
-use warp::sync::{FailCode, TransferConfig, Transport};
+use warp::sync::{FailCode, Failure, Rights, TransferConfig, Transport};
 
 use super::config;
 use super::context::Context;
@@ -17,6 +17,9 @@ use super::escape;
 use super::remote::LimitArgs;
 use super::signals;
 
+/// What helps where a server has no such repository.
+const NO_REMOTE_HINT: &str = "who has the right admin makes one there with `warp init --bare warp://HOST/PATH` or, with the keys of a repository that is \
+                              here, with `warp remote add --create NAME warp://HOST/PATH`";
 /// Takes the keys of servers that were never seen, where nobody can be asked.
 const ACCEPT_NEW: &str = "WARP_ACCEPT_NEW_HOST_KEYS";
 
@@ -42,7 +45,7 @@ impl Context {
         let timeout = limits.patience().unwrap_or(usual.timeout);
         let options = ConnectOptions { create, connections, timeout, cancelled: signals::cancelled, ..usual };
         let transport =
-            QuicTransport::connect(url, &identity, options).map_err(|error| told(&identity, error))?;
+            QuicTransport::connect(url, &identity, options).map_err(|error| told(&identity, url, error))?;
         let transport: Arc<dyn Transport> = match limits.throttle() {
             None => Arc::new(transport),
             Some(throttle) => Arc::new(PacedTransport::new(Arc::new(transport), throttle)),
@@ -88,18 +91,29 @@ fn ask(host: &UnknownHost) -> bool {
     read.is_ok() && answer.trim().eq_ignore_ascii_case("yes")
 }
 
-fn told(identity: &Identity, error: NetError) -> CliError {
+fn told(identity: &Identity, url: &ServerUrl, error: NetError) -> CliError {
     let hint = match &error {
         NetError::HostKeyUnknown { .. } => {
             format!("where nobody can be asked, {ACCEPT_NEW}=1 takes a new key, or put it into the URL")
         }
         NetError::Refused { failure, .. } if failure.code == FailCode::Denied => {
-            format!("the line for the server's file of access: {} REPOSITORY read,append", identity.key())
+            let line = format!("{} {} {}", identity.key(), url.repository, lacking(failure));
+            format!("this line in the server's file of access grants it: {line}")
         }
         NetError::Refused { failure, .. } if failure.code == FailCode::NoRepository => {
-            return CliError::new(Exit::NoRepository, format!("{error}: {failure}"));
+            let message = format!("there is no repository at {}", escape::line(&url.location()));
+            return CliError::new(Exit::NoRepository, message).hint(NO_REMOTE_HINT);
         }
         _ => return error.into(),
     };
     CliError::from(error).hint(hint)
+}
+
+/// The rights that a key lacks. One that has none at all needs those by which backups are made.
+fn lacking(failure: &Failure) -> Rights {
+    let named = u8::try_from(failure.number).ok().and_then(Rights::from_bits);
+    match named.filter(|rights| *rights != Rights::NONE) {
+        None | Some(Rights::READ) => Rights::READ.and(Rights::APPEND),
+        Some(rights) => rights,
+    }
 }

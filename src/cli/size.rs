@@ -34,6 +34,22 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     if value < u64::MAX as f64 { Ok(value as u64) } else { Err(wrong()) }
 }
 
+/// Reads how much may go in a second: `500` are KiB, as other tools have it, and with a unit it is a size, as in `500K` or `1.5M`.
+pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
+    let has_unit = text.trim_end().ends_with(|c: char| c.is_ascii_alphabetic());
+    let bytes = match text.trim().parse::<u64>() {
+        Ok(kib) => kib.checked_mul(1 << 10),
+        Err(_) => parse(text).ok().filter(|_| has_unit),
+    };
+    match bytes {
+        Some(0) => Err("nothing would go at 0 bytes a second".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err(format!(
+            "{text:?} is no rate: write a number of KiB a second, or a size with its unit, as in 500K or 1.5M"
+        )),
+    }
+}
+
 /// Power of two of a unit's name, in any case.
 fn unit_shift(unit: &str) -> Option<u32> {
     let unit = unit.to_ascii_lowercase();
@@ -76,6 +92,18 @@ mod tests {
         }
         assert_eq!(parse("1.5G"), Ok(3 << 29));
         assert_eq!(parse("15E"), Ok(15 << 60));
+    }
+
+    #[test]
+    fn a_rate_is_in_kib_unless_it_says_its_unit() {
+        for (text, bytes) in
+            [("1", 1 << 10), ("25000", 25_000 << 10), ("1M", 1 << 20), ("1.5 MiB", 3 << 19), ("7b", 7)]
+        {
+            assert_eq!(parse_rate(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["0", "0K", "", "1.5", "-1", "fast", "99999999999999999999", "18446744073709551615"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Receipt {
 impl Receipt {
     /// Most bytes of a receipt: an entry names no more commits than fit it.
     pub const LEN_MAX: u64 = LOG_ENTRY_LEN_MAX as u64;
+    /// Bytes of one that names no commit.
+    pub const EMPTY_LEN: u64 = 128;
 
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::format::wire::Failure;
+use crate::format::wire::{FailCode, Failure};
 use crate::store::StoreError;
 use crate::sync::{PeerKey, TransportError};
 
@@ -80,7 +80,7 @@ pub enum NetError {
         found: PeerKey,
     },
     /// The other end does not let this key in.
-    #[error("{location} refuses the key {key}")]
+    #[error("{location} {}", refusal(failure, key))]
     Refused {
         /// The repository.
         location: String,
@@ -125,6 +125,14 @@ pub enum NetError {
         /// What the library said.
         why: String,
     },
+}
+
+/// What the other end did. Only what the key may not do is about the key.
+fn refusal(failure: &Failure, key: &PeerKey) -> String {
+    match failure.code {
+        FailCode::Denied => format!("refuses the key {key}"),
+        _ => "cannot be opened".to_owned(),
+    }
 }
 
 impl NetError {

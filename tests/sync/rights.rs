@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use warp::cas::pack_name;
 use warp::format::dirtree::Timestamp;
+use warp::format::receipt::Receipt;
+use warp::id::CommitId;
 use warp::observe::Silent;
 use warp::ops::{
-    self, ForgetRequest, GarbageCollector, GcConfig, MaxUnused, PushRequest, RefUpdate, RepackRequest,
+    self, FetchRequest, ForgetRequest, GarbageCollector, GcConfig, MaxUnused, PushRequest, RefUpdate,
+    RepackRequest,
 };
-use warp::repo::{ErrorKind, GroupBy, Quota, RetentionPolicy};
+use warp::repo::{Client, ErrorKind, GroupBy, Quota, Repository, RetentionPolicy};
 use warp::store::{BlobName, MemoryStore, StorageBackend, StoreError};
 use warp::sync::{Rights, VerificationMode};
 
@@ -81,7 +84,7 @@ fn an_append_key_cannot_take_away_hide_or_replace_anything() {
 }
 
 /// What the owner keeps: the last one of each host, also of those on which branches stand.
-fn keep_last(repo: &warp::repo::Repository) -> Vec<warp::id::CommitId> {
+fn keep_last(repo: &Repository) -> Vec<CommitId> {
     let policy = RetentionPolicy { last: Some(Quota::Newest(1)), ..RetentionPolicy::default() };
     let group_by = GroupBy { paths: false, ..GroupBy::default() };
     let request = ForgetRequest { policy, group_by, force: true, ..ForgetRequest::default() };
@@ -95,7 +98,24 @@ fn commits_that_a_stolen_append_key_brings_push_no_other_out_until_they_have_set
     let before = world.commit(&owner, &world.tree(1, 60_000)).unwrap();
     let laptop = world.open(LAPTOP).unwrap();
     let mine = world.commit(&laptop, &world.tree(2, 60_000)).unwrap();
-    // The thief commits as often as it likes, and says that this was years ago, or is yet to come.
+    let fakes = forged(&world, &laptop);
+    let owner = world.open(OWNER).unwrap();
+    assert_eq!(keep_last(&owner), []);
+    for (commit, version) in [(before, 1), (mine, 2)] {
+        world.assert_restores(&owner, commit, &world.tree(version, 60_000));
+    }
+    // A week later they count, among what this key brought, and only there.
+    let later = Client { now: a_week_later, ..world.client() };
+    let store = Arc::new(world.remote(OWNER).unwrap());
+    let owner = Repository::open(store, &password(), later).unwrap();
+    let forgotten = keep_last(&owner);
+    assert!(!forgotten.contains(&before) && forgotten.contains(&mine), "{forgotten:?}");
+    assert!(forgotten.contains(&fakes[0]) && !forgotten.contains(&fakes[5]));
+    world.assert_restores(&owner, before, &world.tree(1, 60_000));
+}
+
+/// The thief commits as often as it likes, and says that this was years ago, or is yet to come.
+fn forged(world: &World, laptop: &Repository) -> Vec<CommitId> {
     let mut fakes = Vec::new();
     for version in 3..9_u64 {
         let secs = if version % 2 == 0 { 0 } else { 4_000_000_000 };
@@ -107,21 +127,71 @@ fn commits_that_a_stolen_append_key_brings_push_no_other_out_until_they_have_set
                 Timestamp { secs, nanos: 0 },
             )
         };
-        fakes.extend(ops::commit(&laptop, request, &Silent).unwrap().commit);
+        fakes.extend(ops::commit(laptop, request, &Silent).unwrap().commit);
     }
+    fakes
+}
+
+#[test]
+fn what_a_stolen_append_key_brought_pushes_nothing_out_of_a_clone_either() {
+    let world = World::new();
+    let owner = world.create();
+    let before = world.commit(&owner, &world.tree(1, 60_000)).unwrap();
+    let sibling = |from: &Repository| {
+        let store = Arc::new(MemoryStore::new());
+        (from.create_sibling(store.clone(), false, world.client()).unwrap(), store)
+    };
+    let copy = |from: &Repository, to: &Repository| {
+        ops::copy_all(from, to, (None, VerificationMode::default()), &Silent).unwrap();
+    };
+    // One is cloned before the theft and fetches after it, one is cloned after it, and one is a clone of the clone.
+    let (early, early_store) = sibling(&owner);
+    copy(&owner, &early);
+    let laptop = world.open(LAPTOP).unwrap();
+    let mine = world.commit(&laptop, &world.tree(2, 60_000)).unwrap();
+    let fakes = forged(&world, &laptop);
     let owner = world.open(OWNER).unwrap();
-    assert_eq!(keep_last(&owner), []);
-    for (commit, version) in [(before, 1), (mine, 2)] {
-        world.assert_restores(&owner, commit, &world.tree(version, 60_000));
+    let request = FetchRequest { remote: "origin".to_owned(), ..FetchRequest::default() };
+    ops::fetch(&early, &owner, &request, &Silent).unwrap();
+    let (late, late_store) = sibling(&owner);
+    copy(&owner, &late);
+    let (again, again_store) = sibling(&late);
+    copy(&late, &again);
+    for (which, repo, store) in
+        [("early", &early, early_store), ("late", &late, late_store), ("again", &again, again_store)]
+    {
+        assert_eq!(keep_last(repo), [], "{which}");
+        // As at the server, they count a week later, and among what this key brought.
+        let later = Client { now: a_week_later, ..world.client() };
+        let forgotten = keep_last(&Repository::open(store, &password(), later).unwrap());
+        assert!(!forgotten.contains(&before) && forgotten.contains(&mine), "{which}: {forgotten:?}");
+        assert!(forgotten.contains(&fakes[0]) && !forgotten.contains(&fakes[5]), "{which}: {forgotten:?}");
     }
-    // A week later they count, among what this key brought, and only there.
-    let later = warp::repo::Client { now: a_week_later, ..world.client() };
-    let store = Arc::new(world.remote(OWNER).unwrap());
-    let owner = warp::repo::Repository::open(store, &password(), later).unwrap();
-    let forgotten = keep_last(&owner);
-    assert!(!forgotten.contains(&before) && forgotten.contains(&mine), "{forgotten:?}");
-    assert!(forgotten.contains(&fakes[0]) && !forgotten.contains(&fakes[5]));
-    world.assert_restores(&owner, before, &world.tree(1, 60_000));
+}
+
+#[test]
+fn a_host_has_no_word_about_commits_that_it_did_not_bring() {
+    let world = World::new();
+    let owner = world.create();
+    world.commit(&owner, &world.tree(1, 20_000)).unwrap();
+    let here = owner.create_sibling(Arc::new(MemoryStore::new()), false, world.client()).unwrap();
+    ops::copy_all(&owner, &here, (None, VerificationMode::default()), &Silent).unwrap();
+    let mine = world.commit(&here, &world.tree(2, 20_000)).unwrap();
+    let theirs = world.commit(&world.open(LAPTOP).unwrap(), &world.tree(3, 20_000)).unwrap();
+    // It says that the key which may only append brought both.
+    let last = world.store().list("receipts/").unwrap().pop().unwrap().name;
+    let mut receipt = Receipt::decode(&world.store().get(&last, u64::MAX).unwrap()).unwrap();
+    assert_eq!(receipt.commits, [theirs]);
+    receipt.commits.push(mine);
+    world.store().overwrite(&last, receipt.encode());
+    let owner = world.open(OWNER).unwrap();
+    let request = FetchRequest { remote: "origin".to_owned(), ..FetchRequest::default() };
+    ops::fetch(&here, &owner, &request, &Silent).unwrap();
+    let store = here.chunks().vault().store();
+    let taken = store.list("receipts/").unwrap();
+    let told =
+        taken.iter().map(|blob| Receipt::decode(&store.get(&blob.name, u64::MAX).unwrap()).unwrap().commits);
+    assert_eq!(told.collect::<Vec<_>>(), [vec![theirs]]);
 }
 
 /// A week and a day after what the clock of the host says.
@@ -129,12 +199,12 @@ fn a_week_later() -> Timestamp {
     Timestamp { secs: 1_800_000_000 + 8 * 86_400, nanos: 0 }
 }
 
-fn forget(repo: &warp::repo::Repository, commit: warp::id::CommitId) -> Result<(), String> {
+fn forget(repo: &Repository, commit: CommitId) -> Result<(), String> {
     let request = ForgetRequest { commits: vec![commit], ..ForgetRequest::default() };
     ops::forget(repo, &request, &Silent).map(drop).map_err(|error| error.to_string())
 }
 
-fn gc(repo: &warp::repo::Repository) -> Result<(), String> {
+fn gc(repo: &Repository) -> Result<(), String> {
     let config = GcConfig { max_unused: MaxUnused::Percent(0), grace: 0, ..GcConfig::default() };
     GarbageCollector::new(repo, config).run(&Silent).map(drop).map_err(|error| error.to_string())
 }

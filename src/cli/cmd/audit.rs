@@ -1,10 +1,10 @@
 use serde::Serialize;
-use warp::ops::{self, AuditReport, AuditRequest};
+use warp::ops::{self, AuditFault, AuditReport, AuditRequest};
 
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
-use crate::cli::remote::RateArgs;
+use crate::cli::remote::{RateArgs, RemotePassword};
 use crate::cli::size::{count, human};
 use crate::cli::ui::Ui;
 
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(value_name = "REMOTE")]
     remote: Option<String>,
 
-    /// How many shards to ask for
+    /// How many shards to ask for; 0: none, with --possession
     #[arg(long, value_name = "N", default_value_t = 459)]
     samples: u64,
 
@@ -39,6 +39,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     rates: RateArgs,
+
+    #[command(flatten)]
+    password: RemotePassword,
 }
 
 #[derive(Serialize)]
@@ -49,6 +52,8 @@ struct Audited<'a> {
     packs: u64,
     bytes: u64,
     samples: u64,
+    /// Shards that could not be proved.
+    unproved: u64,
     /// With which probability the samples meet a lost shard if one in a hundred is.
     finds_one_percent: f64,
     possession: Option<PossessionJson>,
@@ -59,6 +64,7 @@ struct Audited<'a> {
 struct PossessionJson {
     packs_asked: u64,
     bytes_asked: u64,
+    packs_wrong: u64,
     packs_unknown: u64,
     challenges_left: u64,
 }
@@ -66,14 +72,20 @@ struct PossessionJson {
 #[derive(Serialize)]
 struct FaultJson<'a> {
     file: &'a str,
-    shard: Option<u64>,
+    shards_asked: u64,
+    shards_unproved: u64,
+    shards: &'a [u64],
     error: &'a str,
 }
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
+    if args.samples == 0 && !args.possession {
+        let error = CliError::usage("--samples 0 asks for nothing, so nothing could be wrong");
+        return Err(error.hint("say how many, or also --possession"));
+    }
     let opened = ctx.open(ui)?;
     let named = ctx.find_remote(&opened, args.remote.as_deref())?;
-    let remote = ctx.open_named(ui, &opened, named, &(&args.rates).into())?;
+    let remote = ctx.open_any(ui, &opened, named, (&(&args.rates).into(), &args.password))?;
     let request = AuditRequest { samples: args.samples, seed: None, possession: args.possession };
     let progress = ui.progress();
     let report = ops::audit(&remote.repo, Some(&opened.repo), &request, &progress)?;
@@ -90,10 +102,17 @@ fn as_json<'a>(remote: &'a str, report: &'a AuditReport) -> Audited<'a> {
     let possession = report.possession.map(|possession| PossessionJson {
         packs_asked: possession.asked,
         bytes_asked: possession.bytes,
+        packs_wrong: possession.wrong,
         packs_unknown: possession.unknown,
         challenges_left: possession.left,
     });
-    let faults = report.faults.iter();
+    let fault = |fault: &'a AuditFault| FaultJson {
+        file: &fault.file,
+        shards_asked: fault.asked,
+        shards_unproved: fault.unproved,
+        shards: &fault.shards,
+        error: &fault.why,
+    };
     Audited {
         message_type: "audit",
         remote,
@@ -101,19 +120,16 @@ fn as_json<'a>(remote: &'a str, report: &'a AuditReport) -> Audited<'a> {
         packs: report.packs,
         bytes: report.bytes,
         samples: report.checked,
+        unproved: report.unproved(),
         finds_one_percent: report.would_find(1),
         possession,
-        faults: faults
-            .map(|fault| FaultJson { file: &fault.file, shard: fault.shard, error: &fault.why })
-            .collect(),
+        faults: report.faults.iter().map(fault).collect(),
     }
 }
 
 fn text(ui: &mut Ui, remote: &str, report: &AuditReport) -> Result<(), CliError> {
     for fault in &report.faults {
-        let file = escape::line(&fault.file);
-        let shard = fault.shard.map(|shard| format!(" shard {shard}")).unwrap_or_default();
-        writeln!(ui.out(), "{file}{shard}: {}", escape::line(&fault.why))?;
+        writeln!(ui.out(), "{}", line(fault))?;
     }
     if ui.is_quiet() {
         return Ok(());
@@ -121,11 +137,11 @@ fn text(ui: &mut Ui, remote: &str, report: &AuditReport) -> Result<(), CliError>
     let remote = escape::line(remote);
     let (packs, bytes) = (count(report.packs, "pack", "packs"), human(report.bytes));
     if report.checked > 0 {
-        let bad = report.faults.iter().filter(|fault| fault.shard.is_some()).count() as u64;
         writeln!(
             ui.out(),
-            "{remote}: {} of {packs} ({bytes}) were asked for, {bad} could not be proved",
+            "{remote}: {} of {packs} ({bytes}) were asked for, {} could not be proved",
             count(report.checked, "shard", "shards"),
+            report.unproved(),
         )?;
         let found = report.would_find(1) * 100.0;
         writeln!(ui.out(), "If 1 % of it were lost, these samples would have met that with {found:.1} %")?;
@@ -133,11 +149,27 @@ fn text(ui: &mut Ui, remote: &str, report: &AuditReport) -> Result<(), CliError>
     if let Some(possession) = report.possession {
         writeln!(
             ui.out(),
-            "Whole packs: {} ({}) were asked for, {} could not be",
+            "Whole packs: {} ({}) were asked for, {} of them answered wrong, {} could not be asked for",
             possession.asked,
             human(possession.bytes),
+            possession.wrong,
             possession.unknown
         )?;
     }
     Ok(())
+}
+
+/// What is wrong with a pack, in one line however many of its shards could not be proved.
+fn line(fault: &AuditFault) -> String {
+    // Most errors begin with the name of the file.
+    let why = fault.why.strip_prefix(&format!("{}: ", fault.file)).unwrap_or(&fault.why);
+    let (file, why) = (escape::line(&fault.file), escape::line(why));
+    let which = match (fault.asked, &fault.shards[..]) {
+        (0, _) => return format!("{file}: {why}"),
+        (_, []) => String::new(),
+        (_, [one]) => format!(" (shard {one})"),
+        (_, [first, .., last]) => format!(" (from shard {first} to {last})"),
+    };
+    let (asked, bad) = (count(fault.asked, "shard", "shards"), fault.unproved);
+    format!("{file}: {bad} of {asked} that were asked for could not be proved{which}: {why}")
 }

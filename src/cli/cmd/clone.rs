@@ -23,6 +23,9 @@ use crate::cli::ui::Ui;
 ///
 /// Without --bare it goes into a `.warp` folder inside DIR, and the files of a branch are brought into DIR: of the one that the
 /// other working directory is on, or else of `main`, or of the newest commit. Where cloning was stopped, `warp fetch` goes on.
+///
+/// The key of a server that was never seen is shown and asked about, and kept in `known_hosts` in $XDG_STATE_HOME/warp, else in
+/// ~/.local/state/warp. Where nobody can be asked it is refused, unless the URL names it (#ed25519:KEY) or WARP_ACCEPT_NEW_HOST_KEYS is 1.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -167,7 +170,8 @@ pub(super) fn go(
 ) -> Result<Exit, CliError> {
     let going = Going { force: false, dry_run: false, verify: false, scan: ops::ScanSettings::default() };
     let head = Some(Head::Branch(branch.to_owned()));
-    let exit = checkout::go_quietly(ui, ctx, opened, new, head, Selection::default(), going)?;
+    let gone = checkout::go_quietly(ui, ctx, opened, new, head, Selection::default(), going);
+    let exit = gone.map_err(CliError::unforced)?;
     opened.repo.ref_move(&format!("heads/{branch}"), (old, new), &format!("{verb}: to {}", new.short()))?;
     Ok(exit)
 }

@@ -2,8 +2,9 @@ use warp::ops::{self, FetchOutcome, FetchRequest, FetchTags};
 
 use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::escape;
 use crate::cli::ref_lines::report_fetched;
-use crate::cli::remote::{LimitArgs, Named, Remote};
+use crate::cli::remote::{LimitArgs, Remote};
 use crate::cli::ui::Ui;
 
 /// Bring commits of another repository here, and see where its branches stand
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     #[arg(value_name = "BRANCH", conflicts_with = "all")]
     branches: Vec<String>,
 
-    /// From all remotes
+    /// From all remotes; one that cannot be reached is named, and the others are fetched from
     #[arg(long)]
     all: bool,
 
@@ -54,34 +55,59 @@ pub(crate) struct Args {
 
 pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliError> {
     let opened = ctx.open(ui)?;
-    let remotes: Vec<Named> = match args.all {
-        false => vec![ctx.find_remote(&opened, args.remote.as_deref())?],
-        true => {
-            let names = opened.repo.remotes().into_iter();
-            names.map(|(name, _)| ctx.find_remote(&opened, Some(&name))).collect::<Result<_, _>>()?
-        }
+    let is_refused = match args.all {
+        true => return all(ui, ctx, &opened, args),
+        false => one(ui, ctx, &opened, (args, args.remote.as_deref()))?,
     };
-    let mut exit = Exit::Done;
-    for named in remotes {
-        let remote = ctx.open_named(ui, &opened, named, &args.limits)?;
-        let tags = match (args.tags, args.no_tags) {
-            (true, _) => FetchTags::All,
-            (_, true) => FetchTags::No,
-            _ => FetchTags::New,
-        };
-        let request = FetchRequest {
-            branches: args.branches.clone(),
-            tags,
-            prune: args.prune,
-            dry_run: args.dry_run,
-            verification: args.limits.verification(),
-            ..request(&remote)?
-        };
-        if fetch(ui, &opened, &remote, &request)?.1 {
-            exit = Exit::Partial;
+    Ok(if is_refused { Exit::Partial } else { Exit::Done })
+}
+
+/// Fetches from every remote. One that cannot be fetched from is told of, and keeps none of the others.
+fn all(ui: &mut Ui, ctx: &Context, opened: &Opened, args: &Args) -> Result<Exit, CliError> {
+    let (mut exit, mut failed) = (Exit::Done, Vec::new());
+    let remotes = opened.repo.remotes();
+    for (name, _) in &remotes {
+        match one(ui, ctx, opened, (args, Some(name))) {
+            Ok(true) => exit = Exit::Partial,
+            Ok(false) => {}
+            Err(error) if error.exit == Exit::Interrupted => return Err(error),
+            Err(error) => {
+                let shown = escape::name(name.as_bytes()).into_owned();
+                ui.warn(format_args!("{shown}: {}", error.message()));
+                failed.push(shown);
+            }
         }
     }
-    Ok(exit)
+    if failed.is_empty() {
+        return Ok(exit);
+    }
+    let (bad, all, names) = (failed.len(), remotes.len(), failed.join(", "));
+    Err(CliError::failed(format!("{bad} of {all} remotes could not be fetched from: {names}")))
+}
+
+/// Fetches from one remote; returns whether a ref was refused.
+fn one(
+    ui: &mut Ui,
+    ctx: &Context,
+    opened: &Opened,
+    (args, name): (&Args, Option<&str>),
+) -> Result<bool, CliError> {
+    let named = ctx.find_remote(opened, name)?;
+    let remote = ctx.open_named(ui, opened, named, &args.limits)?;
+    let tags = match (args.tags, args.no_tags) {
+        (true, _) => FetchTags::All,
+        (_, true) => FetchTags::No,
+        _ => FetchTags::New,
+    };
+    let request = FetchRequest {
+        branches: args.branches.clone(),
+        tags,
+        prune: args.prune,
+        dry_run: args.dry_run,
+        verification: args.limits.verification(),
+        ..request(&remote)?
+    };
+    Ok(fetch(ui, opened, &remote, &request)?.1)
 }
 
 /// A request for all branches of a remote, which must have a name.

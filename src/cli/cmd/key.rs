@@ -96,7 +96,7 @@ enum Action {
     /// Print the public key by which servers know this client
     ///
     /// Its owner puts the line into the access file of `warp serve`, with what the client may do. It opens no repository and is made
-    /// on first use; its secret half stays in the state directory. No repository is needed.
+    /// on first use; its secret half stays in `transport.key` in $XDG_STATE_HOME/warp, else in ~/.local/state/warp. No repository is needed.
     Transport,
 }
 

@@ -109,7 +109,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         "some refs could not be pushed to {}; nothing was changed there",
         escape::line(&remote.place)
     );
-    Err(CliError::failed(message).hint(hint(&done)))
+    let shares_keys = remote.repo.family() == opened.repo.family();
+    Err(CliError::failed(message).hint(hint(&done, shares_keys)))
 }
 
 /// Where to, and what: with --spread the first words are places.
@@ -226,12 +227,16 @@ fn report(ui: &mut Ui, remote: &Remote, done: &PushOutcome) -> Result<(), CliErr
     Ok(())
 }
 
-/// What helps, by the first ref that was refused.
-fn hint(done: &PushOutcome) -> String {
+/// What helps, by the first ref that was refused. What lies in a repository with other keys cannot be pulled.
+fn hint(done: &PushOutcome, shares_keys: bool) -> String {
     use ops::PushNews::{CheckedOut, FetchFirst, Missing, NonFastForward, Stale, TagExists};
     let Some(of) = done.refs.iter().find(|of| of.news.is_refused()) else { return String::new() };
     let name = escape::line(short_name(&of.name));
     match of.news {
+        FetchFirst | NonFastForward if !shares_keys => format!(
+            "{name} has commits there that yours does not build on, and they cannot be brought here: the two repositories have keys of their own. \
+             Push under another name, as in {name}:incoming/{name}; --force moves {name} there, and its commits stay until they are forgotten there"
+        ),
         FetchFirst => {
             format!("others have pushed to {name}: `warp pull` brings their commits, then push again")
         }

@@ -6,7 +6,7 @@ use warp::repo::{RemoteUrl, Repository};
 use crate::cli::context::{Context, Opened};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::escape;
-use crate::cli::remote::{LimitArgs, Named, Remote};
+use crate::cli::remote::{LimitArgs, Named, Remote, RemotePassword};
 use crate::cli::ui::Ui;
 
 /// List, name or forget other repositories
@@ -30,6 +30,9 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Action {
     /// Make a remote known
+    ///
+    /// The key of a server that was never seen is shown and asked about, and kept in `known_hosts` in $XDG_STATE_HOME/warp, else in
+    /// ~/.local/state/warp. Where nobody can be asked it is refused, unless the URL names it (#ed25519:KEY) or WARP_ACCEPT_NEW_HOST_KEYS is 1.
     Add {
         /// What it is called here
         name: String,
@@ -67,6 +70,8 @@ enum Action {
     Show {
         /// The remote
         name: String,
+        #[command(flatten)]
+        password: RemotePassword,
     },
 }
 
@@ -83,6 +88,8 @@ struct Branch<'a> {
     remote: &'a str,
     branch: &'a str,
     commit: String,
+    /// The commit of here that it was made of, in a repository with other keys.
+    original: Option<String>,
     fetched: Option<String>,
     local: Option<String>,
 }
@@ -97,7 +104,7 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         Some(Action::Remove { name }) => opened.repo.remote_remove(name)?,
         Some(Action::Rename { old, new }) => opened.repo.remote_rename(old, new)?,
         Some(Action::SetUrl { name, url }) => opened.repo.remote_set_url(name, &kept(ctx, url)?)?,
-        Some(Action::Show { name }) => show(ui, ctx, &opened, name)?,
+        Some(Action::Show { name, password }) => show(ui, ctx, &opened, (name, password))?,
     }
     Ok(Exit::Done)
 }
@@ -163,41 +170,68 @@ fn add(
     Ok(opened.repo.remote_add(name, &url)?)
 }
 
-fn show(ui: &mut Ui, ctx: &Context, opened: &Opened, name: &str) -> Result<(), CliError> {
+fn show(
+    ui: &mut Ui,
+    ctx: &Context,
+    opened: &Opened,
+    (name, password): (&str, &RemotePassword),
+) -> Result<(), CliError> {
     let url = opened.repo.remote(name);
     let url = url.ok_or_else(|| warp::repo::RepoError::NoRemote { name: name.to_owned() })?;
     let named = Named { name: Some(name.to_owned()), url: ctx.remote_url(&url)? };
-    let Remote { repo, .. } = ctx.open_named(ui, opened, named, &LimitArgs::default())?;
+    let Remote { repo, .. } = ctx.open_any(ui, opened, named, (&LimitArgs::default(), password))?;
     if !ui.is_json() {
         writeln!(ui.out(), "{}\n  {}", escape::name(name.as_bytes()), escape::line(&url))?;
     }
     for (branch, id) in repo.timeline().branches() {
-        branch_line(ui, &opened.repo, (name, &branch), id)?;
+        branch_line(ui, &opened.repo, (name, &branch), Tip::of(&repo, &opened.repo, id))?;
     }
     Ok(())
+}
+
+/// Where a branch stands at a remote.
+struct Tip {
+    id: CommitId,
+    /// The commit of here that it is: in a repository with other keys that of which it was made, if it was.
+    ours: Option<CommitId>,
+}
+
+impl Tip {
+    fn of(there: &Repository, here: &Repository, id: CommitId) -> Self {
+        if there.family() == here.family() {
+            return Self { id, ours: Some(id) };
+        }
+        let imported = there.version(id).ok().and_then(|version| version.commit.imported);
+        Self { id, ours: imported.filter(|of| of.family == here.family()).map(|of| of.id) }
+    }
 }
 
 fn branch_line(
     ui: &mut Ui,
     here: &Repository,
     (remote, branch): (&str, &str),
-    id: CommitId,
+    Tip { id: there, ours }: Tip,
 ) -> Result<(), CliError> {
     let timeline = here.timeline();
     let fetched = timeline.refs().get(&format!("remotes/{remote}/{branch}")).copied();
     let local = timeline.branch(branch);
     if ui.is_json() {
         let [fetched, local] = [fetched, local].map(|id| id.map(|id| id.to_hex()));
-        let commit = id.to_hex();
+        let (commit, original) = (there.to_hex(), ours.filter(|id| *id != there).map(|id| id.to_hex()));
         return Ok(ui.json(&Branch {
             message_type: "remote_branch",
             remote,
             branch,
             commit,
+            original,
             fetched,
             local,
         })?);
     }
+    let name = escape::name(branch.as_bytes());
+    let Some(id) = ours else {
+        return Ok(writeln!(ui.out(), "  {} {name} made there, with other keys than here", there.short())?);
+    };
     let news = match fetched {
         None => "new, to be fetched",
         Some(fetched) if fetched != id => "has moved since it was fetched",
@@ -211,5 +245,5 @@ fn branch_line(
         Some(_) if timeline.is_live(id) => "; the local branch has gone another way",
         Some(_) => "",
     };
-    Ok(writeln!(ui.out(), "  {} {} {news}{ours}", id.short(), escape::name(branch.as_bytes()))?)
+    Ok(writeln!(ui.out(), "  {} {name} {news}{ours}", there.short())?)
 }

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +28,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// when a client asks, or put it behind the URL. It listens at a UDP port.
 ///
 /// The access file has a line for each permission: a key or *, a repository or PREFIX/* or *, and rights, such as `ed25519:KEY team/laptop
-/// read,append`. The rights are read, append, ref-force, gc and admin. Without the file nobody may do anything.
+/// read,append`. The rights are read, append, ref-force, gc and admin. Lines add up. Without the file nobody may do anything.
+///
+/// A fourth column limits what its line grants to some branches and tags: ids with commas between them, as `warp branch --namespaces` of the
+/// repository shows them, for the server does not know names. One is of all tags, one of branches such as `main`, one of branches such as `ann/…`.
 ///
 /// SIGTERM and SIGINT stop it once it has finished what runs, SIGHUP makes it read the access file anew.
 #[derive(clap::Args, Debug)]
@@ -43,11 +46,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     root: PathBuf,
 
-    /// Address and UDP port to listen at; [::] takes IPv4 as well
+    /// Address or name, and UDP port, to listen at; [::] takes IPv4 as well
     #[arg(long, value_name = "ADDR", default_value = "[::]:8919")]
-    listen: SocketAddr,
+    listen: String,
 
-    /// File of the server's own key, made on first use [default: host.key in the state directory]
+    /// File of the server's own key, made on first use [default: host.key in $XDG_STATE_HOME/warp, else in ~/.local/state/warp]
     #[arg(long, value_name = "FILE")]
     host_key: Option<PathBuf>,
 
@@ -57,7 +60,7 @@ pub(crate) struct Args {
 
     /// Serve figures for Prometheus at this TCP address, which must be a loopback one
     #[arg(long, value_name = "ADDR")]
-    metrics: Option<SocketAddr>,
+    metrics: Option<String>,
 
     /// How the log on standard error is written
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
@@ -94,6 +97,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
         let message = format!("{} is not a directory", escape::path(&root));
         return Err(CliError::usage(message).hint("make it first: repositories will lie below it"));
     }
+    let listen = address("--listen", &args.listen)?;
+    let metrics = args.metrics.as_ref().map(|text| address("--metrics", text)).transpose()?;
     log(args.log_format, ui.is_quiet());
     let host_key = match &args.host_key {
         Some(path) => ctx.absolute(path),
@@ -104,8 +109,8 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let host = host(&root, access, args.quota)?;
     let limits = ServerLimits { connections: args.max_connections as usize, ..ServerLimits::default() };
     let handler = HostHandler(Arc::clone(&host));
-    let server = Server::bind(args.listen, &identity, Arc::new(handler), limits)?;
-    let metrics = args.metrics.map(|address| server.serve_metrics(address)).transpose()?;
+    let server = Server::bind(listen, &identity, Arc::new(handler), limits)?;
+    let metrics = metrics.map(|address| server.serve_metrics(address)).transpose()?;
     // While this lives, SIGTERM and Ctrl-C ask instead of ending the process.
     let listening = ui.observer();
     tell(ui, &server, metrics)?;
@@ -117,6 +122,21 @@ pub(crate) fn run(ui: &mut Ui, ctx: &Context, args: &Args) -> Result<Exit, CliEr
     let _ = watcher.join();
     drop(listening);
     Ok(Exit::Done)
+}
+
+/// The address that an option says: as it is, or the first that a name has.
+fn address(option: &str, text: &str) -> Result<SocketAddr, CliError> {
+    let found = match text.parse() {
+        Ok(address) => return Ok(address),
+        Err(_) => text.to_socket_addrs().map(|mut found| found.next()),
+    };
+    let wrong = format!("{option} {} is no address with a port", escape::line(text));
+    let hint = "write ADDRESS:PORT or NAME:PORT, as in 127.0.0.1:8919, [::1]:8919 or localhost:8919";
+    match found {
+        Ok(Some(address)) => Ok(address),
+        Ok(None) => Err(CliError::usage(wrong).hint(hint)),
+        Err(error) => Err(CliError::caused(Exit::Usage, wrong, error).hint(hint)),
+    }
 }
 
 /// What holds the repositories.

@@ -16,6 +16,7 @@ fn receipt() -> Receipt {
 fn a_receipt_has_the_published_bytes_and_no_damage_passes() {
     let bytes = receipt().encode();
     assert_eq!(Receipt::decode(&bytes), Ok(receipt()));
+    assert_eq!(Receipt { commits: Vec::new(), ..receipt() }.encode().len() as u64, Receipt::EMPTY_LEN);
     assert_golden(&bytes, "receipt.hex");
     assert_damage_is_found(&bytes, |bytes| Receipt::decode(bytes).map(|receipt| receipt.encode()));
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quinn::{Connection, Incoming, RecvStream, SendStream, VarInt};
@@ -31,6 +31,8 @@ pub(super) struct Link {
     /// Bytes of frames that went out on it.
     pub(super) sent: AtomicU64,
     pub(super) requests: AtomicU64,
+    /// The repository that was asked for last.
+    repository: Mutex<String>,
     bucket: Mutex<Bucket>,
 }
 
@@ -68,7 +70,12 @@ pub(super) async fn run(shared: &Arc<Shared>, incoming: Incoming, begins: Begins
     drop(begins);
     let _counted = shared.metrics.connected();
     let _window = link.widen(&connection);
-    tracing::info!(peer = %link.peer.key, address = %link.peer.address, "connected");
+    tracing::info!(
+        peer = %link.peer.key,
+        address = %link.peer.address,
+        repository = link.repository().as_str(),
+        "connected"
+    );
     link.serve(&connection).await;
     link.over(&connection, begun);
 }
@@ -115,6 +122,7 @@ impl Link {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            repository: Mutex::default(),
             bucket: Mutex::new(bucket),
         }))
     }
@@ -220,6 +228,16 @@ impl Link {
         }
     }
 
+    /// The repository that was asked for last; empty: none yet.
+    fn repository(&self) -> MutexGuard<'_, String> {
+        self.repository.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes which repository is asked for.
+    pub(super) fn asks_for(&self, repository: &str) {
+        *self.repository() = repository.to_owned();
+    }
+
     /// Tells the log that a connection is over.
     fn over(&self, connection: &Connection, begun: Instant) {
         let reason =
@@ -227,6 +245,7 @@ impl Link {
         tracing::info!(
             peer = %self.peer.key,
             address = %self.peer.address,
+            repository = self.repository().as_str(),
             requests = self.requests.load(Ordering::Relaxed),
             received = self.received.load(Ordering::Relaxed),
             sent = self.sent.load(Ordering::Relaxed),

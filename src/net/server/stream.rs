@@ -91,10 +91,13 @@ impl Exchange {
         let _ = self.link.count();
         let Ok(request) = timeout_at(end, self.request(HELLO_LEN_MAX)).await else { return Hello::Late };
         match request {
-            Ok(request @ Request::Hello { .. }) => match self.answer_with(request).await {
-                Reply::Welcome { .. } => Hello::Welcome,
-                _ => Hello::Refused,
-            },
+            Ok(Request::Hello { repository, create }) => {
+                self.link.asks_for(&repository);
+                match self.answer_with(Request::Hello { repository, create }).await {
+                    Reply::Welcome { .. } => Hello::Welcome,
+                    _ => Hello::Refused,
+                }
+            }
             Ok(request) => {
                 let text = format!("a connection begins with a hello, not with {}", request.verb());
                 self.unreadable(Failure::new(FailCode::Malformed, 0, text)).await;

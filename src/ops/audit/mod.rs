@@ -4,22 +4,20 @@ mod possession;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use crate::cas::{CasError, pack_header, pack_name};
+use crate::cas::{CasError, PackTree, pack_header, pack_name};
 use crate::crypto;
 use crate::format::log::PackRecord;
 use crate::format::pack::PackHeader;
 use crate::id::PackId;
-use crate::merkle::{
-    MerkleProof, MerkleTree, ShardHasher, detection_probability, draw_sample, verify_chunk_fast,
-};
+use crate::merkle::{MerkleProof, detection_probability, draw_sample, verify_chunk_fast};
 use crate::observe::{Observer, Phase};
 use crate::repo::{RepoError, Repository};
 use crate::store::{ShardProof, StorageBackend};
 
+use super::check::told;
 use super::{OpsError, work};
 pub use possession::PossessionReport;
 use possession::possession;
@@ -47,14 +45,18 @@ impl Default for AuditRequest {
     }
 }
 
-/// A shard, or pack, that the other end could not prove to have.
+/// What is wrong with a pack: shards of it that the other end could not prove to have, or the hash of all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditFault {
     /// The pack's name in the store.
     pub file: String,
-    /// Number of the shard; `None`: it is about all of the pack.
-    pub shard: Option<u64>,
-    /// What is wrong.
+    /// How many of its shards were asked for; 0: it is about its keyed hash.
+    pub asked: u64,
+    /// How many of these could not be proved.
+    pub unproved: u64,
+    /// Their numbers, ascending; empty where not even the header of the pack could be had, which says where they lie.
+    pub shards: Vec<u64>,
+    /// What is wrong with the first of them, or with the hash.
     pub why: String,
 }
 
@@ -69,13 +71,18 @@ pub struct AuditReport {
     pub places: u64,
     /// Shards that were asked for.
     pub checked: u64,
-    /// What is wrong.
+    /// What is wrong: at most one for the shards of a pack, and one for its keyed hash.
     pub faults: Vec<AuditFault>,
     /// What became of the challenges, if any were to be asked.
     pub possession: Option<PossessionReport>,
 }
 
 impl AuditReport {
+    /// Shards that could not be proved.
+    pub fn unproved(&self) -> u64 {
+        self.faults.iter().map(|fault| fault.unproved).sum()
+    }
+
     /// How likely (0 to 1) the samples would have met at least one that is lost, if so many of a hundred were.
     pub fn would_find(&self, percent: u64) -> f64 {
         let bad = (self.places * percent).div_ceil(100);
@@ -116,7 +123,7 @@ pub fn audit(
         false => None,
     };
     let mut faults = faults.into_inner().expect("no panic while locked");
-    faults.sort_by(|a: &AuditFault, b| (&a.file, a.shard).cmp(&(&b.file, b.shard)));
+    faults.sort_by(|a: &AuditFault, b| (&a.file, &a.shards).cmp(&(&b.file, &b.shards)));
     let bytes = packs.iter().map(|pack| pack.len).sum();
     Ok(AuditReport { packs: packs.len() as u64, bytes, places, checked, faults, possession })
 }
@@ -169,60 +176,82 @@ impl Auditor<'_> {
         let header = match pack_header(self.store, record) {
             Ok(header) => header,
             Err(error) => {
-                self.fault(record, None, &error)?;
-                self.observer.advance(places.len() as u64, 0);
-                return Ok(());
+                let asked = places.len() as u64;
+                self.observer.advance(asked, 0);
+                return note(self.faults, record, Missing { asked, unproved: asked, shards: &[] }, &error);
             }
         };
-        let shards = header.payload_shards();
-        let of_pack = places_of(record);
-        for place in places {
-            let shard = (place * shards) / of_pack;
-            if let Err(error) = self.shard(record, &header, shard) {
-                self.fault(record, Some(shard), &error)?;
+        let (all, of_pack) = (header.payload_shards(), places_of(record));
+        let asked: BTreeSet<u64> = places.iter().map(|place| (place * all) / of_pack).collect();
+        let (mut wrong, mut first, mut tree) = (Vec::new(), None, None);
+        for shard in &asked {
+            if let Err(error) = self.shard(record, &header, *shard, &mut tree) {
+                // That the other end is gone is no fault of a shard's, and of no later one.
+                check_reached(&error)?;
+                wrong.push(*shard);
+                first.get_or_insert(error);
             }
             self.observer.advance(1, 0);
         }
-        Ok(())
+        self.observer.advance((places.len() - asked.len()) as u64, 0);
+        let missing = Missing { asked: asked.len() as u64, unproved: wrong.len() as u64, shards: &wrong };
+        first.map_or(Ok(()), |error| note(self.faults, record, missing, &error))
     }
 
-    fn shard(&self, record: &PackRecord, header: &PackHeader, shard: u64) -> Result<(), CasError> {
+    fn shard(
+        &self,
+        record: &PackRecord,
+        header: &PackHeader,
+        shard: u64,
+        tree: &mut Option<PackTree>,
+    ) -> Result<(), CasError> {
         let number = u32::try_from(shard).expect("a header's check");
         let (bytes, proof) = match self.store.prove(&record.uid, number, 1)? {
             Some(ShardProof { leaf_count, paths, bytes, .. }) => {
                 let path = paths.into_iter().next().unwrap_or_default();
                 (bytes, MerkleProof { index: shard, leaf_count, path })
             }
-            None => self.read(record, header, shard)?,
+            None => self.read(record, shard, tree)?,
         };
         let proved = verify_chunk_fast(&record.payload_root, header.payload_shards(), shard, &bytes, &proof);
         let file = || pack_name(&record.uid).as_str().to_owned();
         proved.map_err(|source| CasError::Proof { file: file(), source })
     }
 
-    /// The same of a store that has no other end: the tree is made of the file.
+    /// The same of a store that has no other end: the tree is made of the file, once.
     fn read(
         &self,
         record: &PackRecord,
-        header: &PackHeader,
         shard: u64,
+        tree: &mut Option<PackTree>,
     ) -> Result<(Vec<u8>, MerkleProof), CasError> {
-        let name = pack_name(&record.uid);
-        let len = usize::try_from(header.payload_len()).expect("a header's check");
-        let payload = self.store.read_at(&name, header.first_directory_offset(), len)?;
-        let shard_len = NonZeroUsize::new(header.shard_len as usize).expect("a header's check");
-        let mut hasher = ShardHasher::new(shard_len);
-        hasher.update(&payload);
-        let tree = MerkleTree::from_leaves(hasher.into_leaves());
-        let place = shard as usize;
-        let proof = tree.proof(place).expect("a header's shards");
-        let start = place * shard_len.get();
-        Ok((payload[start..payload.len().min(start + shard_len.get())].to_vec(), proof))
+        let tree = match tree {
+            Some(tree) => tree,
+            None => tree.insert(PackTree::read(self.store, record)?),
+        };
+        let (offset, len) = tree.header().shard_place(shard);
+        let len = usize::try_from(len).expect("a header's check");
+        let bytes = self.store.read_at(&pack_name(&record.uid), offset, len)?;
+        Ok((bytes, tree.proof(shard).expect("a header's shards")))
     }
+}
 
-    /// Notes what is wrong with a pack; that the other end is gone is no fault of a pack's.
-    fn fault(&self, record: &PackRecord, shard: Option<u64>, error: &CasError) -> Result<(), OpsError> {
-        note(self.faults, record, shard, error)
+/// Shards of a pack that could not be proved.
+#[derive(Clone, Copy, Default)]
+struct Missing<'a> {
+    asked: u64,
+    unproved: u64,
+    shards: &'a [u64],
+}
+
+/// That the other end is gone is no fault of a pack's.
+fn check_reached(error: &CasError) -> Result<(), OpsError> {
+    match error {
+        CasError::Store { source } if source.is_unreachable() => {
+            let why = told(error);
+            Err(OpsError::Refused { why: format!("the audit was broken off: {why}") })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -230,29 +259,13 @@ impl Auditor<'_> {
 fn note(
     faults: &Mutex<Vec<AuditFault>>,
     record: &PackRecord,
-    shard: Option<u64>,
+    missing: Missing<'_>,
     error: &CasError,
 ) -> Result<(), OpsError> {
-    if let CasError::Store { source } = error
-        && source.is_unreachable()
-    {
-        let why = told(error);
-        return Err(OpsError::Refused { why: format!("the audit was broken off: {why}") });
-    }
+    check_reached(error)?;
+    let Missing { asked, unproved, shards } = missing;
     let file = pack_name(&record.uid).as_str().to_owned();
-    let fault = AuditFault { file, shard, why: told(error) };
+    let fault = AuditFault { file, asked, unproved, shards: shards.to_vec(), why: told(error) };
     faults.lock().expect("no panic while locked").push(fault);
     Ok(())
-}
-
-/// An error with all that it comes from.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

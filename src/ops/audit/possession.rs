@@ -8,7 +8,7 @@ use crate::format::pack::PackHeader;
 use crate::observe::{Observer, Phase};
 use crate::repo::{Challenge, Repository};
 
-use super::{AuditFault, OpsError, note};
+use super::{AuditFault, Missing, OpsError, note};
 
 /// What became of challenges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +17,8 @@ pub struct PossessionReport {
     pub asked: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Those of them that did not answer right.
+    pub wrong: u64,
     /// Packs for which there was neither a copy here nor a challenge.
     pub unknown: u64,
     /// Challenges that are left for packs of which there is no copy here.
@@ -49,7 +51,8 @@ pub(super) fn possession(
             Some(challenge) => {
                 (report.asked, report.bytes) = (report.asked + 1, report.bytes + record.len);
                 if let Err(error) = ask(repo, record, &challenge) {
-                    note(faults, record, None, &error)?;
+                    report.wrong += 1;
+                    note(faults, record, Missing::default(), &error)?;
                 }
             }
         }

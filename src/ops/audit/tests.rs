@@ -28,20 +28,39 @@ fn reopened(store: &Arc<MemoryStore>) -> Repository {
     Repository::open(store.clone(), &secret, client()).unwrap()
 }
 
+/// The longest pack of a store, with bytes changed at these places.
+fn change(store: &MemoryStore, places: &[usize]) -> String {
+    let blob = store.list("packs/").unwrap().into_iter().max_by_key(|blob| blob.len).unwrap();
+    let mut bytes = store.get(&blob.name, u64::MAX).unwrap();
+    places.iter().for_each(|place| bytes[*place] ^= 1);
+    store.overwrite(&blob.name, bytes);
+    blob.name.as_str().to_owned()
+}
+
 #[test]
-fn an_audit_of_everything_finds_each_damaged_shard_and_names_it() {
+fn an_audit_of_everything_names_the_shards_that_are_damaged_and_no_others() {
     let (_, store, _dir) = world();
     let all = AuditRequest { samples: u64::MAX, ..AuditRequest::default() };
     let report = audit(&reopened(&store), None, &all, &Silent).unwrap();
     assert_eq!((report.faults.len(), report.checked), (0, report.places));
-    let blob = store.list("packs/").unwrap().into_iter().max_by_key(|blob| blob.len).unwrap();
-    let mut bytes = store.get(&blob.name, u64::MAX).unwrap();
-    let place = bytes.len() / 2;
-    bytes[place] ^= 1;
-    store.overwrite(&blob.name, bytes);
+    // Two bytes of one shard, which parity brings back.
+    let name = change(&store, &[300_000, 300_001]);
     let report = audit(&reopened(&store), None, &all, &Silent).unwrap();
-    assert!(!report.faults.is_empty() && report.faults.iter().all(|fault| fault.file == blob.name.as_str()));
+    let [fault] = &report.faults[..] else { panic!("{:?}", report.faults) };
+    assert_eq!((&fault.file, fault.unproved, fault.shards.len(), report.unproved()), (&name, 1, 1, 1));
+    assert!(fault.asked > 1 && fault.why.contains("root"), "{fault:?}");
     assert_eq!(report.would_find(1), 1.0);
+}
+
+#[test]
+fn a_pack_that_parity_cannot_heal_proves_nothing_and_is_one_line_all_the_same() {
+    let (_, store, _dir) = world();
+    let places: Vec<usize> = (100_000..600_000).step_by(5_000).collect();
+    let name = change(&store, &places);
+    let all = AuditRequest { samples: u64::MAX, ..AuditRequest::default() };
+    let report = audit(&reopened(&store), None, &all, &Silent).unwrap();
+    let [fault] = &report.faults[..] else { panic!("{:?}", report.faults) };
+    assert_eq!((&fault.file, fault.unproved, report.unproved()), (&name, fault.asked, fault.asked));
 }
 
 #[test]
@@ -63,7 +82,8 @@ fn a_lost_pack_is_found_by_its_challenge_and_a_challenge_is_used_once() {
     store.overwrite(&name, bytes);
     let report = audit(&repo, None, &request, &Silent).unwrap();
     assert_eq!(report.faults.iter().map(|fault| fault.file.as_str()).collect::<Vec<_>>(), [name.as_str()]);
-    assert_eq!(report.possession.unwrap().asked, 1);
+    let possession = report.possession.unwrap();
+    assert_eq!((possession.asked, possession.wrong, report.faults[0].asked), (1, 1, 0));
     assert!(repo.challenges().is_empty());
 }
 

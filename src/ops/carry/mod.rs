@@ -25,6 +25,7 @@ use crate::sync::VerificationMode;
 use super::OpsError;
 use super::bring::{Bringer, Brought};
 use super::gc::Marks;
+use super::host::take_receipts;
 use super::races::{begin_anew, is_overtaken, overtaken, pinned};
 use super::rewrite::Keep;
 pub use fetch::{FetchNews, FetchOutcome, FetchRequest, FetchTags, FetchedRef, copy_all, fetch};
@@ -178,7 +179,8 @@ impl Trip<'_> {
         if self.job.dry_run {
             return Ok(foreseen(&cargo, &choice));
         }
-        let packs = RepoPacks::new(&theirs, self.in_flight()).verified_by(self.job.verification, seed()?);
+        let packs = RepoPacks::new(&theirs, self.in_flight(), self.observer);
+        let packs = packs.verified_by(self.job.verification, seed()?);
         let bringer = Bringer::new((self.to, self.ours, &ours), &packs, self.observer);
         let there = self.listed(&choice)?;
         self.check_room(&choice, &there)?;
@@ -186,6 +188,8 @@ impl Trip<'_> {
         let done = self.bring(&bringer, &choice, &theirs);
         let challenges = bringer.challenges();
         let brought = bringer.into_brought();
+        // Before the commits count: nothing may be decided without them.
+        let done = done.and_then(|()| self.take_receipts(&cargo));
         let done = done.and_then(|()| {
             let uses = brought.uses(choice.relied.iter().copied());
             self.publish(&cargo, &plan.tips, (&brought, &uses))
@@ -197,6 +201,17 @@ impl Trip<'_> {
             self.observer.notice(&format!("cannot keep challenges for the packs that were sent: {error}"));
         }
         Ok(done)
+    }
+
+    /// Takes along who brought the commits, for `forget`. A host that receives notes itself who brings them to it.
+    fn take_receipts(&self, cargo: &Cargo) -> Result<(), OpsError> {
+        let [from, to] = [self.from, self.to].map(|repo| repo.chunks().vault().store());
+        if to.is_far() {
+            return Ok(());
+        }
+        let commits = cargo.commits.iter().map(|commit| commit.id).collect();
+        let failed = |source| RepoError::Store { location: from.location(), source };
+        Ok(take_receipts(from, to, &commits).map_err(failed)?)
     }
 
     fn in_flight(&self) -> usize {

@@ -12,11 +12,13 @@ use crate::format::pack::PackHeader;
 use crate::id::{Locator, ObjectKind, PackId};
 use crate::limits::PIECE_LEN;
 use crate::merkle::{MerkleProof, ProofError, verify_chunk_fast};
+use crate::observe::Observer;
 use crate::store::ShardProof;
 use crate::sync::VerificationMode;
 
 use super::super::OpsError;
 use super::super::bring::{Fetched, PackSource};
+use super::super::check::told;
 
 /// Bytes that are proved together.
 const GROUP_LEN: u64 = PIECE_LEN as u64;
@@ -30,15 +32,17 @@ pub(super) struct RepoPacks<'a> {
     verification: VerificationMode,
     /// Chooses samples.
     seed: [u8; 32],
+    /// Is told of packs that are not as they were stored.
+    observer: &'a dyn Observer,
     /// What segments know of the packs that come next.
     features: Mutex<HashMap<PackId, PackFeatures>>,
 }
 
 impl<'a> RepoPacks<'a> {
     /// `chunks` reads through an index that stays at that state.
-    pub(super) fn new(chunks: &'a ChunkStore, in_flight: usize) -> Self {
+    pub(super) fn new(chunks: &'a ChunkStore, in_flight: usize, observer: &'a dyn Observer) -> Self {
         let (verification, seed) = Default::default();
-        Self { chunks, in_flight, verification, seed, features: Mutex::default() }
+        Self { chunks, in_flight, verification, seed, observer, features: Mutex::default() }
     }
 
     /// The same, verified in another way; `seed` is random.
@@ -77,6 +81,22 @@ impl<'a> RepoPacks<'a> {
         }
         bytes.extend_from_slice(&read(header.parity_offset(), header.total_len())?);
         Ok(Some(bytes))
+    }
+
+    /// The same of a pack whose pieces can be proved. One that cannot be is no reason to stop: `None` as well, and the pack is read whole,
+    /// which parity may heal.
+    fn proved_or_told(&self, record: &PackRecord) -> Result<Option<Vec<u8>>, CasError> {
+        self.proved(record).or_else(|error| match &error {
+            CasError::Store { source } if source.is_unreachable() => Err(error),
+            _ => {
+                let (file, location) = (pack_name(&record.uid), self.chunks.vault().store().location());
+                let why = told(&error);
+                self.observer.notice(&format!(
+                    "{file} of {location} is not as it was stored, and is read whole: {why}"
+                ));
+                Ok(None)
+            }
+        })
     }
 
     fn features(&self) -> std::sync::MutexGuard<'_, HashMap<PackId, PackFeatures>> {
@@ -129,7 +149,7 @@ impl PackSource for RepoPacks<'_> {
 
     fn fetch(&self, record: &PackRecord) -> Result<Fetched, OpsError> {
         if self.verification.proves_pieces()
-            && let Some(file) = self.proved(record).map_err(OpsError::cas(TAKE))?
+            && let Some(file) = self.proved_or_told(record).map_err(OpsError::cas(TAKE))?
         {
             return verified(file, record);
         }

@@ -4,12 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{ForgetGroup, ForgetRequest, Judged};
 use crate::format::commit::Commit;
-use crate::format::receipt::Receipt;
 use crate::format::wire::Rights;
 use crate::id::CommitId;
 use crate::observe::Observer;
 use crate::ops::OpsError;
-use crate::ops::host::read_receipts;
+use crate::ops::host::{Receipts, read_receipts};
 use crate::repo::{
     GroupKey, Head, KeepReason, LogState, RefMove, RepoError, Repository, RetentionFacts, RetentionGroup,
     group_commits,
@@ -34,7 +33,7 @@ pub(super) struct Planner<'a> {
     at_first: HashSet<CommitId>,
     read: HashMap<CommitId, Commit>,
     /// What a host noted of those commits that keys brought which may only append.
-    receipts: HashMap<CommitId, Receipt>,
+    receipts: Receipts,
 }
 
 /// Seconds for which what such a key brought counts for nothing: time to notice that somebody else has it.
@@ -53,7 +52,7 @@ impl<'a> Planner<'a> {
         let at_first = state.commits.iter().copied().collect();
         // Who names commits has judged them.
         let receipts = match request.commits.is_empty() {
-            true => read_receipts(repo.chunks().vault().store()),
+            true => read_receipts(repo.chunks().vault().store(), None),
             false => Ok(HashMap::new()),
         };
         let failed = |source| RepoError::Store { location: repo.location(), source };

@@ -26,7 +26,7 @@ use crate::store::{LocalStore, MemoryStore, StorageBackend, StoreError, Vfs};
 use crate::sync::{Handler, Peer, PeerKey, Session};
 
 pub use access::{Access, AccessError, Grant};
-pub(super) use receipts::read_receipts;
+pub(super) use receipts::{Receipts, read_receipts, take_receipts};
 
 use access::AccessFile;
 use hosted::Hosted;

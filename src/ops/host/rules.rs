@@ -1,8 +1,8 @@
 //! What a key may write into the log, and take away.
 
 use crate::format::log::{EntryPublic, RefChange};
-use crate::format::wire::{Failure, Rights};
-use crate::id::{PackId, SegmentId};
+use crate::format::wire::{FailCode, Failure, Rights};
+use crate::id::{NamespaceId, PackId, SegmentId};
 use crate::repo::PublicLog;
 
 use super::names::Kind;
@@ -54,10 +54,23 @@ fn check_ref(
     if grant.covers(Rights::REF_FORCE, &change.namespace) {
         return Ok(());
     }
-    Err(match forward {
-        true => denied(Rights::APPEND, "move this ref"),
-        false => denied(Rights::REF_FORCE, "delete a ref or move it to where it does not go forward"),
+    let (right, what) = match forward {
+        true => (Rights::APPEND, "move this ref"),
+        false => (Rights::REF_FORCE, "delete this ref or move it to where it does not go forward"),
+    };
+    Err(match grant.rights().has(right) {
+        true => elsewhere(right, what, &change.namespace),
+        false => denied(right, what),
     })
+}
+
+/// The key has the right with refs of other namespaces.
+fn elsewhere(right: Rights, what: &str, namespace: &NamespaceId) -> Failure {
+    let text = format!(
+        "this key may not {what}: it has the right {right} only in other namespaces than that of this ref, {namespace} \
+         (`warp branch --namespaces` shows which branches that means)"
+    );
+    Failure::new(FailCode::Denied, right.bits().into(), text)
 }
 
 /// Whether a blob may be deleted: only what the log says is gone.

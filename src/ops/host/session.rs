@@ -161,10 +161,8 @@ fn read(hosted: &Hosted, grant: &Grant, request: Request) -> Result<Reply, Failu
 
 /// The name of a blob that may be read: also of a receipt.
 fn readable(name: &str) -> Result<BlobName, Failure> {
-    if let Some(number) = name.strip_prefix(receipts::FOLDER).and_then(|number| number.parse().ok())
-        && receipts::name(number).as_str() == name
-    {
-        return Ok(receipts::name(number));
+    if let Some(name) = receipts::parse_name(name) {
+        return Ok(name);
     }
     names::blob(name).map(|(name, _)| name)
 }

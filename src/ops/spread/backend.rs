@@ -168,7 +168,7 @@ impl SpreadStore {
                 }
                 Err(fault) => {
                     member.blame();
-                    self.tell(member, &fault);
+                    self.tell_of_shard(member, pack, &fault);
                     faults.push((*number, fault));
                 }
             }

@@ -190,6 +190,16 @@ impl SpreadStore {
         self.tell_once(member, kind, &fault.to_string());
     }
 
+    /// The same of a shard, which is named where it is missing.
+    fn tell_of_shard(&self, member: &Member, pack: &PackId, fault: &Fault) {
+        match fault {
+            Fault::Missing => {
+                self.tell_once(member, "missing", &format!("does not have its shard of pack {pack}"));
+            }
+            fault => self.tell(member, fault),
+        }
+    }
+
     fn tell_once(&self, member: &Member, kind: &'static str, what: &str) {
         if locked(&self.told).insert((member.number, kind)) {
             self.options.observer.notice(&format!("{} {what}", member.place));

@@ -63,7 +63,7 @@ impl SpreadStore {
         let mut round = Round::new(self, uid);
         let won = round.run();
         for (number, fault) in &round.faults {
-            self.tell(&self.members[*number], fault);
+            self.tell_of_shard(&self.members[*number], uid, fault);
         }
         match won {
             Some((pack, shards)) => {

@@ -11,4 +11,5 @@ mod cuts;
 mod liars;
 mod many;
 mod rights;
+mod traffic;
 mod world;

@@ -88,6 +88,9 @@ pub(crate) struct Args {
     compression: Option<Level>,
 
     /// Store what changed in full, not as differences to what the repository holds
+    ///
+    /// Contents of files are stored in full without it in repositories at a server, since what they would be differences to has to be fetched; --delta-depth
+    /// and `config set --repository delta on` store differences there, too, and `repack` makes them later.
     #[arg(long)]
     no_delta: bool,
 

@@ -47,7 +47,7 @@ use worker::{Tools, Work};
 
 pub(super) use content::ContentStore;
 pub use finish::parity_setting;
-pub(super) use finish::{delta_setting, level_setting, seal_commit, store_state};
+pub(super) use finish::{content_delta_setting, delta_setting, level_setting, seal_commit, store_state};
 pub(super) use sink::{ObjectSink, Store};
 pub(super) use worker::{BIG_FILE_LEN, known_state};
 pub(super) use writer::PackWriter;
@@ -353,12 +353,12 @@ fn record(
     begun: std::time::Instant,
 ) -> Result<Recorded, OpsError> {
     let keyring = repo.chunks().vault().keyring();
-    let depth = match (level, request.delta_depth) {
-        (Level::Off, _) => 0,
-        (_, Some(depth)) => depth.min(DELTA_DEPTH_MAX),
-        (_, None) => finish::delta_setting(repo)?,
+    let (depth, content_depth) = match (level, request.delta_depth) {
+        (Level::Off, _) => (0, 0),
+        (_, Some(depth)) => (depth.min(DELTA_DEPTH_MAX), depth.min(DELTA_DEPTH_MAX)),
+        (_, None) => (finish::delta_setting(repo)?, finish::content_delta_setting(repo)?),
     };
-    let store = Store { sealer, chunks: repo.chunks(), level, depth, dry: request.dry_run };
+    let store = Store { sealer, chunks: repo.chunks(), level, depth, content_depth, dry: request.dry_run };
     let sink = ObjectSink::new(store).map_err(OpsError::cas("set up compression"))?;
     let (results, outcomes) = crossbeam_channel::unbounded();
     let threads = if request.threads > 0 { request.threads } else { cores() };

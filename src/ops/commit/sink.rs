@@ -22,6 +22,8 @@ pub(in crate::ops) struct ObjectSink<'a> {
     chunks: &'a ChunkStore,
     /// Deltas one above the other at most; 0: everything is stored in full.
     depth: u8,
+    /// The same of the contents of files.
+    content_depth: u8,
     sketcher: Sketcher,
     dry: bool,
     level: Level,
@@ -41,6 +43,8 @@ pub(in crate::ops) struct Store<'a> {
     pub(in crate::ops) level: Level,
     /// Store objects as deltas where that pays, so many one above the other at most.
     pub(in crate::ops) depth: u8,
+    /// The same of the contents of files, whose bases have to be fetched where metadata are read anyway.
+    pub(in crate::ops) content_depth: u8,
     /// Store nothing.
     pub(in crate::ops) dry: bool,
 }
@@ -57,16 +61,28 @@ pub(super) struct BlockWriter {
 
 impl<'a> ObjectSink<'a> {
     pub(in crate::ops) fn new(store: Store<'a>) -> Result<Self, CasError> {
-        let Store { sealer, chunks, level, depth, dry } = store;
+        let Store { sealer, chunks, level, depth, content_depth, dry } = store;
         let metadata = Mutex::new(BlockWriter::new(level, depth, true)?);
         let sketcher = Sketcher::new(chunks.vault().keyring().chunking_key());
         let (stored, new_data, deltas_stored) = Default::default();
-        Ok(Self { sealer, chunks, depth, sketcher, dry, level, metadata, stored, new_data, deltas_stored })
+        Ok(Self {
+            sealer,
+            chunks,
+            depth,
+            content_depth,
+            sketcher,
+            dry,
+            level,
+            metadata,
+            stored,
+            new_data,
+            deltas_stored,
+        })
     }
 
     /// A block writer for one thread.
     pub(super) fn writer(&self) -> Result<BlockWriter, CasError> {
-        BlockWriter::new(self.level, self.depth, false)
+        BlockWriter::new(self.level, self.content_depth, false)
     }
 
     /// Stores chunks of a content that follow each other, but for those that are known, and returns their ids. Each comes with
@@ -84,8 +100,8 @@ impl<'a> ObjectSink<'a> {
             let is_new = self.sealer.claim(kind, &id, bytes.len())? == Claim::New;
             told.push(NewChunk { id, offset, is_new });
         }
-        let places =
-            if self.depth > 0 { former.places(self.chunks, &told) } else { vec![None; chunks.len()] };
+        let depth = if kind == ObjectKind::Chunk { self.content_depth } else { self.depth };
+        let places = if depth > 0 { former.places(self.chunks, &told) } else { vec![None; chunks.len()] };
         for ((chunk, (_, bytes)), place) in
             told.iter().zip(chunks).zip(places).filter(|((chunk, _), _)| chunk.is_new)
         {
@@ -159,7 +175,13 @@ impl<'a> ObjectSink<'a> {
     ) -> Result<(), CasError> {
         let is_sketched = kind == ObjectKind::Chunk && self.depth > 0;
         let sketch = if is_sketched { self.sketcher.sketch(bytes) } else { None };
-        let Some(deltas) = &mut writer.deltas else { return self.push(writer, kind, id, bytes) };
+        let Some(deltas) = &mut writer.deltas else {
+            // Who repacks finds by it what this is like.
+            if let Some(sketch) = sketch {
+                writer.builder.sketch_next(sketch);
+            }
+            return self.push(writer, kind, id, bytes);
+        };
         let made = deltas.make(self.chunks, kind, bytes, sketch.as_ref(), place)?;
         let Some(Made { delta, packs }) = made else {
             if let Some(sketch) = sketch {

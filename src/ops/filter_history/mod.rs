@@ -244,7 +244,14 @@ impl<'a> Rewriter<'a> {
         observer.phase(Phase::Store, Some(order.len() as u64), None);
         let (repo, level) = (self.repo, level_setting(self.repo)?);
         let ((), written) = with_sealer(repo, &Shared::default(), |sealer: &Sealer<'_>| {
-            let store = Store { sealer, chunks: repo.chunks(), level, depth: 0, dry: self.request.dry_run };
+            let store = Store {
+                sealer,
+                chunks: repo.chunks(),
+                level,
+                depth: 0,
+                content_depth: 0,
+                dry: self.request.dry_run,
+            };
             let sink = ObjectSink::new(store).map_err(OpsError::cas("set up compression"))?;
             self.heirs_of(state, &order, (&sink, told), observer)?;
             sink.finish().map_err(OpsError::cas("store what was rewritten"))

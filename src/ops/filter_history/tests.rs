@@ -61,7 +61,8 @@ fn sifted(repo: &Repository, texts: &[&str], remembered: usize, roots: &[DirEntr
     let nothing = Index::new(std::sync::Arc::clone(repo.chunks().vault()));
     let sealer = Sealer::new(std::sync::Arc::clone(repo.chunks().vault()), &nothing, |_| Ok(()));
     let level = level_setting(repo).unwrap();
-    let store = Store { sealer: &sealer, chunks: repo.chunks(), level, depth: 0, dry: true };
+    let store =
+        Store { sealer: &sealer, chunks: repo.chunks(), level, depth: 0, content_depth: 0, dry: true };
     let sink = ObjectSink::new(store).unwrap();
     let mut sieve = Sieve::new(repo.chunks(), &rules, &sink).forgetful(remembered);
     let commit = repo.version(repo.timeline().commits()[0]).unwrap();

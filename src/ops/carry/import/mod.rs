@@ -19,7 +19,8 @@ use crate::repo::{Draft, Imports, LogState, RefMove, RepoError, Repository, read
 use super::super::OpsError;
 use super::super::bundle::Lineage;
 use super::super::commit::{
-    ContentStore, ObjectSink, Store, Written, delta_setting, level_setting, seal_commit, with_sealer,
+    ContentStore, ObjectSink, Store, Written, content_delta_setting, delta_setting, level_setting,
+    seal_commit, with_sealer,
 };
 use super::super::races::{begin_anew, is_overtaken, overtaken, pinned};
 use super::super::rewrite::Rewritten;
@@ -127,9 +128,9 @@ impl Trip<'_> {
     fn make(&self, new: &[CommitRecord]) -> Result<(Made, Written), OpsError> {
         self.observer.phase(Phase::Store, Some(new.len() as u64), None);
         let (remote, level) = (self.remote, level_setting(self.remote)?);
-        let depth = delta_setting(remote)?;
+        let (depth, content_depth) = (delta_setting(remote)?, content_delta_setting(remote)?);
         with_sealer(remote, &Shared::default(), |sealer: &Sealer<'_>| {
-            let store = Store { sealer, chunks: remote.chunks(), level, depth, dry: false };
+            let store = Store { sealer, chunks: remote.chunks(), level, depth, content_depth, dry: false };
             let sink = ObjectSink::new(store).map_err(OpsError::cas("set up compression"))?;
             let made = self.make_all(new, &sink)?;
             sink.finish().map_err(OpsError::cas("store what is imported"))?;

@@ -123,7 +123,7 @@ fn a_client_gets_the_rights_of_its_line_and_the_log_says_who_came() {
 }
 
 #[test]
-fn a_hangup_reads_the_access_file_anew_and_a_bad_file_changes_nothing() {
+fn a_hangup_reads_the_access_file_anew_and_a_bad_line_shuts_nobody_out() {
     let me = Identity::generate().unwrap();
     let server = serve("", &[]);
     assert!(server.connect(&me).is_err());
@@ -135,12 +135,16 @@ fn a_hangup_reads_the_access_file_anew_and_a_bad_file_changes_nothing() {
         assert!(Instant::now() < end, "the file was not read");
         std::thread::sleep(Duration::from_millis(20));
     }
-    std::fs::write(&access, "nonsense\n").unwrap();
+    std::fs::write(&access, format!("nonsense\n{} * read,append\n", me.key())).unwrap();
     server.signal(Signal::HUP);
     std::thread::sleep(Duration::from_millis(200));
     server.connect(&me).unwrap();
+    std::fs::write(&access, "nonsense\n").unwrap();
+    server.signal(Signal::HUP);
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(server.connect(&me).is_err());
     let log = server.stop();
-    assert!(log.contains("the access file is as it was before"), "{log}");
+    assert!(log.contains("what is wrong in the access file grants nothing"), "{log}");
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn reload(host: Arc<Host>) {
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        "the access file is as it was before"
+                        "what is wrong in the access file grants nothing"
                     );
                 }
             }

@@ -107,10 +107,22 @@ impl Access {
     /// # Errors
     /// The number of the first line that is no rule, and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
+        let (access, faults) = Self::parse_each(text);
+        faults.into_iter().next().map_or(Ok(access), Err)
+    }
+
+    /// What the lines grant that are rules, and which are none: their numbers, and why.
+    fn parse_each(text: &str) -> (Self, Vec<(usize, String)>) {
         let lines = text.lines().zip(1..).map(|(line, number)| (line.trim(), number));
         let lines = lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
-        let rules = lines.map(|(line, number)| rule(line).map_err(|why| (number, why)));
-        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+        let (mut rules, mut faults) = (Vec::new(), Vec::new());
+        for (line, number) in lines {
+            match rule(line) {
+                Ok(rule) => rules.push(rule),
+                Err(why) => faults.push((number, why)),
+            }
+        }
+        (Self { rules }, faults)
     }
 
     /// What a key may do with a repository.
@@ -187,7 +199,8 @@ impl AccessFile {
             AccessSource::Fixed(access) => (None, access, None),
             AccessSource::File(path) => {
                 let stamp = stamp(&path);
-                let access = load(&path)?;
+                let (access, faults) = load(&path)?;
+                faults.into_iter().next().map_or(Ok(()), Err)?;
                 (Some(path), access, stamp)
             }
         };
@@ -199,19 +212,21 @@ impl AccessFile {
         self.path.as_deref()
     }
 
+    /// Reads the file now. What its good lines grant holds, whatever the error says of others.
     pub(super) fn reload(&self) -> Result<(), AccessError> {
         let Some(path) = &self.path else { return Ok(()) };
         let stamp = stamp(path);
-        let access = Arc::new(load(path)?);
-        *locked(&self.now) = Loaded { access, stamp, looked: Instant::now() };
-        Ok(())
+        let (access, faults) = load(path)?;
+        *locked(&self.now) = Loaded { access: Arc::new(access), stamp, looked: Instant::now() };
+        faults.into_iter().next().map_or(Ok(()), Err)
     }
 
     pub(super) fn grant(&self, key: &PeerKey, repository: &str) -> Grant {
         self.fresh().grant(key, repository)
     }
 
-    /// The rules. A file that cannot be understood any more takes all rights away rather than keep ones that were taken back.
+    /// The rules. A line that cannot be understood grants nothing, since rights add up, and a file that cannot be read takes all rights away: either
+    /// rather than keep what was taken back.
     fn fresh(&self) -> Arc<Access> {
         let mut now = locked(&self.now);
         if let Some(path) = &self.path
@@ -221,10 +236,7 @@ impl AccessFile {
             let stamp = stamp(path);
             if stamp != now.stamp {
                 now.stamp = stamp;
-                let loaded = load(path).inspect_err(|error| {
-                    tracing::error!(%error, "nobody may do anything until the file of access is right again");
-                });
-                now.access = Arc::new(loaded.unwrap_or_default());
+                now.access = Arc::new(load_or_tell(path));
             }
         }
         Arc::clone(&now.access)
@@ -236,14 +248,33 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     Some((meta.modified().ok()?, meta.len()))
 }
 
-fn load(path: &Path) -> Result<Access, AccessError> {
+/// What a file grants that has changed; its faults go into the log.
+fn load_or_tell(path: &Path) -> Access {
+    match load(path) {
+        Ok((access, faults)) => {
+            for error in faults {
+                tracing::error!(%error, "this line grants nothing");
+            }
+            access
+        }
+        Err(error) => {
+            tracing::error!(%error, "nobody may do anything until the file of access can be read again");
+            Access::default()
+        }
+    }
+}
+
+/// What a file grants, and what is wrong with others of its lines.
+fn load(path: &Path) -> Result<(Access, Vec<AccessError>), AccessError> {
     let failed = |source| AccessError::Read { path: path.to_owned(), source };
     let bytes = match std::fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Access::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
         Ok(meta) if meta.len() > FILE_LEN_MAX => return Err(failed(io::ErrorKind::FileTooLarge.into())),
         _ => std::fs::read_to_string(path).map_err(failed)?,
     };
-    Access::parse(&bytes).map_err(|(line, why)| AccessError::Line { path: path.to_owned(), line, why })
+    let (access, faults) = Access::parse_each(&bytes);
+    let fault = |(line, why)| AccessError::Line { path: path.to_owned(), line, why };
+    Ok((access, faults.into_iter().map(fault).collect()))
 }
 
 #[cfg(test)]
@@ -301,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_file_holds_within_a_second_and_a_broken_file_grants_nothing() {
+    fn a_change_of_the_file_holds_within_a_second_and_a_broken_line_grants_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("access");
         std::fs::write(&path, format!("{} r read\n", key(1))).unwrap();
@@ -312,7 +343,18 @@ mod tests {
             locked(&file.now).looked -= LOOK_EVERY;
             assert_eq!(file.grant(&key(1), "r").rights(), wanted, "{text:?}");
         }
+        // Others are not shut out by it.
+        std::fs::write(&path, format!("{} r append\n* r what\n* r read\n", key(1))).unwrap();
         assert!(file.reload().is_err());
+        assert_eq!(file.grant(&key(1), "r").rights(), Rights::READ.and(Rights::APPEND));
+        assert!(
+            AccessFile::new(AccessSource::File(path.clone())).is_err(),
+            "a server does not begin with one"
+        );
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        locked(&file.now).looked -= LOOK_EVERY;
+        assert_eq!(file.grant(&key(1), "r").rights(), Rights::NONE);
         assert!(AccessFile::new(AccessSource::File(dir.path().join("none"))).is_ok());
     }
 }

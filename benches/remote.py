@@ -5,6 +5,8 @@
                                       SFTP and over `rclone serve restic`, git pushes the same trees over ssh
   benches/remote.py backup OLD NEW    a backup straight to the server, of both versions, and a restore: restic over SFTP, borg over ssh, rsync over ssh
   benches/remote.py small TREE        bytes on the wire of a push after one small file was edited, beside the bytes of the new packs
+  benches/remote.py veth TREE         the same over a pair of network interfaces with an MTU of 1,500, for files of 1 to 121 kB; takes root and ip(8)
+  benches/remote.py bases OLD NEW     a backup of the next version straight to the server, contents in full and as differences: seconds, and what went over
   benches/remote.py modes TREE        a push and a clone in each mode of verification
   benches/remote.py spread TREE       a push to a group of six servers of which any four bring it back, and clones from it, also with two of them dead;
                                       beside a push to one server and a clone from it
@@ -331,6 +333,55 @@ def small(bench, tree):
         print(f"{name}: {wire} bytes on the wire, {stored} bytes stored: {wire / stored:.2f}")
 
 
+def veth(bench, tree):
+    """Bytes at an interface, both ways, of pushes of a new file of random bytes; the server listens in a network namespace of its own."""
+    here, there = f"warp{os.getpid()}c", f"warp{os.getpid()}s"
+    inside = lambda namespace, *command: ["ip", "netns", "exec", namespace, *command]
+    count = lambda: sum(int(part) for part in subprocess.check_output(
+        inside(here, "cat", "/sys/class/net/v/statistics/rx_bytes", "/sys/class/net/v/statistics/tx_bytes")).split())
+    repo = ["-r", bench.path("warp-local")]
+    try:
+        for step in (["netns", "add", here], ["netns", "add", there], ["link", "add", "v", "netns", here, "type", "veth", "peer", "name", "v", "netns", there],
+                     ["-n", here, "addr", "add", "10.99.0.2/24", "dev", "v"], ["-n", there, "addr", "add", "10.99.0.1/24", "dev", "v"],
+                     ["-n", here, "link", "set", "v", "up"], ["-n", there, "link", "set", "v", "up"]):
+            subprocess.run(["ip", *step], check=True)
+        bench.serve(inside(there, bench.program, "serve", "--listen", f"10.99.0.1:{GROUP_PORT}", "--root", bench.path("served"),
+                           "--access", bench.path("access"), "--host-key", bench.path("veth.key")), GROUP_PORT)
+        live(bench, tree)
+        held = lambda: sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(bench.path("served", "r", "packs")) for name in names)
+        bench.run([bench.program, *repo, "init", "--bare"])
+        bench.run([bench.program, *repo, "commit", "-m", "first", "--branch", "main", bench.path("live")])
+        bench.run(inside(here, bench.program, *repo, "remote", "add", "--create", "origin", f"warp://10.99.0.1:{GROUP_PORT}/r"))
+        push = inside(here, bench.program, *repo, "push", "origin", "--all")
+        bench.run(push)
+        for size in (1000, 61000, 121000):
+            with open(bench.path("live", "new"), "wb") as file:
+                file.write(os.urandom(size))
+            bench.run([bench.program, *repo, "commit", "-m", "next", "--branch", "main", bench.path("live")])
+            before, stored = count(), held()
+            bench.run(push)
+            wire, stored = count() - before, held() - stored
+            print(f"a file of {size} bytes: {wire} bytes at the interface, {stored} bytes of packs: {wire / stored:.2f}")
+    finally:
+        for namespace in (here, there):
+            subprocess.run(["ip", "netns", "del", namespace], stderr=subprocess.DEVNULL)
+
+
+def bases(bench, old, new):
+    """The next version, with and without differences: those of contents have to fetch what they build on."""
+    for name, options in (("contents in full", []), ("contents as differences", ["--delta-depth", "1"])):
+        url = bench.url(name.split()[1] + name.split()[-1])
+        live(bench, old)
+        bench.run([bench.program, "-r", url, "init", "--bare"])
+        bench.run([bench.program, "-r", url, "commit", "-m", "first", bench.path("live")])
+        live(bench, new)
+        wall, cpu = bench.run([bench.program, "-r", url, "commit", *options, "-m", "next", bench.path("live")])
+        time.sleep(0.5)
+        last = open(bench.path(f"server-{WARP_PORT}.log")).read().rsplit("requests=", 1)[1]
+        amounts = dict(part.split("=") for part in last.split()[1:3])
+        print(f"{name}: {wall:.2f} s ({cpu:.2f} of the processor), {amounts['received']} bytes to the server, {amounts['sent']} bytes from it", flush=True)
+
+
 def modes(bench, tree):
     """Pushes and clones in each mode of verification, the modes in turn."""
     local, all_modes = ["-r", bench.path("warp-local")], ["none", "final", "sampling 10%", "per-chunk"]
@@ -381,7 +432,7 @@ def spread(bench, tree):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["push", "backup", "small", "modes", "spread"])
+    parser.add_argument("what", choices=["push", "backup", "small", "veth", "bases", "modes", "spread"])
     parser.add_argument("trees", nargs="+")
     parser.add_argument("--warp", default="target/release/warp")
     parser.add_argument("--runs", type=int, default=3)
@@ -400,7 +451,7 @@ def main():
         if args.what in ("push", "backup"):
             {"push": pushes, "backup": backups}[args.what](bench, *trees, tools)
         else:
-            {"small": small, "modes": modes, "spread": spread}[args.what](bench, trees[0])
+            {"small": small, "veth": veth, "bases": bases, "modes": modes, "spread": spread}[args.what](bench, *trees)
     finally:
         bench.end()
 
